@@ -1,0 +1,46 @@
+//! Every bound and every wait, named, with its reason.
+
+use std::time::Duration;
+
+use super::backoff::Backoff;
+
+/// The largest answer of a store that is read (10 MiB would be 10 Secrets; nothing larger than 1 MiB fits a Secret, and a whole
+/// listing of names rarely exceeds a few MiB).
+pub const ANSWER_BYTES: usize = 8 << 20;
+/// The largest sum of keys and values that Kubernetes stores in one Secret (`MaxSecretSize`).
+pub const SECRET_BYTES: usize = 1 << 20;
+/// The longest key of a Secret.
+pub const SECRET_KEY_BYTES: usize = 253;
+/// Plaintext held between fetch and apply, over all namespaces.
+pub const PLAINTEXT_BYTES: usize = 32 << 20;
+/// Plaintext held for one namespace, so that no tenant can take the whole budget.
+pub const PLAINTEXT_NAMESPACE_BYTES: usize = 4 << 20;
+/// A store that does not accept a connection within this is down.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A whole request to a store. Longer answers are time-outs (`Unavailable`).
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Retries of a read inside one fetch when the store is configured without `retrySettings`. One: enough for a connection that
+/// the server closed while idle; everything longer is the runner's business.
+pub const READ_RETRIES: u32 = 1;
+/// The wait of that retry.
+pub const READ_RETRY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+/// Tokens are renewed when less than this is left of their life.
+pub const TOKEN_MARGIN: Duration = Duration::from_secs(30);
+/// A refused batch call is not tried again for this long (roles often allow single reads only).
+pub const BATCH_REFUSED: Duration = Duration::from_secs(3600);
+/// An object whose store has not been judged yet waits this long before its status says so.
+pub const FLOOD_GATE: Duration = Duration::from_secs(10);
+/// Waits of an object that has never been synced.
+pub const NEVER_SYNCED: Backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(300) };
+/// Waits of a synced object after a transient failure.
+pub const SYNCED_TRANSIENT: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(300) };
+/// The longest wait of a synced object after any other failure; its interval if that is shorter.
+pub const SYNCED_OTHER: Duration = Duration::from_secs(600);
+/// Writes to the API server under way at once.
+pub const WRITES_IN_FLIGHT: usize = 32;
+/// Depth of folders that a recursive find descends to.
+pub const FIND_DEPTH: usize = 32;
+/// Entries that one find may yield; more is an error, never a part.
+pub const FIND_ENTRIES: usize = 10_000;
+/// An empty complete answer proves absence only when a second read, at least this much later, is empty too.
+pub const ABSENCE_CONFIRMATION: Duration = Duration::from_secs(10);

@@ -1,0 +1,1 @@
+//! The one retry loop of this crate.

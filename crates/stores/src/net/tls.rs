@@ -1,0 +1,1 @@
+//! Certificates as stores name them.

@@ -1,0 +1,1 @@
+//! Tokens: fetched once for many, renewed before they end.

@@ -1,0 +1,233 @@
+//! The only door to the API server.
+//!
+//! [`Cluster`] is what `sync` and the controllers see: plain values, our own error kinds, a [`WritePermit`] on every write. `kube`
+//! is the real one, `fake` the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`).
+
+pub mod credentials;
+pub mod fake;
+pub mod kube;
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use keyferry_stores::base::{Result, SecretBytes};
+use keyferry_stores::base::refs::ServiceAccount;
+use keyferry_stores::provider::env::ServiceAccountToken;
+use serde_json::Value;
+
+/// Label on every target Secret; it selects what is watched.
+pub const MANAGED_LABEL: &str = "reconcile.external-secrets.io/managed";
+/// Label with the digest of the ExternalSecret that owns the Secret (creationPolicy Owner only).
+pub const CREATED_BY_LABEL: &str = "reconcile.external-secrets.io/created-by";
+/// Annotation with the digest of the data.
+pub const DATA_HASH_ANNOTATION: &str = "reconcile.external-secrets.io/data-hash";
+
+/// A namespaced name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Namespace; empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// `namespace/name`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+    }
+}
+
+/// An owner reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerReference {
+    /// `group/version` of the owner.
+    pub api_version: String,
+    /// Kind of the owner.
+    pub kind: String,
+    /// Name of the owner.
+    pub name: String,
+    /// UID of the owner.
+    pub uid: String,
+    /// True for the one managing controller.
+    pub controller: bool,
+    /// True if the owner's foreground deletion waits for this object.
+    pub block_owner_deletion: bool,
+}
+
+/// What one field manager owns of a Secret, from `metadata.managedFields` (operations `Apply` and `Update` of one manager together;
+/// subresources left out).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldOwner {
+    /// Name of the field manager.
+    pub manager: String,
+    /// Keys of `data`.
+    pub data: Vec<String>,
+    /// Keys of `metadata.labels`.
+    pub labels: Vec<String>,
+    /// Keys of `metadata.annotations`.
+    pub annotations: Vec<String>,
+}
+
+/// A Secret, as far as it is ours to read and write. Times and `managedFields` belong to the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secret {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID; empty before it exists.
+    pub uid: String,
+    /// resourceVersion; empty before it exists.
+    pub resource_version: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Owners.
+    pub owners: Vec<OwnerReference>,
+    /// Finalizers.
+    pub finalizers: Vec<String>,
+    /// True while a deletionTimestamp is set.
+    pub deleting: bool,
+    /// Type; empty means `Opaque`.
+    pub type_: String,
+    /// Immutable.
+    pub immutable: Option<bool>,
+    /// Data.
+    pub data: BTreeMap<String, SecretBytes>,
+    /// Who owns which field; read only.
+    pub field_owners: Vec<FieldOwner>,
+}
+
+/// Leave to write: an epoch of leadership and a deadline. Granted always until leader election exists; asked for on every write,
+/// so that none is written past it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WritePermit {
+    /// The epoch of leadership.
+    pub epoch: u64,
+    /// The write must be sent before this time; `None` = no limit.
+    pub deadline: Option<Timestamp>,
+}
+
+impl WritePermit {
+    /// The permit of a process that never shares its duty.
+    #[must_use]
+    pub const fn sole() -> Self {
+        Self { epoch: 0, deadline: None }
+    }
+}
+
+/// Kinds with a status that we write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StatusKind {
+    /// `ExternalSecret`.
+    ExternalSecret,
+    /// `SecretStore`.
+    SecretStore,
+    /// `ClusterSecretStore`.
+    ClusterSecretStore,
+}
+
+impl StatusKind {
+    /// The kind's name in the API.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::ExternalSecret => "ExternalSecret",
+            Self::SecretStore => "SecretStore",
+            Self::ClusterSecretStore => "ClusterSecretStore",
+        }
+    }
+
+    /// The plural in URLs.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::ExternalSecret => "externalsecrets",
+            Self::SecretStore => "secretstores",
+            Self::ClusterSecretStore => "clustersecretstores",
+        }
+    }
+}
+
+/// An object that an event or a status is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// Kind.
+    pub kind: StatusKind,
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// UID: a status for an object that was deleted and made anew is refused by the API server.
+    pub uid: String,
+}
+
+/// An event to record (core/v1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What it is about.
+    pub subject: Subject,
+    /// Reporting component (`external-secrets`, `secret-store`, `cluster-secret-store`).
+    pub component: &'static str,
+    /// `Warning` if true, else `Normal`.
+    pub warning: bool,
+    /// Reason.
+    pub reason: &'static str,
+    /// Message; never a value.
+    pub message: String,
+}
+
+/// What is deleted, and which state of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Precondition {
+    /// UID that the object must still have.
+    pub uid: String,
+    /// resourceVersion that the object must still have.
+    pub resource_version: String,
+}
+
+/// The API server, as the pipeline and the controllers see it.
+///
+/// Errors of all methods: `NotFound` (the object is not there: the API server said so), `Conflict` (409: exists already, or the
+/// resourceVersion is stale), `Forbidden`, `Unauthenticated`, `Throttled` (429: closes one gate for all), `Unavailable`, `Invalid`
+/// (422 and 400: the API server refuses the object as written; the text is its message), `Malformed`.
+#[async_trait]
+pub trait Cluster: Send + Sync + Debug {
+    /// A live read of a Secret.
+    async fn get_secret(&self, key: &ObjectKey) -> Result<Secret>;
+
+    /// POST. `manager` is the field manager. Answers with the Secret as stored.
+    async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret>;
+
+    /// PUT with the resourceVersion in `secret`.
+    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret>;
+
+    /// DELETE with preconditions.
+    async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()>;
+
+    /// Merge patch of the status subresource; `metadata.uid` goes along, so that a new object of the same name is not touched.
+    async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<()>;
+
+    /// Takes one finalizer off an object that is being deleted.
+    async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()>;
+
+    /// A key of a ConfigMap (`data`), `None` if the ConfigMap lacks it.
+    async fn config_map_value(&self, key: &ObjectKey, data_key: &str) -> Result<Option<String>>;
+
+    /// A ServiceAccount.
+    async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount>;
+
+    /// TokenRequest.
+    async fn token(&self, key: &ObjectKey, audiences: &[String], seconds: i64) -> Result<ServiceAccountToken>;
+
+    /// Records an event: never waits, never fails; a full queue drops and counts.
+    fn event(&self, event: Event);
+}
+
