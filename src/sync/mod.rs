@@ -1,1 +1,5 @@
-//! sync
+//! The pull pipeline and what feeds it.
+
+pub mod fetch;
+pub mod gate;
+pub mod stores;

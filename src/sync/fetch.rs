@@ -1,0 +1,612 @@
+//! Coalescing and batching: which reads go out, when, and who is answered.
+//!
+//! Pure. An object that waits is a [`Waiter`] here, not a future: its specification is parsed again when all its answers are
+//! there. [`super::stores::Fetcher`] is the thin shell that opens stores, sends, and delivers.
+//!
+//! - A read answers every request for the same (identity, key, version, want) whose *cause* is not younger than the read's start:
+//!   the tick of a periodic refresh, the event that brought an object, the annotation that forced one. No value outlives the
+//!   delivery to those who waited for it.
+//! - A tick's requests come in one call ([`Reads::request`] with a [`Spread`]), are made distinct, and start in key order, evenly over
+//!   the spread.
+//! - Reads of a store that is not open wait until its one opening ends; a failed opening answers all of them.
+//! - A refused *batch call* is no answer for a key: its reads go singly, and the identity reads singly for an hour.
+//! - A throttled read goes back into its gate, which is closed meanwhile; after [`THROTTLED_TRIES`] tries its objects hear of it.
+//! - A store that gave no answer [`DOWN_AFTER`] times in a row is down: what waits for it is answered with that error, and one read
+//!   a second finds out when it is back.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use keyferry_stores::{
+    base::{Error, Kind, Result, limits},
+    provider::{Budget, Capabilities, Digest, Entry, Found, Query, RemoteKey},
+};
+
+use super::gate::{Gate, Lane, ReadId, Verdict, later};
+use crate::cluster::ObjectKey;
+
+/// How often a read is tried while the store throttles.
+pub const THROTTLED_TRIES: u32 = 3;
+/// Failures in a row after which a store counts as down.
+pub const DOWN_AFTER: u32 = 3;
+/// How often a store that is down is asked.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// What one read asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ask {
+    /// One key.
+    Key(RemoteKey),
+    /// One find.
+    Find(Query),
+}
+
+/// What makes two reads the same read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReadKey {
+    /// The identity of the store.
+    pub identity: Digest,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// Who waits: an object, its n-th slot, and the ticket of the attempt (an answer for an older ticket is nobody's).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Waiter {
+    /// The object.
+    pub object: Arc<ObjectKey>,
+    /// Index of the entry in the object's specification.
+    pub slot: usize,
+    /// The attempt.
+    pub ticket: u64,
+}
+
+/// The store a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Target {
+    /// Identity: what reaches the wire.
+    pub identity: Digest,
+    /// Quota: whose budget it uses.
+    pub quota: Digest,
+    /// The published budget.
+    pub budget: Budget,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where to.
+    pub target: Target,
+    /// What.
+    pub ask: Ask,
+    /// For whom.
+    pub waiter: Waiter,
+    /// The time of the event that makes it due: a read started before it does not answer it.
+    pub cause: Timestamp,
+    /// Which lane.
+    pub lane: Lane,
+}
+
+/// The window over which the distinct reads of one tick are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// The tick.
+    pub start: Timestamp,
+    /// Its width.
+    pub width: Duration,
+}
+
+/// What a store answered to one read.
+#[derive(Debug, Clone)]
+pub enum Answered {
+    /// To a key.
+    Entry(Arc<Entry>),
+    /// To a find.
+    Found(Arc<Vec<Found>>),
+}
+
+impl Answered {
+    /// Bytes of plaintext.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.payload.size(),
+            Self::Found(found) => found.iter().map(|found| found.name.len() + found.entry.payload.size()).sum(),
+        }
+    }
+}
+
+/// One call to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Open the store of this identity; then [`Reads::opened`] or [`Reads::not_opened`].
+    Open(Digest),
+    /// Read these keys in one call; then [`Reads::done`], or [`Reads::batch_refused`].
+    Get(Digest, Vec<(ReadId, RemoteKey)>),
+    /// Find; then [`Reads::done`].
+    Find(Digest, ReadId, Query),
+}
+
+/// What to do now.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// Calls to make.
+    pub calls: Vec<Call>,
+    /// When to ask again at the latest, if nothing else happens.
+    pub wake: Option<Timestamp>,
+}
+
+/// An answer for one waiter. `capabilities` are those of the store that answered; `None` if it was never opened.
+#[derive(Debug)]
+pub struct Delivery {
+    /// For whom.
+    pub waiter: Waiter,
+    /// The answer.
+    pub answer: Result<Answered>,
+    /// What the store can do.
+    pub capabilities: Option<Capabilities>,
+}
+
+/// All reads, queued and under way.
+#[derive(Debug, Default)]
+pub struct Reads {
+    gates: HashMap<Digest, Gate>,
+    lines: HashMap<Digest, Line>,
+    reads: HashMap<ReadId, Read>,
+    queued: HashMap<Arc<ReadKey>, ReadId>,
+    flying: HashMap<Arc<ReadKey>, Vec<ReadId>>,
+    delayed: BTreeSet<(Timestamp, Arc<ReadKey>, ReadId)>,
+    next_id: ReadId,
+}
+
+#[derive(Debug)]
+struct Read {
+    key: Arc<ReadKey>,
+    quota: Digest,
+    waiters: Vec<Waiter>,
+    lane: Lane,
+    not_before: Timestamp,
+    started: Option<Timestamp>,
+    throttled: u32,
+}
+
+/// One identity.
+#[derive(Debug)]
+struct Line {
+    state: Opening,
+    parked: Vec<(ReadId, String)>,
+    batch_refused_until: Option<Timestamp>,
+    failures: u32,
+    next_probe: Timestamp,
+    last_error: Option<Error>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Closed,
+    Opening,
+    Open(Capabilities),
+}
+
+impl Line {
+    fn new(now: Timestamp) -> Self {
+        let (parked, state) = (Vec::new(), Opening::Closed);
+        Self { state, parked, batch_refused_until: None, failures: 0, next_probe: now, last_error: None }
+    }
+
+    fn is_down(&self) -> bool {
+        self.failures >= DOWN_AFTER
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        match self.state {
+            Opening::Open(capabilities) => Some(capabilities),
+            Opening::Closed | Opening::Opening => None,
+        }
+    }
+
+    fn batch(&self, now: Timestamp) -> usize {
+        if self.batch_refused_until.is_some_and(|until| until > now) {
+            return 1;
+        }
+        self.capabilities().map_or(1, |capabilities| capabilities.batch.max(1))
+    }
+}
+
+impl Reads {
+    /// Queues requests, all before any is sent; joins those that a queued or running read answers. With `spread`, the new reads
+    /// among them start in key order, evenly over its window.
+    pub fn request(&mut self, now: Timestamp, requests: Vec<Request>, spread: Option<Spread>) {
+        let mut fresh = BTreeMap::new();
+        for request in requests {
+            if let Some((key, id)) = self.join_or_add(now, request) {
+                fresh.insert(key, id);
+            }
+        }
+        let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX).max(1);
+        for (nth, id) in (0u32..).zip(fresh.into_values()) {
+            let start = spread.map_or(now, |spread| later(spread.start, spread.width * nth / count));
+            self.enqueue(id, start.max(now), now);
+        }
+    }
+
+    fn join_or_add(&mut self, now: Timestamp, request: Request) -> Option<(Arc<ReadKey>, ReadId)> {
+        let key = Arc::new(ReadKey { identity: request.target.identity, ask: request.ask });
+        self.gates.entry(request.target.quota).or_insert_with(|| Gate::new(request.target.budget, now));
+        self.lines.entry(key.identity).or_insert_with(|| Line::new(now));
+        if let Some(id) = self.queued.get(&key).copied() {
+            self.join_queued(id, request.waiter, request.lane, now);
+            return None;
+        }
+        if let Some(id) = self.running_since(&key, request.cause) {
+            self.reads.get_mut(&id)?.waiters.push(request.waiter);
+            return None;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let (waiters, quota, lane) = (vec![request.waiter], request.target.quota, request.lane);
+        let read = Read { key: key.clone(), quota, waiters, lane, not_before: now, started: None, throttled: 0 };
+        self.reads.insert(id, read);
+        self.queued.insert(key.clone(), id);
+        Some((key, id))
+    }
+
+    fn running_since(&self, key: &ReadKey, cause: Timestamp) -> Option<ReadId> {
+        let running = self.flying.get(key)?;
+        running.iter().copied().find(|id| self.reads.get(id).and_then(|read| read.started).is_some_and(|at| at >= cause))
+    }
+
+    /// Joins a queued read. A first sync pulls a periodic read forward; a second namespace takes a turn of its own for it.
+    fn join_queued(&mut self, id: ReadId, waiter: Waiter, lane: Lane, now: Timestamp) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        let namespace = waiter.object.namespace.clone();
+        let new_namespace = read.waiters.iter().all(|other| other.object.namespace != namespace);
+        let promoted = lane < read.lane;
+        read.waiters.push(waiter);
+        read.lane = read.lane.min(lane);
+        let waits = read.not_before > now;
+        if promoted && waits {
+            self.delayed.remove(&(read.not_before, read.key.clone(), id));
+            read.not_before = now;
+        }
+        let is_delayed = waits && !promoted;
+        if (promoted || new_namespace) && !is_delayed {
+            let (quota, lane) = (read.quota, read.lane);
+            if let Some(gate) = self.gates.get_mut(&quota) {
+                gate.push(lane, &namespace, id);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        read.not_before = start;
+        if start > now {
+            self.delayed.insert((start, read.key.clone(), id));
+            return;
+        }
+        self.push(id);
+    }
+
+    /// Puts a due read into its gate, once for every namespace that waits for it.
+    fn push(&mut self, id: ReadId) {
+        let Some(read) = self.reads.get(&id) else { return };
+        let namespaces: BTreeSet<&str> = read.waiters.iter().map(|waiter| waiter.object.namespace.as_str()).collect();
+        if let Some(gate) = self.gates.get_mut(&read.quota) {
+            namespaces.into_iter().for_each(|namespace| gate.push(read.lane, namespace, id));
+        }
+    }
+
+    /// The calls to make now. `full` says of a namespace that the plaintext held for it is at its bound.
+    pub fn work(&mut self, now: Timestamp, full: &dyn Fn(&str) -> bool) -> Work {
+        self.release_due(now);
+        let mut work = Work { wake: self.delayed.first().map(|(at, _, _)| *at), ..Work::default() };
+        let quotas: Vec<Digest> = self.gates.iter().filter(|(_, gate)| !gate.is_empty()).map(|(id, _)| *id).collect();
+        for quota in quotas {
+            let wake = self.drain(quota, now, full, &mut work.calls);
+            work.wake = [work.wake, wake].into_iter().flatten().min();
+        }
+        work
+    }
+
+    fn release_due(&mut self, now: Timestamp) {
+        while self.delayed.first().is_some_and(|(at, _, _)| *at <= now) {
+            let Some((_, _, id)) = self.delayed.pop_first() else { return };
+            self.push(id);
+        }
+    }
+
+    fn drain(
+        &mut self,
+        quota: Digest,
+        now: Timestamp,
+        full: &dyn Fn(&str) -> bool,
+        calls: &mut Vec<Call>,
+    ) -> Option<Timestamp> {
+        loop {
+            match self.gates.get_mut(&quota)?.next(now, full) {
+                Verdict::Idle => return None,
+                Verdict::At(at) => return Some(at),
+                Verdict::Send(id) => calls.extend(self.dispatch(quota, id, now)),
+            }
+        }
+    }
+
+    /// Makes a call out of a read that the gate let through, or parks it until its store is open.
+    fn dispatch(&mut self, quota: Digest, id: ReadId, now: Timestamp) -> Option<Call> {
+        let read = self.reads.get(&id).filter(|read| read.started.is_none())?;
+        let (key, namespace) = (read.key.clone(), read.waiters.first()?.object.namespace.clone());
+        let line = self.lines.get_mut(&key.identity)?;
+        match line.state {
+            Opening::Opening => {
+                line.parked.push((id, namespace));
+                None
+            }
+            Opening::Closed => {
+                line.state = Opening::Opening;
+                line.parked.push((id, namespace));
+                Some(Call::Open(key.identity))
+            }
+            Opening::Open(_) => {
+                let batch = line.batch(now);
+                Some(self.start(quota, id, batch, now))
+            }
+        }
+    }
+
+    fn start(&mut self, quota: Digest, id: ReadId, batch: usize, now: Timestamp) -> Call {
+        let key = self.reads[&id].key.clone();
+        let ids = match &key.ask {
+            Ask::Key(asked) if batch > 1 && asked.version.is_none() => self.pack(&key, id, batch),
+            Ask::Key(_) | Ask::Find(_) => vec![id],
+        };
+        for id in &ids {
+            self.mark_started(*id, now);
+        }
+        if let Some(gate) = self.gates.get_mut(&quota) {
+            gate.sent();
+        }
+        match &key.ask {
+            Ask::Find(query) => Call::Find(key.identity, id, query.clone()),
+            Ask::Key(_) => Call::Get(key.identity, ids.into_iter().filter_map(|id| self.remote_key(id)).collect()),
+        }
+    }
+
+    fn remote_key(&self, id: ReadId) -> Option<(ReadId, RemoteKey)> {
+        match &self.reads.get(&id)?.key.ask {
+            Ask::Key(key) => Some((id, key.clone())),
+            Ask::Find(_) => None,
+        }
+    }
+
+    /// Up to `batch` queued reads of one identity, in key order from the first on: those of the tick that are not due yet come
+    /// along, which is what makes a batch full.
+    fn pack(&self, first: &ReadKey, id: ReadId, batch: usize) -> Vec<ReadId> {
+        let fits = |key: &ReadKey| match (&key.ask, &first.ask) {
+            (Ask::Key(key), Ask::Key(first)) => key.version.is_none() && key.want == first.want && key.property.is_none(),
+            (Ask::Key(_) | Ask::Find(_), Ask::Key(_) | Ask::Find(_)) => false,
+        };
+        let mut others: Vec<(&Arc<ReadKey>, ReadId)> = self
+            .queued
+            .iter()
+            .filter(|(key, other)| key.identity == first.identity && **other != id && fits(key))
+            .map(|(key, other)| (key, *other))
+            .collect();
+        others.sort();
+        std::iter::once(id).chain(others.into_iter().map(|(_, other)| other)).take(batch).collect()
+    }
+
+    fn mark_started(&mut self, id: ReadId, now: Timestamp) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        self.delayed.remove(&(read.not_before, read.key.clone(), id));
+        read.started = Some(now);
+        self.queued.remove(&read.key);
+        self.flying.entry(read.key.clone()).or_default().push(id);
+    }
+
+    /// The store of an identity is open.
+    pub fn opened(&mut self, identity: Digest, capabilities: Capabilities) {
+        let Some(line) = self.lines.get_mut(&identity) else { return };
+        line.state = Opening::Open(capabilities);
+        for (id, namespace) in std::mem::take(&mut line.parked) {
+            let Some(read) = self.reads.get(&id) else { continue };
+            if let Some(gate) = self.gates.get_mut(&read.quota) {
+                gate.push(read.lane, &namespace, id);
+            }
+        }
+    }
+
+    /// The store of an identity could not be opened: everything that waits for it hears why.
+    pub fn not_opened(&mut self, identity: Digest, error: &Error) -> Vec<Delivery> {
+        if let Some(line) = self.lines.get_mut(&identity) {
+            line.state = Opening::Closed;
+            line.parked.clear();
+        }
+        self.fail_queued(identity, error)
+    }
+
+    fn fail_queued(&mut self, identity: Digest, error: &Error) -> Vec<Delivery> {
+        let ids: Vec<ReadId> =
+            self.queued.iter().filter(|(key, _)| key.identity == identity).map(|(_, id)| *id).collect();
+        ids.into_iter().flat_map(|id| self.deliver(id, Err(error.clone()))).collect()
+    }
+
+    /// The batch call was refused: its reads go singly, and so does this identity for an hour.
+    pub fn batch_refused(&mut self, quota: Digest, identity: Digest, ids: &[ReadId], now: Timestamp) {
+        if let Some(line) = self.lines.get_mut(&identity) {
+            line.batch_refused_until = Some(later(now, limits::BATCH_REFUSED));
+        }
+        if let Some(gate) = self.gates.get_mut(&quota) {
+            gate.answered(now);
+        }
+        ids.iter().for_each(|id| self.requeue(*id, now));
+    }
+
+    fn requeue(&mut self, id: ReadId, now: Timestamp) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        read.started = None;
+        read.not_before = now;
+        let key = read.key.clone();
+        if let Some(running) = self.flying.get_mut(&key) {
+            running.retain(|other| *other != id);
+        }
+        match self.queued.get(&key).copied() {
+            Some(other) => self.merge(id, other),
+            None => {
+                self.queued.insert(key, id);
+                self.push(id);
+            }
+        }
+    }
+
+    /// A read that goes back into the queue meets one of the same key that was queued meanwhile.
+    fn merge(&mut self, from: ReadId, into: ReadId) {
+        let Some(read) = self.reads.remove(&from) else { return };
+        if let Some(other) = self.reads.get_mut(&into) {
+            other.waiters.extend(read.waiters);
+        }
+    }
+
+    /// A call came back: one result a read, in the order they were asked. Who waited is answered; throttled reads go back
+    /// into the gate.
+    pub fn done(&mut self, quota: Digest, results: Vec<(ReadId, Result<Answered>)>, now: Timestamp) -> Vec<Delivery> {
+        self.pace(quota, &results, now);
+        let mut deliveries = Vec::with_capacity(results.len());
+        for (id, result) in results {
+            deliveries.extend(self.settle(id, result, now));
+        }
+        deliveries
+    }
+
+    fn pace(&mut self, quota: Digest, results: &[(ReadId, Result<Answered>)], now: Timestamp) {
+        let Some(gate) = self.gates.get_mut(&quota) else { return };
+        let errors = || results.iter().filter_map(|(_, result)| result.as_ref().err());
+        let throttled = errors().find(|error| error.kind() == Kind::Throttled);
+        match throttled {
+            Some(error) => gate.throttled(now, error.wait()),
+            None => gate.answered(now),
+        }
+    }
+
+    fn settle(&mut self, id: ReadId, result: Result<Answered>, now: Timestamp) -> Vec<Delivery> {
+        let kind = result.as_ref().err().map(Error::kind);
+        let identity = self.reads.get(&id).map(|read| read.key.identity);
+        match kind {
+            Some(Kind::Throttled) if self.may_try_again(id) => {
+                self.requeue(id, now);
+                return Vec::new();
+            }
+            Some(Kind::Unavailable) => self.note_silence(identity, result.as_ref().err(), now),
+            _ => self.note_answer(identity),
+        }
+        let down = identity.and_then(|identity| self.down_error(identity));
+        let mut deliveries = self.deliver(id, result);
+        if let (Some(identity), Some(error)) = (identity, down) {
+            deliveries.extend(self.fail_queued(identity, &error));
+        }
+        deliveries
+    }
+
+    fn may_try_again(&mut self, id: ReadId) -> bool {
+        let Some(read) = self.reads.get_mut(&id) else { return false };
+        read.throttled += 1;
+        read.throttled < THROTTLED_TRIES
+    }
+
+    fn note_silence(&mut self, identity: Option<Digest>, error: Option<&Error>, now: Timestamp) {
+        let Some(line) = identity.and_then(|identity| self.lines.get_mut(&identity)) else { return };
+        line.failures = line.failures.saturating_add(1);
+        line.last_error = error.cloned();
+        line.next_probe = later(now, PROBE_EVERY);
+    }
+
+    fn note_answer(&mut self, identity: Option<Digest>) {
+        let Some(line) = identity.and_then(|identity| self.lines.get_mut(&identity)) else { return };
+        line.failures = 0;
+        line.last_error = None;
+    }
+
+    fn down_error(&self, identity: Digest) -> Option<Error> {
+        self.lines.get(&identity).filter(|line| line.is_down())?.last_error.clone()
+    }
+
+    /// If the store of this identity is down and was asked less than a second ago: the error to answer with at once. Else
+    /// the caller's request is the one that finds out, and the next second is taken.
+    pub fn refuse_if_down(&mut self, identity: Digest, now: Timestamp) -> Option<Error> {
+        let line = self.lines.get_mut(&identity).filter(|line| line.is_down())?;
+        if line.next_probe > now {
+            return line.last_error.clone();
+        }
+        line.next_probe = later(now, PROBE_EVERY);
+        None
+    }
+
+    fn deliver(&mut self, id: ReadId, result: Result<Answered>) -> Vec<Delivery> {
+        let Some(read) = self.reads.remove(&id) else { return Vec::new() };
+        self.delayed.remove(&(read.not_before, read.key.clone(), id));
+        if self.queued.get(&read.key) == Some(&id) {
+            self.queued.remove(&read.key);
+        }
+        if let Some(running) = self.flying.get_mut(&read.key) {
+            running.retain(|other| *other != id);
+            if running.is_empty() {
+                self.flying.remove(&read.key);
+            }
+        }
+        let capabilities = self.lines.get(&read.key.identity).and_then(Line::capabilities);
+        let deliver = |waiter| Delivery { waiter, answer: result.clone(), capabilities };
+        read.waiters.into_iter().map(deliver).collect()
+    }
+
+    /// The namespace to which the plaintext of a running read is charged.
+    #[must_use]
+    pub fn namespace_of(&self, id: ReadId) -> Option<&str> {
+        Some(self.reads.get(&id)?.waiters.first()?.object.namespace.as_str())
+    }
+
+    /// The quota of a running read.
+    #[must_use]
+    pub fn quota_of(&self, id: ReadId) -> Option<Digest> {
+        Some(self.reads.get(&id)?.quota)
+    }
+
+    /// Forgets an identity whose store was closed; false if reads still use it.
+    pub fn forget(&mut self, identity: Digest) -> bool {
+        if self.reads.values().any(|read| read.key.identity == identity) {
+            return false;
+        }
+        self.lines.remove(&identity);
+        true
+    }
+
+    /// Reads queued or under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.reads.len()
+    }
+
+    /// True if nothing is queued or under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.reads.is_empty()
+    }
+
+    /// Calls under way, over all gates.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.gates.values().map(Gate::in_flight).sum()
+    }
+
+    /// Removes gates that have nothing to pace and are a while idle; they start at their quota again.
+    pub fn sweep_gates(&mut self, now: Timestamp, idle: SignedDuration) {
+        self.gates.retain(|_, gate| !gate.is_empty() || gate.in_flight() > 0 || !gate.is_idle_since(now, idle));
+    }
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

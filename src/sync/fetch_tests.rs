@@ -1,0 +1,267 @@
+use keyferry_stores::{
+    base::SecretBytes,
+    provider::{Access, PropertyRule, Want},
+};
+
+use super::*;
+
+const NOT_FULL: &dyn Fn(&str) -> bool = &|_| false;
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap()
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::of([name.as_bytes()])
+}
+
+fn target(identity: &str) -> Target {
+    Target { identity: digest(identity), quota: digest("quota"), budget: Budget { per_second: 1e6, in_flight: 1000 } }
+}
+
+fn request(identity: &str, key: &str, object: &str, cause: i64) -> Request {
+    let (namespace, name) = object.split_once('/').unwrap_or(("n", object));
+    let waiter = Waiter { object: Arc::new(ObjectKey::new(namespace, name)), slot: 0, ticket: 1 };
+    let ask = Ask::Key(RemoteKey::value(key));
+    Request { target: target(identity), ask, waiter, cause: at(cause), lane: Lane::Second }
+}
+
+fn capabilities(batch: usize) -> Capabilities {
+    let (access, property) = (Access::ReadOnly, PropertyRule::Path);
+    Capabilities { access, find: true, batch, property, property_absence: false }
+}
+
+fn open(reads: &mut Reads, identity: &str, batch: usize, now: i64) -> Vec<Call> {
+    let calls = reads.work(at(now), NOT_FULL).calls;
+    assert_eq!(calls, [Call::Open(digest(identity))]);
+    reads.opened(digest(identity), capabilities(batch));
+    reads.work(at(now), NOT_FULL).calls
+}
+
+fn keys(call: &Call) -> Vec<&str> {
+    match call {
+        Call::Get(_, keys) => keys.iter().map(|(_, key)| key.key.as_str()).collect(),
+        Call::Open(_) | Call::Find(..) => panic!("not a read: {call:?}"),
+    }
+}
+
+fn ids(call: &Call) -> Vec<ReadId> {
+    match call {
+        Call::Get(_, keys) => keys.iter().map(|(id, _)| *id).collect(),
+        Call::Open(_) | Call::Find(..) => panic!("not a read: {call:?}"),
+    }
+}
+
+fn entry() -> Answered {
+    Answered::Entry(Arc::new(Entry::bytes(SecretBytes::from("v"))))
+}
+
+fn answer_all(reads: &mut Reads, call: &Call, result: &Result<Answered>, now: i64) -> Vec<Delivery> {
+    let results = ids(call).into_iter().map(|id| (id, result.clone())).collect();
+    reads.done(digest("quota"), results, at(now))
+}
+
+fn failure(kind: Kind) -> Result<Answered> {
+    Err(Error::new(kind, "scripted"))
+}
+
+#[test]
+fn objects_of_one_tick_share_one_read() {
+    let mut reads = Reads::default();
+    reads.request(at(0), (0..200).map(|n| request("a", "key", &format!("n/{n}"), 0)).collect(), None);
+    let calls = open(&mut reads, "a", 1, 0);
+    assert_eq!(calls.len(), 1);
+    assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), 5).len(), 200);
+    assert!(reads.is_empty());
+}
+
+#[test]
+fn identities_never_share_a_read() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0), request("b", "key", "n/2", 0)], None);
+    let opens = reads.work(at(0), NOT_FULL).calls.len();
+    reads.opened(digest("a"), capabilities(20));
+    reads.opened(digest("b"), capabilities(20));
+    let calls = reads.work(at(0), NOT_FULL).calls;
+    assert_eq!((opens, calls.len()), (2, 2));
+}
+
+#[test]
+fn a_read_answers_causes_that_are_not_younger_than_its_start() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let first = open(&mut reads, "a", 1, 10);
+    reads.request(at(20), vec![request("a", "key", "n/old", 5)], None);
+    assert!(reads.work(at(20), NOT_FULL).calls.is_empty(), "the cause is older than the start: it joins");
+    reads.request(at(20), vec![request("a", "key", "n/new", 15)], None);
+    let second = reads.work(at(20), NOT_FULL).calls;
+    assert_eq!(second.len(), 1, "the cause is younger than the start: a read of its own");
+    assert_eq!(answer_all(&mut reads, &first[0], &Ok(entry()), 30).len(), 2);
+    assert_eq!(answer_all(&mut reads, &second[0], &Ok(entry()), 30).len(), 1);
+}
+
+#[test]
+fn no_value_outlives_its_delivery() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let first = open(&mut reads, "a", 1, 0);
+    answer_all(&mut reads, &first[0], &Ok(entry()), 5);
+    reads.request(at(6), vec![request("a", "key", "n/2", 0)], None);
+    assert_eq!(reads.work(at(6), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn forty_keys_cost_two_batch_calls() {
+    let mut reads = Reads::default();
+    let spread = Spread { start: at(0), width: Duration::from_secs(6) };
+    let requests = (0..40).map(|n| request("a", &format!("key-{n:02}"), &format!("n/{n}"), 0)).collect();
+    reads.request(at(0), requests, Some(spread));
+    let mut calls = open(&mut reads, "a", 20, 0);
+    for millis in (0..6_000).step_by(100) {
+        calls.extend(reads.work(at(millis), NOT_FULL).calls);
+    }
+    assert_eq!(calls.iter().map(|call| keys(call).len()).collect::<Vec<_>>(), [20, 20]);
+    assert_eq!(keys(&calls[0])[..3], ["key-00", "key-01", "key-02"]);
+}
+
+#[test]
+fn a_key_with_a_version_never_goes_into_a_batch() {
+    let mut reads = Reads::default();
+    let mut versioned = request("a", "k", "n/1", 0);
+    versioned.ask = Ask::Key(RemoteKey { version: Some("7".into()), ..RemoteKey::value("k") });
+    reads.request(at(0), vec![versioned, request("a", "k", "n/2", 0), request("a", "l", "n/3", 0)], None);
+    let calls = open(&mut reads, "a", 20, 0);
+    let mut sizes: Vec<_> = calls.iter().map(|call| keys(call).len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 2]);
+}
+
+#[test]
+fn a_refused_batch_call_falls_back_to_single_reads_for_an_hour() {
+    let mut reads = Reads::default();
+    reads.request(at(0), (0..3).map(|n| request("a", &format!("k{n}"), "n/1", 0)).collect(), None);
+    let batch = open(&mut reads, "a", 20, 0);
+    reads.batch_refused(digest("quota"), digest("a"), &ids(&batch[0]), at(1));
+    let singles = reads.work(at(1), NOT_FULL).calls;
+    assert_eq!(singles.iter().map(|call| keys(call).len()).collect::<Vec<_>>(), [1, 1, 1]);
+    let delivered: usize = singles.iter().map(|call| answer_all(&mut reads, call, &Ok(entry()), 2).len()).sum();
+    assert_eq!(delivered, 3);
+    let hour = 3_600_000;
+    reads.request(at(hour), (0..3).map(|n| request("a", &format!("k{n}"), "n/1", hour)).collect(), None);
+    assert_eq!(reads.work(at(hour), NOT_FULL).calls.len(), 3);
+    reads.request(at(hour + 2), (3..6).map(|n| request("a", &format!("k{n}"), "n/1", hour)).collect(), None);
+    assert_eq!(reads.work(at(hour + 2), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn a_tick_is_spread_in_key_order_over_its_window() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "warm", "n/0", 0)], None);
+    let warm = open(&mut reads, "a", 1, 0);
+    answer_all(&mut reads, &warm[0], &Ok(entry()), 1);
+    let spread = Spread { start: at(1_000), width: Duration::from_secs(1) };
+    let requests = ["d", "b", "a", "c"].map(|key| request("a", key, "n/1", 1_000)).to_vec();
+    reads.request(at(1_000), requests, Some(spread));
+    let mut order = Vec::new();
+    for millis in (1_000..2_000).step_by(50) {
+        for call in reads.work(at(millis), NOT_FULL).calls {
+            order.push((millis, keys(&call)[0].to_string()));
+        }
+    }
+    let expected = [(1_000, "a"), (1_250, "b"), (1_500, "c"), (1_750, "d")].map(|(millis, key)| (millis, key.to_string()));
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn a_first_sync_pulls_a_spread_read_forward() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "warm", "n/0", 0)], None);
+    let warm = open(&mut reads, "a", 1, 0);
+    answer_all(&mut reads, &warm[0], &Ok(entry()), 1);
+    let spread = Spread { start: at(60_000), width: Duration::from_secs(6) };
+    reads.request(at(10), vec![request("a", "key", "n/1", 10)], Some(spread));
+    assert!(reads.work(at(11), NOT_FULL).calls.is_empty());
+    reads.request(at(12), vec![Request { lane: Lane::First, ..request("a", "key", "n/2", 12) }], None);
+    let calls = reads.work(at(12), NOT_FULL).calls;
+    assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), 13).len(), 2);
+}
+
+#[test]
+fn one_failed_opening_answers_everybody_who_waited() {
+    let mut reads = Reads::default();
+    reads.request(at(0), (0..50).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(), None);
+    assert_eq!(reads.work(at(0), NOT_FULL).calls.len(), 1);
+    let deliveries = reads.not_opened(digest("a"), &Error::new(Kind::Unauthenticated, "refused"));
+    assert_eq!(deliveries.len(), 50);
+    assert!(reads.is_empty() && reads.work(at(1), NOT_FULL).calls.is_empty());
+}
+
+#[test]
+fn a_throttled_read_waits_in_the_closed_gate_and_its_objects_hear_nothing() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let first = open(&mut reads, "a", 1, 0);
+    let throttled = Err(Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(5))));
+    assert!(answer_all(&mut reads, &first[0], &throttled, 1).is_empty());
+    let work = reads.work(at(2), NOT_FULL);
+    assert_eq!((work.calls.len(), work.wake), (0, Some(at(5_001))));
+    let again = reads.work(at(5_001), NOT_FULL).calls;
+    assert_eq!(answer_all(&mut reads, &again[0], &Ok(entry()), 5_002).len(), 1);
+}
+
+#[test]
+fn a_store_that_throttles_for_good_is_heard_of() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let mut calls = open(&mut reads, "a", 1, 0);
+    let mut now = 0;
+    for _ in 1..THROTTLED_TRIES {
+        assert!(answer_all(&mut reads, &calls[0], &failure(Kind::Throttled), now).is_empty());
+        now += 20_000;
+        calls = reads.work(at(now), NOT_FULL).calls;
+    }
+    let deliveries = answer_all(&mut reads, &calls[0], &failure(Kind::Throttled), now);
+    assert_eq!(deliveries[0].answer.as_ref().unwrap_err().kind(), Kind::Throttled);
+}
+
+#[test]
+fn a_store_that_is_down_fails_what_waits_and_is_asked_once_a_second() {
+    let mut reads = Reads::default();
+    let mut slow = Vec::new();
+    for n in 0..DOWN_AFTER {
+        let mut request = request("a", &format!("k{n}"), "n/1", 0);
+        request.target.budget.in_flight = DOWN_AFTER as usize;
+        slow.push(request);
+    }
+    reads.request(at(0), slow, None);
+    let calls = open(&mut reads, "a", 1, 0);
+    reads.request(at(1), vec![request("a", "waiting", "n/2", 1)], None);
+    assert!(reads.work(at(1), NOT_FULL).calls.is_empty());
+    let delivered: usize =
+        calls.iter().map(|call| answer_all(&mut reads, call, &failure(Kind::Unavailable), 10).len()).sum();
+    assert_eq!(delivered, DOWN_AFTER as usize + 1);
+    assert!(reads.refuse_if_down(digest("a"), at(500)).is_some());
+    assert!(reads.refuse_if_down(digest("a"), at(1_010)).is_none(), "one a second finds out");
+    assert!(reads.refuse_if_down(digest("a"), at(1_500)).is_some());
+    assert!(reads.refuse_if_down(digest("b"), at(500)).is_none());
+}
+
+#[test]
+fn a_second_namespace_takes_a_turn_of_its_own_for_a_shared_read() {
+    let mut reads = Reads::default();
+    let mut requests: Vec<_> = (0..5).map(|n| request("a", &format!("k{n}"), "big/1", 0)).collect();
+    requests.push(request("a", "k4", "small/1", 0));
+    reads.request(at(0), requests, None);
+    let calls = open(&mut reads, "a", 1, 0);
+    let order: Vec<_> = calls.iter().map(|call| keys(call)[0].to_string()).collect();
+    assert!(order.iter().position(|key| key == "k4") <= Some(1), "{order:?}");
+}
+
+#[test]
+fn metadata_and_value_are_two_reads() {
+    let mut reads = Reads::default();
+    let mut metadata = request("a", "k", "n/1", 0);
+    metadata.ask = Ask::Key(RemoteKey { want: Want::Metadata, ..RemoteKey::value("k") });
+    reads.request(at(0), vec![metadata, request("a", "k", "n/1", 0)], None);
+    assert_eq!(open(&mut reads, "a", 20, 0).len(), 2);
+}

@@ -1,0 +1,323 @@
+//! The gate: one per quota, fair between namespaces, two lanes, paced by what the store grants.
+//!
+//! Pure: every method takes `now`, and nothing waits here. [`super::fetch::Reads`] asks "may I send, and what?", sends, and reports
+//! how it went.
+//!
+//! - **Lanes.** What was never synced or has changed goes first; periodic refreshes still get every fifth send, so neither starves.
+//! - **Fairness.** Within a lane the namespaces take turns, so a tenant with ten thousand objects delays a tenant with one by one
+//!   send, not by ten thousand.
+//! - **Pace.** Starts at the published quota. A throttled answer halves it (at most once a second: one burst of refusals is one
+//!   signal), success adds a twentieth of the quota a second. `Retry-After` closes the gate for everybody.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use keyferry_stores::provider::Budget;
+
+/// Which of the two queues a read waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Never synced, changed, forced, or failing and woken.
+    First,
+    /// Periodic.
+    Second,
+}
+
+/// One send in this many is taken from the second lane while it has something to send.
+const SECOND_LANE_SHARE: u64 = 5;
+/// Pace is not cut twice within this time.
+const CUT_ONCE: SignedDuration = SignedDuration::from_secs(1);
+/// How long a throttling store without `Retry-After` is left alone.
+const COOL_DOWN: Duration = Duration::from_secs(1);
+/// The slowest pace: a store that throttles everything is still asked once in a while.
+const SLOWEST: f64 = 0.2;
+/// Tokens that may be saved up, as a share of a second.
+const BURST_SECONDS: f64 = 0.05;
+
+/// An identifier of a read, given out by [`super::fetch::Reads`].
+pub type ReadId = u64;
+
+/// One gate.
+#[derive(Debug)]
+pub struct Gate {
+    budget: Budget,
+    rate: f64,
+    tokens: f64,
+    filled: Timestamp,
+    closed_until: Option<Timestamp>,
+    last_cut: Option<Timestamp>,
+    last_raise: Timestamp,
+    in_flight: usize,
+    sends: u64,
+    lanes: [Turns; 2],
+}
+
+/// What the gate answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send this read now.
+    Send(ReadId),
+    /// Nothing before this time.
+    At(Timestamp),
+    /// Nothing until something is queued or comes back.
+    Idle,
+}
+
+impl Gate {
+    /// A gate that starts at the published budget.
+    #[must_use]
+    pub fn new(budget: Budget, now: Timestamp) -> Self {
+        Self {
+            budget,
+            rate: budget.per_second,
+            tokens: burst(budget.per_second),
+            filled: now,
+            closed_until: None,
+            last_cut: None,
+            last_raise: now,
+            in_flight: 0,
+            sends: 0,
+            lanes: [Turns::default(), Turns::default()],
+        }
+    }
+
+    /// Queues a read for a namespace.
+    pub fn push(&mut self, lane: Lane, namespace: &str, read: ReadId) {
+        self.lanes[lane as usize].push(namespace, read);
+    }
+
+    /// The next read, if the pace allows one. `skip` says of a namespace whether it must wait (its plaintext budget is used up).
+    pub fn next(&mut self, now: Timestamp, skip: &dyn Fn(&str) -> bool) -> Verdict {
+        if let Some(until) = self.closed_until.filter(|until| *until > now) {
+            return if self.is_empty() { Verdict::Idle } else { Verdict::At(until) };
+        }
+        if self.in_flight >= self.budget.in_flight {
+            return Verdict::Idle;
+        }
+        self.fill(now);
+        if self.tokens < 1.0 {
+            return if self.is_empty() { Verdict::Idle } else { Verdict::At(self.token_at(now)) };
+        }
+        let second_first = self.sends % SECOND_LANE_SHARE == SECOND_LANE_SHARE - 1;
+        let order = if second_first { [1, 0] } else { [0, 1] };
+        match order.into_iter().find_map(|lane| self.lanes[lane].pop(skip)) {
+            Some(read) => Verdict::Send(read),
+            None => Verdict::Idle,
+        }
+    }
+
+    /// A call was sent.
+    pub fn sent(&mut self) {
+        self.sends += 1;
+        self.in_flight += 1;
+        self.tokens -= 1.0;
+    }
+
+    /// A call came back with an answer of the store, whatever it said.
+    pub fn answered(&mut self, now: Timestamp) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if now.duration_since(self.last_raise) >= SignedDuration::from_secs(1) {
+            self.last_raise = now;
+            self.rate = (self.rate + self.budget.per_second / 20.0).min(self.budget.per_second);
+        }
+    }
+
+    /// A call came back throttled: close for `after`, and slow down.
+    pub fn throttled(&mut self, now: Timestamp, after: Option<Duration>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let cut = self.last_cut.is_none_or(|last| now.duration_since(last) >= CUT_ONCE);
+        if cut {
+            self.rate = (self.rate / 2.0).max(SLOWEST);
+            self.last_cut = Some(now);
+            self.last_raise = now;
+        }
+        let until = later(now, after.unwrap_or(COOL_DOWN));
+        self.closed_until = self.closed_until.max(Some(until));
+    }
+
+    /// True if nothing waits here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.iter().all(Turns::is_empty)
+    }
+
+    /// True if the pace is the published one again and nothing was sent for a while.
+    #[must_use]
+    pub fn is_idle_since(&self, now: Timestamp, idle: SignedDuration) -> bool {
+        self.closed_until.is_none_or(|until| until <= now) && now.duration_since(self.last_raise.max(self.filled)) >= idle
+    }
+
+    /// Calls under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    fn fill(&mut self, now: Timestamp) {
+        let passed = now.duration_since(self.filled).as_secs_f64().max(0.0);
+        self.tokens = (self.tokens + passed * self.rate).min(burst(self.rate));
+        self.filled = now;
+    }
+
+    fn token_at(&self, now: Timestamp) -> Timestamp {
+        // A millisecond more, so that rounding never wakes us just before the token is there.
+        later(now, Duration::from_secs_f64((1.0 - self.tokens) / self.rate) + Duration::from_millis(1))
+    }
+}
+
+fn burst(rate: f64) -> f64 {
+    (rate * BURST_SECONDS).max(1.0)
+}
+
+/// `now + wait`, at most the end of time.
+#[must_use]
+pub fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// A queue a namespace; the namespaces take turns.
+#[derive(Debug, Default)]
+struct Turns {
+    order: VecDeque<String>,
+    queues: HashMap<String, VecDeque<ReadId>>,
+}
+
+impl Turns {
+    fn push(&mut self, namespace: &str, read: ReadId) {
+        if !self.queues.contains_key(namespace) {
+            self.order.push_back(namespace.to_string());
+        }
+        self.queues.entry(namespace.to_string()).or_default().push_back(read);
+    }
+
+    fn pop(&mut self, skip: &dyn Fn(&str) -> bool) -> Option<ReadId> {
+        for _ in 0..self.order.len() {
+            let namespace = self.order.pop_front()?;
+            if skip(&namespace) {
+                self.order.push_back(namespace);
+                continue;
+            }
+            let queue = self.queues.get_mut(&namespace)?;
+            let read = queue.pop_front();
+            if queue.is_empty() {
+                self.queues.remove(&namespace);
+            } else {
+                self.order.push_back(namespace);
+            }
+            return read;
+        }
+        None
+    }
+
+    fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    fn gate(per_second: f64, in_flight: usize) -> Gate {
+        Gate::new(Budget { per_second, in_flight }, at(0))
+    }
+
+    fn drain(gate: &mut Gate, now: Timestamp) -> Vec<ReadId> {
+        let mut sent = Vec::new();
+        while let Verdict::Send(read) = gate.next(now, &|_| false) {
+            gate.sent();
+            sent.push(read);
+        }
+        sent
+    }
+
+    #[test]
+    fn namespaces_take_turns() {
+        let mut gate = gate(10_000.0, 100);
+        for read in 0..4 {
+            gate.push(Lane::First, "big", read);
+        }
+        gate.push(Lane::First, "small", 9);
+        assert_eq!(drain(&mut gate, at(0)), [0, 9, 1, 2, 3]);
+    }
+
+    #[test]
+    fn every_fifth_send_is_periodic_while_new_objects_keep_coming() {
+        let mut gate = gate(10_000.0, 100);
+        for read in 0..20 {
+            gate.push(Lane::First, "n", read);
+            gate.push(Lane::Second, "n", 100 + read);
+        }
+        let sent = drain(&mut gate, at(0));
+        let periodic = sent.iter().take(20).filter(|read| **read >= 100).count();
+        assert_eq!(periodic, 4);
+    }
+
+    #[test]
+    fn the_pace_is_the_published_quota() {
+        let mut gate = gate(40.0, 1_000);
+        for read in 0..1_000 {
+            gate.push(Lane::Second, "n", read);
+        }
+        let mut sent = 0;
+        for millis in (0..=2_000).step_by(5) {
+            sent += drain(&mut gate, at(millis)).len();
+        }
+        assert!((78..=84).contains(&sent), "{sent} in two seconds");
+    }
+
+    #[test]
+    fn calls_under_way_are_bounded_and_make_room_when_they_end() {
+        let mut gate = gate(10_000.0, 2);
+        for read in 0..3 {
+            gate.push(Lane::First, "n", read);
+        }
+        assert_eq!(drain(&mut gate, at(0)).len(), 2);
+        gate.answered(at(1));
+        assert_eq!(drain(&mut gate, at(1)), [2]);
+    }
+
+    #[test]
+    fn retry_after_closes_the_gate_for_everybody() {
+        let mut gate = gate(10_000.0, 10);
+        gate.push(Lane::First, "a", 1);
+        gate.push(Lane::First, "b", 2);
+        assert_eq!(gate.next(at(0), &|_| false), Verdict::Send(1));
+        gate.sent();
+        gate.throttled(at(0), Some(Duration::from_secs(5)));
+        assert_eq!(gate.next(at(4_999), &|_| false), Verdict::At(at(5_000)));
+        assert_eq!(gate.next(at(5_000), &|_| false), Verdict::Send(2));
+    }
+
+    #[test]
+    fn a_burst_of_refusals_halves_the_pace_once() {
+        let mut gate = gate(100.0, 100);
+        for _ in 0..10 {
+            gate.sent();
+            gate.throttled(at(0), None);
+        }
+        assert!((gate.rate - 50.0).abs() < f64::EPSILON);
+        for second in 2..30 {
+            gate.sent();
+            gate.answered(at(second * 1_000));
+        }
+        assert!((gate.rate - 100.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_namespace_over_its_budget_waits_and_the_others_go_on() {
+        let mut gate = gate(10_000.0, 100);
+        gate.push(Lane::First, "full", 1);
+        gate.push(Lane::First, "other", 2);
+        assert_eq!(gate.next(at(0), &|namespace| namespace == "full"), Verdict::Send(2));
+        assert_eq!(gate.next(at(0), &|namespace| namespace == "full"), Verdict::Idle);
+        assert_eq!(gate.next(at(0), &|_| false), Verdict::Send(1));
+    }
+}

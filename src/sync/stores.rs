@@ -1,0 +1,406 @@
+//! The store pool and the shell around [`Reads`]: one opened store per identity, shared by all objects, closed when unused.
+//!
+//! Everything that waits is here; every rule is in [`super::fetch`] and [`super::gate`]. A panic of a provider ends its call as
+//! `Bug`, never the process.
+
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+    fmt::Debug,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use jiff::Timestamp;
+use keyferry_stores::{
+    base::{Clock, Error, Kind, Result, limits},
+    provider::{Batch, Capabilities, Digest, Probe, Query, RemoteKey, Store},
+};
+use tokio::sync::{Notify, mpsc};
+
+use super::fetch::{Answered, Call, Delivery, Reads, Request, Spread, Work};
+use super::gate::ReadId;
+
+/// Opens the store of one identity. The real one holds the provider's configuration and its scoped environment.
+#[async_trait]
+pub trait Opener: Send + Sync + Debug {
+    /// Opens the store; may read credentials and log in.
+    ///
+    /// # Errors
+    /// Those of [`keyferry_stores::provider::Provider::open`].
+    async fn open(&self) -> Result<Arc<dyn Store>>;
+}
+
+/// An answer on its way to one waiter. While it lives, its bytes count against the plaintext budget.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The answer.
+    pub delivery: Delivery,
+    _held: Option<Arc<Held>>,
+}
+
+/// The pool, the reads, and the task that serves them.
+#[derive(Debug, Clone)]
+pub struct Fetcher(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Arc<Notify>,
+    clock: Arc<dyn Clock>,
+    plaintext: Arc<Plaintext>,
+    deliveries: mpsc::UnboundedSender<Vec<Delivered>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reads: Reads,
+    pool: HashMap<Digest, Arc<Pooled>>,
+}
+
+/// One identity of the pool. The lock makes opening single-flight: reads and probes share one login.
+#[derive(Debug)]
+struct Pooled {
+    opener: Arc<dyn Opener>,
+    store: tokio::sync::Mutex<Option<Arc<dyn Store>>>,
+}
+
+impl Pooled {
+    async fn open(&self) -> Result<Arc<dyn Store>> {
+        let mut store = self.store.lock().await;
+        if let Some(store) = &*store {
+            return Ok(store.clone());
+        }
+        let opened = guarded(self.opener.open()).await?;
+        *store = Some(opened.clone());
+        Ok(opened)
+    }
+}
+
+/// What a store says of itself.
+#[derive(Debug)]
+pub struct Probed {
+    /// The verdict, or why it cannot be used.
+    pub probe: Result<Probe>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+impl Fetcher {
+    /// A fetcher whose answers go to `deliveries`. It does nothing until [`Fetcher::run`] runs.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, deliveries: mpsc::UnboundedSender<Vec<Delivered>>) -> Self {
+        let wake = Arc::new(Notify::new());
+        let plaintext = Arc::new(Plaintext { ledger: Mutex::default(), freed: wake.clone() });
+        Self(Arc::new(Shared { state: Mutex::default(), wake, clock, plaintext, deliveries }))
+    }
+
+    /// Queues requests, all of them before any is sent. `opener` is asked once for every identity that is not in the pool.
+    /// Requests to a store that is known to be down are answered at once.
+    pub fn request(&self, requests: Vec<(Request, Arc<dyn Opener>)>, spread: Option<Spread>) {
+        let now = self.0.clock.now();
+        let mut refused = Vec::new();
+        {
+            let mut state = self.0.state();
+            let mut queue = Vec::with_capacity(requests.len());
+            for (request, opener) in requests {
+                match state.reads.refuse_if_down(request.target.identity, now) {
+                    Some(error) => refused.push(Delivery { waiter: request.waiter, answer: Err(error), capabilities: None }),
+                    None => {
+                        state.pooled(request.target.identity, opener);
+                        queue.push(request);
+                    }
+                }
+            }
+            state.reads.request(now, queue, spread);
+        }
+        self.0.deliver(refused, None);
+        self.0.wake.notify_one();
+    }
+
+    /// Proves the credential of a store, sharing its login with the reads.
+    ///
+    /// # Errors
+    /// The error of opening it.
+    pub async fn probe(&self, identity: Digest, opener: Arc<dyn Opener>) -> Result<Probed> {
+        let pooled = self.0.state().pooled(identity, opener);
+        let store = pooled.open().await?;
+        let probe = guarded(store.probe()).await;
+        Ok(Probed { probe, capabilities: store.capabilities() })
+    }
+
+    /// Serves until the process ends.
+    pub async fn run(&self) {
+        loop {
+            let now = self.0.clock.now();
+            let work = self.0.work(now);
+            for call in work.calls {
+                self.spawn(call);
+            }
+            let woken = self.0.wake.notified();
+            match work.wake {
+                Some(at) => {
+                    let wait = at.duration_since(now).try_into().unwrap_or_default();
+                    tokio::select! { () = woken => (), () = self.0.clock.sleep(wait) => () }
+                }
+                None => woken.await,
+            }
+        }
+    }
+
+    /// Closes the stores that no object uses any more.
+    pub async fn close_unused(&self, in_use: &HashSet<Digest>) {
+        let unused: Vec<Arc<Pooled>> = {
+            let mut state = self.0.state();
+            let idle: Vec<Digest> = state.pool.keys().filter(|identity| !in_use.contains(identity)).copied().collect();
+            let closing = idle.into_iter().filter(|identity| state.reads.forget(*identity)).collect::<Vec<_>>();
+            closing.iter().filter_map(|identity| state.pool.remove(identity)).collect()
+        };
+        for pooled in unused {
+            if let Some(store) = pooled.store.lock().await.take() {
+                store.close().await;
+            }
+        }
+    }
+
+    fn spawn(&self, call: Call) {
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            match call {
+                Call::Open(identity) => shared.open(identity).await,
+                Call::Get(identity, keys) => shared.get(identity, keys).await,
+                Call::Find(identity, id, query) => shared.find(identity, id, query).await,
+            }
+            shared.wake.notify_one();
+        });
+    }
+}
+
+impl State {
+    fn pooled(&mut self, identity: Digest, opener: Arc<dyn Opener>) -> Arc<Pooled> {
+        let pooled = || Arc::new(Pooled { opener, store: tokio::sync::Mutex::default() });
+        self.pool.entry(identity).or_insert_with(pooled).clone()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self, now: Timestamp) -> Work {
+        let mut state = self.state();
+        let granted = Cell::new(false);
+        let work = state.reads.work(now, &|namespace| match self.plaintext.room(namespace) {
+            Room::Free => false,
+            Room::LastOne => granted.replace(true),
+            Room::None => true,
+        });
+        for call in &work.calls {
+            if let Some(namespace) = first_read(call).and_then(|id| state.reads.namespace_of(id)) {
+                self.plaintext.started(namespace);
+            }
+        }
+        work
+    }
+
+    async fn open(&self, identity: Digest) {
+        let pooled = self.state().pool.get(&identity).cloned();
+        let Some(pooled) = pooled else { return };
+        match pooled.open().await {
+            Ok(store) => self.state().reads.opened(identity, store.capabilities()),
+            Err(error) => {
+                let failed = self.state().reads.not_opened(identity, &error);
+                self.deliver(failed, None);
+            }
+        }
+    }
+
+    async fn get(&self, identity: Digest, keys: Vec<(ReadId, RemoteKey)>) {
+        let (ids, keys): (Vec<ReadId>, Vec<RemoteKey>) = keys.into_iter().unzip();
+        let answers = match self.store(identity).await {
+            Ok(store) => guarded(async { Ok(store.get(&keys).await) }).await,
+            Err(error) => Err(error),
+        };
+        let count = ids.len();
+        let results = match answers {
+            Ok(Batch::Refused(error)) if count > 1 => return self.refuse_batch(identity, &ids, &error),
+            Ok(Batch::Answers(answers)) if answers.len() == count => answers,
+            Ok(Batch::Refused(error)) | Err(error) => vec![Err(error); count],
+            Ok(Batch::Answers(_)) => vec![Err(Error::new(Kind::Bug, "the provider answered another number of keys")); count],
+        };
+        let results = results.into_iter().map(|result| result.map(|entry| Answered::Entry(Arc::new(entry))));
+        self.finish(ids.into_iter().zip(results).collect());
+    }
+
+    async fn find(&self, identity: Digest, id: ReadId, query: Query) {
+        let answer = match self.store(identity).await {
+            Ok(store) => guarded(store.find(&query)).await,
+            Err(error) => Err(error),
+        };
+        self.finish(vec![(id, answer.map(|found| Answered::Found(Arc::new(found))))]);
+    }
+
+    async fn store(&self, identity: Digest) -> Result<Arc<dyn Store>> {
+        let pooled = self.state().pool.get(&identity).cloned();
+        let closed = || Error::new(Kind::Bug, "the store was closed while a read was queued");
+        pooled.ok_or_else(closed)?.open().await
+    }
+
+    fn refuse_batch(&self, identity: Digest, ids: &[ReadId], error: &Error) {
+        tracing::info!(%error, "the batch call was refused; reading singly for an hour");
+        let mut state = self.state();
+        if let Some(namespace) = ids.first().and_then(|id| state.reads.namespace_of(*id)) {
+            self.plaintext.ended(namespace);
+        }
+        if let Some(quota) = ids.first().and_then(|id| state.reads.quota_of(*id)) {
+            state.reads.batch_refused(quota, identity, ids, self.clock.now());
+        }
+    }
+
+    fn finish(&self, results: Vec<(ReadId, Result<Answered>)>) {
+        let first = results.first().map(|(id, _)| *id);
+        let size: usize = results.iter().filter_map(|(_, result)| result.as_ref().ok()).map(Answered::size).sum();
+        let (held, deliveries) = {
+            let mut state = self.state();
+            let namespace = first.and_then(|id| state.reads.namespace_of(id)).unwrap_or_default().to_string();
+            let Some(quota) = first.and_then(|id| state.reads.quota_of(id)) else { return };
+            self.plaintext.ended(&namespace);
+            (Held::new(&self.plaintext, namespace, size), state.reads.done(quota, results, self.clock.now()))
+        };
+        self.deliver(deliveries, Some(held));
+    }
+
+    fn deliver(&self, deliveries: Vec<Delivery>, held: Option<Arc<Held>>) {
+        if deliveries.is_empty() {
+            return;
+        }
+        let delivered = deliveries.into_iter().map(|delivery| Delivered { delivery, _held: held.clone() }).collect();
+        // The receiver is gone only when the process ends.
+        let _ended = self.deliveries.send(delivered);
+    }
+}
+
+fn first_read(call: &Call) -> Option<ReadId> {
+    match call {
+        Call::Open(_) => None,
+        Call::Get(_, keys) => keys.first().map(|(id, _)| *id),
+        Call::Find(_, id, _) => Some(*id),
+    }
+}
+
+/// Runs a provider's future; a panic is `Bug`.
+async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let panicked = |_| Error::new(Kind::Bug, "the provider panicked");
+    AssertUnwindSafe(work).catch_unwind().await.map_err(panicked)?
+}
+
+/// How much plaintext is held between fetch and apply, and for whom.
+///
+/// Over the bound, one read at a time still goes out (one in all, or one a namespace): an object that holds some of its answers and
+/// waits for the others must not wait for itself.
+#[derive(Debug)]
+struct Plaintext {
+    ledger: Mutex<Ledger>,
+    freed: Arc<Notify>,
+}
+
+/// Whether another read may go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// It may.
+    Free,
+    /// Over the bound, and nothing is under way: one may.
+    LastOne,
+    /// It must wait.
+    None,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    bytes: usize,
+    flying: usize,
+    namespaces: HashMap<String, Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    bytes: usize,
+    flying: usize,
+}
+
+impl Plaintext {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(&self, namespace: &str) -> Room {
+        let ledger = self.ledger();
+        let account = ledger.namespaces.get(namespace);
+        let over_all = ledger.bytes >= limits::PLAINTEXT_BYTES;
+        let over_own = account.is_some_and(|account| account.bytes >= limits::PLAINTEXT_NAMESPACE_BYTES);
+        let flying = if over_all { ledger.flying } else { account.map_or(0, |account| account.flying) };
+        match (over_all || over_own, flying) {
+            (false, _) => Room::Free,
+            (true, 0) => Room::LastOne,
+            (true, _) => Room::None,
+        }
+    }
+
+    fn started(&self, namespace: &str) {
+        self.change(namespace, |ledger, account| {
+            ledger.flying += 1;
+            account.flying += 1;
+        });
+    }
+
+    fn ended(&self, namespace: &str) {
+        self.change(namespace, |ledger, account| {
+            ledger.flying = ledger.flying.saturating_sub(1);
+            account.flying = account.flying.saturating_sub(1);
+        });
+    }
+
+    fn change(&self, namespace: &str, change: impl FnOnce(&mut Ledger, &mut Account)) {
+        let mut ledger = self.ledger();
+        let mut account = ledger.namespaces.remove(namespace).unwrap_or_default();
+        change(&mut ledger, &mut account);
+        if account.bytes > 0 || account.flying > 0 {
+            ledger.namespaces.insert(namespace.to_string(), account);
+        }
+    }
+}
+
+/// Plaintext of one answer; gives its bytes back when the last waiter is done with it.
+#[derive(Debug)]
+struct Held {
+    plaintext: Arc<Plaintext>,
+    namespace: String,
+    bytes: usize,
+}
+
+impl Held {
+    fn new(plaintext: &Arc<Plaintext>, namespace: String, bytes: usize) -> Arc<Self> {
+        plaintext.change(&namespace, |ledger, account| {
+            ledger.bytes += bytes;
+            account.bytes += bytes;
+        });
+        Arc::new(Self { plaintext: plaintext.clone(), namespace, bytes })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.plaintext.change(&self.namespace, |ledger, account| {
+            ledger.bytes = ledger.bytes.saturating_sub(self.bytes);
+            account.bytes = account.bytes.saturating_sub(self.bytes);
+        });
+        self.plaintext.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+#[path = "stores_tests.rs"]
+mod tests;

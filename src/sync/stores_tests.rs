@@ -1,0 +1,160 @@
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use keyferry_stores::{
+    base::{SecretBytes, clock::SystemClock},
+    provider::{Access, Budget, Entry, PropertyRule},
+};
+
+use super::*;
+use crate::{
+    cluster::ObjectKey,
+    sync::{
+        fetch::{Ask, Target, Waiter},
+        gate::Lane,
+    },
+};
+
+#[derive(Debug, Default)]
+struct Counts {
+    opens: AtomicUsize,
+    reads: AtomicUsize,
+    most_at_once: AtomicUsize,
+    now: AtomicUsize,
+    closes: AtomicUsize,
+}
+
+#[derive(Debug, Clone)]
+struct Scripted {
+    counts: Arc<Counts>,
+    size: usize,
+    opens: bool,
+    panics: bool,
+}
+
+#[async_trait]
+impl Opener for Scripted {
+    async fn open(&self) -> Result<Arc<dyn Store>> {
+        self.counts.opens.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if self.opens { Ok(Arc::new(self.clone())) } else { Err(Error::new(Kind::Unauthenticated, "refused")) }
+    }
+}
+
+#[async_trait]
+impl Store for Scripted {
+    fn capabilities(&self) -> Capabilities {
+        let (access, property) = (Access::ReadOnly, PropertyRule::Path);
+        Capabilities { access, find: true, batch: 1, property, property_absence: false }
+    }
+
+    async fn get(&self, keys: &[RemoteKey]) -> Batch {
+        assert!(!self.panics, "a provider's bug");
+        let now = self.counts.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.counts.most_at_once.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.counts.now.fetch_sub(1, Ordering::SeqCst);
+        self.counts.reads.fetch_add(keys.len(), Ordering::SeqCst);
+        Batch::Answers(keys.iter().map(|_| Ok(Entry::bytes(SecretBytes::new(vec![b'v'; self.size])))).collect())
+    }
+
+    async fn probe(&self) -> Result<Probe> {
+        Ok(Probe::Ready)
+    }
+
+    async fn close(&self) {
+        self.counts.closes.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn scripted(size: usize) -> Scripted {
+    Scripted { counts: Arc::default(), size, opens: true, panics: false }
+}
+
+fn identity() -> Digest {
+    Digest::of([b"identity".as_slice()])
+}
+
+fn requests(count: usize, store: &Scripted) -> Vec<(Request, Arc<dyn Opener>)> {
+    let target = Target { identity: identity(), quota: identity(), budget: Budget { per_second: 1e6, in_flight: 64 } };
+    let request = |n: usize| Request {
+        target,
+        ask: Ask::Key(RemoteKey::value(format!("key-{n}"))),
+        waiter: Waiter { object: Arc::new(ObjectKey::new("n", format!("es-{n}"))), slot: 0, ticket: 1 },
+        cause: Timestamp::UNIX_EPOCH,
+        lane: Lane::First,
+    };
+    (0..count).map(|n| (request(n), Arc::new(store.clone()) as Arc<dyn Opener>)).collect()
+}
+
+fn fetcher() -> (Fetcher, mpsc::UnboundedReceiver<Vec<Delivered>>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let fetcher = Fetcher::new(Arc::new(SystemClock::starting_at(Timestamp::UNIX_EPOCH)), sender);
+    let running = fetcher.clone();
+    tokio::spawn(async move { running.run().await });
+    (fetcher, receiver)
+}
+
+async fn receive(receiver: &mut mpsc::UnboundedReceiver<Vec<Delivered>>, count: usize) -> Vec<Delivered> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.extend(receiver.recv().await.unwrap());
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_reads_and_a_probe_share_one_login() {
+    let store = scripted(1);
+    let (fetcher, mut receiver) = fetcher();
+    fetcher.request(requests(100, &store), None);
+    let probed = fetcher.probe(identity(), Arc::new(store.clone())).await.unwrap();
+    assert_eq!(probed.probe.unwrap(), Probe::Ready);
+    assert_eq!(receive(&mut receiver, 100).await.len(), 100);
+    assert_eq!(store.counts.opens.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_login_is_tried_once_for_all_that_wait() {
+    let store = Scripted { opens: false, ..scripted(1) };
+    let (fetcher, mut receiver) = fetcher();
+    fetcher.request(requests(100, &store), None);
+    let all = receive(&mut receiver, 100).await;
+    assert!(all.iter().all(|one| one.delivery.answer.as_ref().unwrap_err().kind() == Kind::Unauthenticated));
+    assert_eq!(store.counts.opens.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_provider_is_a_bug_of_that_read_and_nothing_else() {
+    let store = Scripted { panics: true, ..scripted(1) };
+    let (fetcher, mut receiver) = fetcher();
+    fetcher.request(requests(1, &store), None);
+    let all = receive(&mut receiver, 1).await;
+    assert_eq!(all[0].delivery.answer.as_ref().unwrap_err().kind(), Kind::Bug);
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_the_plaintext_bound_reads_go_one_by_one_and_never_stop() {
+    let store = scripted(limits::PLAINTEXT_NAMESPACE_BYTES);
+    let (fetcher, mut receiver) = fetcher();
+    fetcher.request(requests(1, &store), None);
+    let mut kept = receive(&mut receiver, 1).await;
+    store.counts.most_at_once.store(0, Ordering::SeqCst);
+    fetcher.request(requests(5, &store), None);
+    kept.extend(receive(&mut receiver, 5).await);
+    assert_eq!(store.counts.most_at_once.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unused_store_is_closed_and_a_used_one_is_not() {
+    let store = scripted(1);
+    let (fetcher, mut receiver) = fetcher();
+    fetcher.request(requests(1, &store), None);
+    receive(&mut receiver, 1).await;
+    fetcher.close_unused(&HashSet::from([identity()])).await;
+    assert_eq!(store.counts.closes.load(Ordering::SeqCst), 0);
+    fetcher.close_unused(&HashSet::new()).await;
+    assert_eq!(store.counts.closes.load(Ordering::SeqCst), 1);
+}
