@@ -176,7 +176,8 @@ pub(super) struct Printed {
 
 impl Printed {
     pub(super) fn of(secret: &Secret) -> Self {
-        let mut prints = Vec::with_capacity(secret.data.len() + secret.labels.len() + secret.annotations.len());
+        let mut prints =
+            Vec::with_capacity(secret.data.len() + secret.labels.len() + secret.annotations.len());
         let owners = &secret.field_owners;
         let data = secret.data.iter().map(|(name, value)| (name, value.expose()));
         let data = fields(data, owners, |owner| &owner.data, &mut prints);
@@ -343,7 +344,10 @@ mod tests {
     fn owner_type_and_labels_are_kept() {
         let kept = ManagedSecret::of(&secret(), &key());
         let owner = kept.owner.as_deref().unwrap();
-        assert_eq!((&*owner.group, &*owner.kind, &*owner.uid), ("external-secrets.io", "ExternalSecret", "u"));
+        assert_eq!(
+            (&*owner.group, &*owner.kind, &*owner.uid),
+            ("external-secrets.io", "ExternalSecret", "u")
+        );
         assert_eq!((kept.managed, kept.created_by.as_deref(), &*kept.type_), (true, Some("abc"), ""));
     }
 }

@@ -247,7 +247,10 @@ mod tests {
     #[test]
     fn a_relist_sweeps_what_it_did_not_show() {
         let mut mirror = listed(&[("x", "1"), ("y", "2")]);
-        assert_eq!(relist(&mut mirror, &[("y", "2"), ("z", "3")]), Effect::Listed(vec![object("a", "x", "1")]));
+        assert_eq!(
+            relist(&mut mirror, &[("y", "2"), ("z", "3")]),
+            Effect::Listed(vec![object("a", "x", "1")])
+        );
         assert_eq!(versions(&mirror), ["y@2", "z@3"]);
     }
 

@@ -7,10 +7,13 @@
 pub mod credentials;
 pub mod events;
 pub mod fake;
+mod feeds;
+pub mod gate;
 pub mod kube;
 pub mod managed;
 pub mod mirror;
 pub mod watch;
+mod wire;
 
 use std::{collections::BTreeMap, fmt::Debug};
 

@@ -72,6 +72,20 @@ pub enum Change<T> {
     Failed(usize, Error),
 }
 
+impl<T> Change<T> {
+    /// The same change of another shape of the object.
+    pub fn map<U>(self, shape: impl FnOnce(T) -> U) -> Change<U> {
+        match self {
+            Self::Begin(part) => Change::Begin(part),
+            Self::Seen(object) => Change::Seen(shape(object)),
+            Self::Listed(part) => Change::Listed(part),
+            Self::Applied(object) => Change::Applied(shape(object)),
+            Self::Deleted(gone) => Change::Deleted(gone),
+            Self::Failed(part, error) => Change::Failed(part, error),
+        }
+    }
+}
+
 /// An object that is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gone {
