@@ -1,1 +1,547 @@
-//! kube
+//! The real cluster, over kube's client.
+//!
+//! Requests are built here and not by `kube::Api`: its answers come through typed trees that keep values and `managedFields`, and it
+//! logs a body that it cannot read. Of kube we take the connection, authentication and (in `feeds`) the watcher. Its own retry is off:
+//! the controllers' runner is the one who tries again.
+//!
+//! Plaintext: bodies out are built in a wiped buffer of the right size; bodies in are wiped after decoding where nobody else holds
+//! them. What the TLS layer buffers is out of our hands.
+
+use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use ::kube::{
+    Client, Config, Error as KubeError,
+    client::Body,
+    config::{KubeConfigOptions, Kubeconfig},
+    core::Status,
+};
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use keyferry_stores::{
+    base::{Clock, Error, Kind, Result, limits, refs::ServiceAccount},
+    net::client::retry_after,
+    provider::env::ServiceAccountToken,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{
+    Cluster, Event, ObjectKey, Precondition, Secret, Subject, WritePermit,
+    events::{self, EventQueue},
+    feeds::{ApiKind, KubeWatches},
+    gate::{Budget, Gate},
+    wire::{ConfigMapWire, MetaWire, SecretBody, SecretWire, TokenWire, body_bytes},
+};
+
+/// A connection on which nothing has come for this long is dead. Longer than a watch (kube ends those after 290 s), so only lists and
+/// watches whose server vanished are cut by it; our own requests have [`limits::REQUEST_TIMEOUT`].
+const SILENCE: Duration = Duration::from_secs(300);
+/// An error's text names at most so many bytes of the API server's message: some hold a whole schema.
+const MESSAGE_BYTES: usize = 1024;
+
+/// The reason by which kube marks an error body that was no `Status`: its message is then that body.
+const NOT_A_STATUS: &str = "Failed to parse error data";
+
+/// How to reach the API server.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// A kubeconfig file; else `KUBECONFIG`, `~/.kube/config`, or the service account of the pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig; else its current one.
+    pub context: Option<String>,
+    /// A budget of requests; none unless the user sets one.
+    pub budget: Option<Budget>,
+}
+
+/// The API server.
+#[derive(Clone)]
+pub struct KubeCluster(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    gate: Gate,
+    events: EventQueue,
+}
+
+impl fmt::Debug for KubeCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KubeCluster")
+    }
+}
+
+impl KubeCluster {
+    /// Sets the connection up; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `Invalid` if there is no usable configuration.
+    pub async fn connect(connection: &Connection, clock: Arc<dyn Clock>) -> Result<Self> {
+        let mut config = configuration(connection).await?;
+        config.default_retry = false;
+        config.read_timeout = Some(SILENCE);
+        config.reset_reader_on_write = true;
+        let agent = HeaderValue::from_static(concat!("keyferry/", env!("CARGO_PKG_VERSION")));
+        config.headers.push((header::USER_AGENT, agent));
+        let client =
+            Client::try_from(config).map_err(|error| unusable("the configuration does not work", error))?;
+        let gate = Gate::new(Arc::clone(&clock), connection.budget);
+        let events = EventQueue::new();
+        Ok(Self(Arc::new(Inner { client, clock, gate, events })))
+    }
+
+    /// The feeds of this cluster.
+    #[must_use]
+    pub fn watches(&self) -> KubeWatches {
+        KubeWatches::new(self.0.client.clone())
+    }
+
+    /// Sends the events that were recorded, at their own pace, until it is dropped. To be spawned once.
+    pub fn send_events(&self) -> impl Future<Output = ()> + Send + 'static {
+        let cluster = self.clone();
+        async move {
+            let clock = Arc::clone(&cluster.0.clock);
+            let post = |due: events::Due| {
+                let cluster = cluster.clone();
+                async move { cluster.post_event(&due).await }
+            };
+            cluster.0.events.drain(&*clock, post).await;
+        }
+    }
+
+    /// Events that were dropped since the start: folded, crowded out or refused.
+    #[must_use]
+    pub fn event_counts(&self) -> events::Counts {
+        self.0.events.counts()
+    }
+
+    async fn post_event(&self, due: &events::Due) -> Result<()> {
+        self.0.gate.read().await;
+        let body = due.body();
+        let call = Call::among(Method::POST, ApiKind::EVENT, &due.namespace)?.json(&body)?;
+        self.send(call).await.map(drop)
+    }
+
+    /// A read: waits for the gate only.
+    async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+        self.0.gate.read().await;
+        decode(self.send(call).await?)
+    }
+
+    /// A write: waits for the gate and a place, and is not sent past the permit's deadline.
+    async fn write(&self, permit: WritePermit, call: Call) -> Result<Bytes> {
+        let _place = self.0.gate.write().await;
+        if permit.deadline.is_some_and(|deadline| self.0.clock.now() >= deadline) {
+            return Err(Error::new(Kind::Refused, "the leave to write has ended"));
+        }
+        self.send(call).await
+    }
+
+    async fn send(&self, call: Call) -> Result<Bytes> {
+        let exchange = exchange(&self.0.client, call);
+        let answer = tokio::time::timeout(limits::REQUEST_TIMEOUT, exchange).await;
+        let late = |_| Err(Error::new(Kind::Unavailable, "the API server did not answer in time"));
+        let result = answer.unwrap_or_else(late);
+        if let Err(error) = &result
+            && error.kind() == Kind::Throttled
+        {
+            self.0.gate.close(error.wait());
+        }
+        result
+    }
+
+    async fn write_secret(&self, permit: WritePermit, call: Call, secret: &Secret) -> Result<Secret> {
+        let body = secret_body(secret)?;
+        let sent = self.write(permit, call.body(body)).await.map_err(|error| redact(error, secret))?;
+        decode::<SecretWire>(sent).map(Into::into)
+    }
+}
+
+#[async_trait]
+impl Cluster for KubeCluster {
+    async fn get_secret(&self, key: &ObjectKey) -> Result<Secret> {
+        let wire: SecretWire = self.read(Call::on(Method::GET, ApiKind::SECRET, key)?).await?;
+        Ok(wire.into())
+    }
+
+    async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
+        let call = Call::among(Method::POST, ApiKind::SECRET, &secret.namespace)?.query(&managed_by(manager));
+        self.write_secret(permit, call, secret).await
+    }
+
+    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
+        if secret.resource_version.is_empty() {
+            return Err(Error::new(Kind::Bug, "a Secret is replaced without its resourceVersion"));
+        }
+        let key = ObjectKey::new(&*secret.namespace, &*secret.name);
+        let call = Call::on(Method::PUT, ApiKind::SECRET, &key)?.query(&managed_by(manager));
+        self.write_secret(permit, call, secret).await
+    }
+
+    async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()> {
+        let preconditions = json!({ "uid": state.uid, "resourceVersion": state.resource_version });
+        let options = json!({ "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions });
+        let call = Call::on(Method::DELETE, ApiKind::SECRET, key)?.json(&options)?;
+        self.write(permit, call).await.map(drop)
+    }
+
+    async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<()> {
+        let body = json!({ "metadata": { "uid": subject.uid }, "status": status });
+        let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.below("/status");
+        let call = call.json(&body)?.patch("application/merge-patch+json").only_metadata();
+        self.write(permit, call).await.map(drop)
+    }
+
+    async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()> {
+        let read = Call::on(Method::GET, subject.kind.into(), &subject.key)?.only_metadata();
+        let MetaWire { metadata } = match self.read(read).await {
+            Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+            other => other?,
+        };
+        let place = metadata.finalizers.iter().position(|name| name == finalizer);
+        let Some(place) = place.filter(|_| metadata.uid == subject.uid) else { return Ok(()) };
+        let path = format!("/metadata/finalizers/{place}");
+        let patch = json!([
+            { "op": "test", "path": "/metadata/uid", "value": subject.uid },
+            { "op": "test", "path": path, "value": finalizer },
+            { "op": "remove", "path": path },
+        ]);
+        let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.json(&patch)?;
+        let call = call.patch("application/json-patch+json").only_metadata();
+        match self.write(permit, call).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(()),
+            Err(error) if error.kind() == Kind::Invalid => Err(error.as_kind(Kind::Conflict)),
+            other => other.map(drop),
+        }
+    }
+
+    async fn config_map_value(&self, key: &ObjectKey, data_key: &str) -> Result<Option<String>> {
+        let mut wire: ConfigMapWire = self.read(Call::on(Method::GET, ApiKind::CONFIG_MAP, key)?).await?;
+        Ok(wire.data.remove(data_key))
+    }
+
+    async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount> {
+        let call = Call::on(Method::GET, ApiKind::SERVICE_ACCOUNT, key)?.only_metadata();
+        let MetaWire { metadata } = self.read(call).await?;
+        let annotations = metadata.annotations.pairs().to_map();
+        Ok(ServiceAccount { namespace: key.namespace.clone(), name: key.name.clone(), annotations })
+    }
+
+    async fn token(
+        &self,
+        key: &ObjectKey,
+        audiences: &[String],
+        seconds: i64,
+    ) -> Result<ServiceAccountToken> {
+        let spec = json!({ "audiences": audiences, "expirationSeconds": seconds });
+        let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec });
+        let call = Call::on(Method::POST, ApiKind::SERVICE_ACCOUNT, key)?.below("/token").json(&body)?;
+        let TokenWire { status } = self.read(call).await?;
+        Ok(ServiceAccountToken { value: status.token, expires: status.expiration_timestamp })
+    }
+
+    fn event(&self, event: Event) {
+        self.0.events.push(event, self.0.clock.now());
+    }
+}
+
+async fn configuration(connection: &Connection) -> Result<Config> {
+    let options = KubeConfigOptions { context: connection.context.clone(), ..KubeConfigOptions::default() };
+    if let Some(path) = &connection.kubeconfig {
+        let file =
+            Kubeconfig::read_from(path).map_err(|error| unusable("the kubeconfig cannot be read", error))?;
+        let config = Config::from_custom_kubeconfig(file, &options).await;
+        return config.map_err(|error| unusable("the kubeconfig does not work", error));
+    }
+    if connection.context.is_some() {
+        let config = Config::from_kubeconfig(&options).await;
+        return config.map_err(|error| unusable("the kubeconfig does not work", error));
+    }
+    Config::infer()
+        .await
+        .map_err(|error| unusable("found neither a kubeconfig nor a pod's service account", error))
+}
+
+/// What is wrong with a configuration names files and contexts only, so the user may read it.
+fn unusable(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Invalid, format!("{what}: {error}")).because(error)
+}
+
+/// One request to be.
+struct Call {
+    method: Method,
+    path: String,
+    /// The name of the object, which a 404 must name to prove that it is absent.
+    name: String,
+    body: Bytes,
+    content: &'static str,
+    accept: &'static str,
+}
+
+impl Call {
+    /// To the collection of a namespace.
+    fn among(method: Method, kind: ApiKind, namespace: &str) -> Result<Self> {
+        let (path, content) = (kind.path(&segment(namespace)?), "application/json");
+        Ok(Self { method, path, name: String::new(), body: Bytes::new(), content, accept: content })
+    }
+
+    /// To an object.
+    fn on(method: Method, kind: ApiKind, key: &ObjectKey) -> Result<Self> {
+        let namespace = if key.namespace.is_empty() { String::new() } else { segment(&key.namespace)? };
+        let (path, content) =
+            (format!("{}/{}", kind.path(&namespace), segment(&key.name)?), "application/json");
+        Ok(Self { method, path, name: key.name.clone(), body: Bytes::new(), content, accept: content })
+    }
+
+    fn below(mut self, subresource: &str) -> Self {
+        self.path.push_str(subresource);
+        self
+    }
+
+    fn query(mut self, query: &str) -> Self {
+        self.path = format!("{}?{query}", self.path);
+        self
+    }
+
+    fn json(self, body: &impl serde::Serialize) -> Result<Self> {
+        let bytes = serde_json::to_vec(body).map_err(|error| unbuilt().because(error))?;
+        Ok(self.body(bytes.into()))
+    }
+
+    fn body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
+    fn patch(self, content: &'static str) -> Self {
+        Self { content, ..self }
+    }
+
+    /// Asks for an answer without spec and status.
+    fn only_metadata(self) -> Self {
+        Self { accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", ..self }
+    }
+
+    fn request(self) -> Result<Request<Body>> {
+        let request = Request::builder()
+            .method(self.method)
+            .uri(self.path)
+            .header(header::ACCEPT, self.accept)
+            .header(header::CONTENT_TYPE, self.content);
+        request.body(Body::from(self.body)).map_err(|error| unbuilt().because(error))
+    }
+}
+
+/// A name as a segment of a path. Tenants write names; one that Kubernetes would never give must not become a way to another object.
+fn segment(name: &str) -> Result<String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if starts && name.len() <= 253 && name.bytes().all(plain) {
+        return Ok(name.to_string());
+    }
+    Err(Error::new(Kind::Invalid, "not a name of a Kubernetes object").with("name", name.escape_debug()))
+}
+
+fn unbuilt() -> Error {
+    Error::new(Kind::Bug, "a request to the API server could not be built")
+}
+
+/// The query that names the field manager; `/` and `.` are all that its names hold besides letters, digits and dashes.
+fn managed_by(manager: &str) -> String {
+    format!("fieldManager={}", manager.replace('/', "%2F"))
+}
+
+/// The body of a Secret in a buffer that is wiped when the request is over.
+fn secret_body(secret: &Secret) -> Result<Bytes> {
+    let mut body = Zeroizing::new(Vec::with_capacity(body_bytes(secret)));
+    serde_json::to_writer(&mut *body, &SecretBody::from(secret)).map_err(|_| unbuilt())?;
+    Ok(Bytes::from_owner(Wiped(body)))
+}
+
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+async fn exchange(client: &Client, call: Call) -> Result<Bytes> {
+    let name = call.name.clone();
+    let answer = client.send(call.request()?).await.map_err(failure)?;
+    let (head, body) = answer.into_parts();
+    let body = body.collect_bytes().await.map_err(failure)?;
+    if head.status.is_success() { Ok(body) } else { Err(refused(head.status, &head.headers, (&body, &name))) }
+}
+
+/// Reads an answer and wipes it. What the decoder says of a body may quote it, so it is not told.
+fn decode<T: DeserializeOwned>(body: Bytes) -> Result<T> {
+    let read = serde_json::from_slice(&body);
+    if let Ok(mut own) = body.try_into_mut() {
+        zeroize::Zeroize::zeroize(&mut *own);
+    }
+    read.map_err(|_: serde_json::Error| {
+        Error::new(Kind::Malformed, "the answer of the API server is unreadable")
+    })
+}
+
+/// What a refusal of a request about the object `name` means. A 404 about something else (the namespace of a new Secret) does not
+/// say that the object is absent.
+fn refused(status: StatusCode, headers: &HeaderMap, (body, name): (&[u8], &str)) -> Error {
+    let told: Status = serde_json::from_slice(body).unwrap_or_default();
+    let told = Status { code: status.as_u16(), ..told };
+    let error = refusal(&told);
+    let wait = retry_after(headers).or(error.wait());
+    let other = error.kind() == Kind::NotFound && told.details.is_none_or(|details| details.name != name);
+    if other { error.as_kind(Kind::Invalid) } else { error.after(wait) }
+}
+
+/// What an error of kube's client means.
+pub(super) fn failure(error: KubeError) -> Error {
+    let unavailable = |what: &str| Error::new(Kind::Unavailable, what);
+    match error {
+        KubeError::Api(status) => refusal(&status),
+        KubeError::Auth(error) => {
+            Error::new(Kind::Unauthenticated, "the credential for the API server cannot be had")
+                .because(error)
+        }
+        KubeError::HyperError(error) => {
+            unavailable("the connection to the API server was cut off").because(error)
+        }
+        KubeError::ReadEvents(error) => unavailable("the watch was cut off").because(error),
+        KubeError::SerdeError(_) | KubeError::FromUtf8(_) => {
+            Error::new(Kind::Malformed, "the answer of the API server is unreadable")
+        }
+        other => unavailable("the API server cannot be reached").because(other),
+    }
+}
+
+/// What an answer other than success means. Its text is the API server's message: it names fields and keys of a Secret, and says
+/// `<secret contents redacted>` where it means a value; [`redact`] takes care of what webhooks say.
+pub(super) fn refusal(status: &Status) -> Error {
+    let kind = match (status.code, status.reason.as_str()) {
+        (404, "NotFound") if names_object(status) => Kind::NotFound,
+        (401, _) => Kind::Unauthenticated,
+        (403, _) => Kind::Forbidden,
+        (409, _) => Kind::Conflict,
+        (429, _) => Kind::Throttled,
+        (400 | 413 | 415 | 422, _) => Kind::Invalid,
+        _ => Kind::Unavailable,
+    };
+    let seconds = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|wait| *wait > 0);
+    let wait = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    Error::new(kind, message(status)).after(wait)
+}
+
+/// True if a 404 is about an object and not about a path that the API server does not serve.
+fn names_object(status: &Status) -> bool {
+    status.details.as_ref().is_some_and(|details| !details.name.is_empty())
+}
+
+fn message(status: &Status) -> String {
+    if status.message.is_empty() || status.reason == NOT_A_STATUS {
+        return format!("the API server answered with status {}", status.code);
+    }
+    let mut end = MESSAGE_BYTES.min(status.message.len());
+    while !status.message.is_char_boundary(end) {
+        end -= 1;
+    }
+    status.message[..end].to_string()
+}
+
+/// Takes the values of a Secret out of what the API server (or a webhook in it) says of its write: raw, base64 and JSON-escaped.
+/// Values under four bytes stay: they would tear every sentence apart and are no secret.
+fn redact(error: Error, secret: &Secret) -> Error {
+    let text = error.to_string();
+    let mut clean = text.clone();
+    for value in secret.data.values().filter(|value| value.len() >= 4) {
+        let encoded = Zeroizing::new(STANDARD.encode(value.expose()));
+        clean = clean.replace(encoded.as_str(), "[redacted]");
+        let Some(raw) = value.expose_str() else { continue };
+        let escaped = Zeroizing::new(raw.escape_debug().to_string());
+        clean = clean.replace(raw, "[redacted]").replace(escaped.as_str(), "[redacted]");
+    }
+    if clean == text { error } else { Error::new(error.kind(), clean).after(error.wait()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: u16, json: &Value) -> Error {
+        let status = StatusCode::from_u16(code).unwrap();
+        refused(status, &HeaderMap::new(), (json.to_string().as_bytes(), "s"))
+    }
+
+    fn status(reason: &str, name: &str) -> Value {
+        json!({ "kind": "Status", "reason": reason, "message": "told", "details": { "name": name, "kind": "secrets" } })
+    }
+
+    #[test]
+    fn every_refusal_has_its_kind() {
+        let table = [
+            (404, status("NotFound", "s"), Kind::NotFound),
+            (404, status("NotFound", "other"), Kind::Invalid),
+            (404, json!({ "reason": "NotFound", "details": {} }), Kind::Unavailable),
+            (404, json!("404 page not found"), Kind::Unavailable),
+            (409, status("AlreadyExists", "s"), Kind::Conflict),
+            (409, status("Conflict", "s"), Kind::Conflict),
+            (401, status("Unauthorized", ""), Kind::Unauthenticated),
+            (403, status("Forbidden", "s"), Kind::Forbidden),
+            (422, status("Invalid", "s"), Kind::Invalid),
+            (400, status("BadRequest", ""), Kind::Invalid),
+            (429, status("TooManyRequests", ""), Kind::Throttled),
+            (500, status("InternalError", ""), Kind::Unavailable),
+            (503, json!(null), Kind::Unavailable),
+        ];
+        for (code, json, kind) in table {
+            assert_eq!(told(code, &json).kind(), kind, "{code} {json}");
+        }
+    }
+
+    #[test]
+    fn a_429_says_how_long_to_wait() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
+        let error = refused(StatusCode::TOO_MANY_REQUESTS, &headers, (b"", "s"));
+        assert_eq!(error.wait(), Some(Duration::from_secs(7)));
+        let told = told(429, &json!({ "details": { "retryAfterSeconds": 3 } }));
+        assert_eq!(told.wait(), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn an_error_page_of_a_proxy_is_not_told() {
+        let status = Status::failure("<html>secret</html>", NOT_A_STATUS).with_code(502);
+        assert_eq!(refusal(&status).to_string(), "the API server answered with status 502");
+    }
+
+    #[test]
+    fn a_name_never_becomes_a_path() {
+        for name in ["", "..", ".", "a/b", "a%2fb", "a?b", "A", "../../kube-system/secrets/x", "ä"] {
+            let key = ObjectKey::new("ns", name);
+            let refused = Call::on(Method::GET, ApiKind::SECRET, &key).map(|call| call.path);
+            assert_eq!(refused.unwrap_err().kind(), Kind::Invalid, "{name}");
+            assert!(Call::among(Method::POST, ApiKind::SECRET, name).is_err(), "{name}");
+        }
+        assert!(Call::on(Method::GET, ApiKind::SECRET, &ObjectKey::new("ns", "a.b-1")).is_ok());
+    }
+
+    #[test]
+    fn values_are_taken_out_of_what_a_webhook_says() {
+        let mut secret = Secret::default();
+        secret.data.insert("k".into(), "hunter\n2".into());
+        let text = format!("denied: hunter\n2 {} {}", "hunter\\n2", STANDARD.encode("hunter\n2"));
+        let clean = redact(Error::new(Kind::Forbidden, text), &secret);
+        assert_eq!(clean.to_string(), "denied: [redacted] [redacted] [redacted]");
+    }
+
+    #[test]
+    fn the_body_of_a_secret_is_wiped_memory_of_the_right_size() {
+        let mut secret = Secret { namespace: "n".into(), name: "s".into(), ..Secret::default() };
+        secret.data.insert("k".into(), keyferry_stores::base::SecretBytes::new(vec![7; 100_000]));
+        let body: Value = serde_json::from_slice(&secret_body(&secret).unwrap()).unwrap();
+        assert_eq!(body["data"]["k"].as_str().unwrap().len(), 133_336);
+        assert!(body["metadata"].get("managedFields").is_none());
+    }
+}

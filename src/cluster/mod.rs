@@ -1,11 +1,19 @@
 //! The only door to the API server.
 //!
 //! [`Cluster`] is what `sync` and the controllers see: plain values, our own error kinds, a [`WritePermit`] on every write. `kube`
-//! is the real one, `fake` the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`).
+//! is the real one, `fake` the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`). [`watch::Watches`]
+//! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
 
 pub mod credentials;
+pub mod events;
 pub mod fake;
+mod feeds;
+pub mod gate;
 pub mod kube;
+pub mod managed;
+pub mod mirror;
+pub mod watch;
+mod wire;
 
 use std::{collections::BTreeMap, fmt::Debug};
 

@@ -1,0 +1,247 @@
+//! Feeds from the API server: kube's `watcher` under our own shapes.
+//!
+//! The watcher pages its lists by 500, resumes a cut watch where it was, lists again after a 410 and waits longer after each failure
+//! (its default backoff). It holds one decoded page at a time; decoding has already dropped what we do not keep.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use futures::{StreamExt, stream::select_all};
+use keyferry_stores::base::{Error, Kind};
+use kube::{
+    Api, Client, Resource,
+    api::ObjectMeta,
+    core::DynamicResourceScope,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::{Deserialize, Deserializer};
+
+use super::{
+    MANAGED_LABEL, StatusKind,
+    kube::failure,
+    managed::{DigestKey, ManagedSecret, Printed},
+    watch::{Change, Feed, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject, Watches},
+    wire::Watchable,
+};
+
+/// What the API server is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ApiKind {
+    pub(super) group: &'static str,
+    pub(super) version: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) plural: &'static str,
+}
+
+impl ApiKind {
+    pub(super) const SECRET: Self = Self::core("Secret", "secrets");
+    pub(super) const CONFIG_MAP: Self = Self::core("ConfigMap", "configmaps");
+    pub(super) const SERVICE_ACCOUNT: Self = Self::core("ServiceAccount", "serviceaccounts");
+    pub(super) const EVENT: Self = Self::core("Event", "events");
+    const NAMESPACE: Self = Self::core("Namespace", "namespaces");
+
+    const fn core(kind: &'static str, plural: &'static str) -> Self {
+        Self { group: "", version: "v1", kind, plural }
+    }
+
+    /// The path of the collection; an empty namespace is the whole cluster.
+    pub(super) fn path(self, namespace: &str) -> String {
+        let root = if self.group.is_empty() { "/api".to_string() } else { format!("/apis/{}", self.group) };
+        let part = if namespace.is_empty() { String::new() } else { format!("/namespaces/{namespace}") };
+        format!("{root}/{}{part}/{}", self.version, self.plural)
+    }
+}
+
+impl From<StatusKind> for ApiKind {
+    fn from(kind: StatusKind) -> Self {
+        Self { group: "external-secrets.io", version: "v1", kind: kind.kind(), plural: kind.plural() }
+    }
+}
+
+impl From<MetadataKind> for ApiKind {
+    fn from(kind: MetadataKind) -> Self {
+        match kind {
+            MetadataKind::Secret => Self::SECRET,
+            MetadataKind::ConfigMap => Self::CONFIG_MAP,
+            MetadataKind::ServiceAccount => Self::SERVICE_ACCOUNT,
+        }
+    }
+}
+
+/// Makes feeds from a client.
+#[derive(Clone)]
+pub struct KubeWatches {
+    client: Client,
+}
+
+impl KubeWatches {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    fn feed<T: Watchable>(&self, kind: ApiKind, over: &Namespaces, config: &watcher::Config) -> Feed<T> {
+        let parts = match over {
+            Namespaces::All => vec![Api::<Watched<T>>::all_with(self.client.clone(), &kind)],
+            Namespaces::Some(names) => {
+                names.iter().map(|name| Api::namespaced_with(self.client.clone(), name, &kind)).collect()
+            }
+        };
+        let streams = parts.into_iter().enumerate().map(|(part, api)| {
+            let events = watcher(api, config.clone()).default_backoff();
+            events.map(move |event| change(part, event)).boxed()
+        });
+        select_all(streams).boxed()
+    }
+}
+
+impl fmt::Debug for KubeWatches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KubeWatches")
+    }
+}
+
+impl Watches for KubeWatches {
+    fn objects(&self, kind: StatusKind, over: &Namespaces) -> Feed<RawObject> {
+        let over = match kind {
+            StatusKind::ExternalSecret | StatusKind::SecretStore => over,
+            StatusKind::ClusterSecretStore => &Namespaces::All,
+        };
+        self.feed(kind.into(), over, &watcher::Config::default())
+    }
+
+    fn managed(&self, over: &Namespaces, key: &Arc<DigestKey>) -> Feed<ManagedSecret> {
+        let config = watcher::Config::default().labels(&format!("{MANAGED_LABEL}=true"));
+        let key = Arc::clone(key);
+        let printed = self.feed::<Printed>(ApiKind::SECRET, over, &config);
+        printed.map(move |change| change.map(|secret| secret.seal(&key))).boxed()
+    }
+
+    fn metadata(&self, kind: MetadataKind, over: &Namespaces) -> Feed<Metadata> {
+        let all = self.feed::<Metadata>(kind.into(), over, &watcher::Config::default());
+        match kind {
+            MetadataKind::ServiceAccount => all,
+            MetadataKind::Secret | MetadataKind::ConfigMap => {
+                let bare = |object| Metadata { annotations: Pairs::default(), ..object };
+                all.map(move |change| change.map(bare)).boxed()
+            }
+        }
+    }
+
+    fn namespaces(&self) -> Feed<Namespace> {
+        self.feed(ApiKind::NAMESPACE, &Namespaces::All, &watcher::Config::default())
+    }
+}
+
+fn change<T: Watchable>(part: usize, event: watcher::Result<Event<Watched<T>>>) -> Change<T> {
+    match event {
+        Ok(Event::Init) => Change::Begin(part),
+        Ok(Event::InitApply(object)) => Change::Seen(object.value),
+        Ok(Event::InitDone) => Change::Listed(part),
+        Ok(Event::Apply(object)) => Change::Applied(object.value),
+        Ok(Event::Delete(object)) => Change::Deleted(object.value.gone()),
+        Err(error) => Change::Failed(part, cause(error).within("watching the cluster")),
+    }
+}
+
+fn cause(error: watcher::Error) -> Error {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => failure(error),
+        watcher::Error::WatchError(status) => failure(kube::Error::Api(status)),
+        watcher::Error::NoResourceVersion => {
+            Error::new(Kind::Malformed, "the API server gave an object without a resourceVersion")
+        }
+    }
+}
+
+/// A watchable object in the dress that kube's watcher asks for. It reads nothing from it but the resourceVersion.
+#[derive(Clone)]
+struct Watched<T> {
+    meta: ObjectMeta,
+    value: T,
+}
+
+impl<'de, T: Watchable> Deserialize<'de> for Watched<T> {
+    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+        let value = T::from_wire(T::Wire::deserialize(decoder)?);
+        let meta =
+            ObjectMeta { resource_version: Some(value.version().to_string()), ..ObjectMeta::default() };
+        Ok(Self { meta, value })
+    }
+}
+
+impl<T> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watched")
+    }
+}
+
+impl<T: Watchable> Resource for Watched<T> {
+    type DynamicType = ApiKind;
+    type Scope = DynamicResourceScope;
+
+    fn kind(api: &ApiKind) -> Cow<'_, str> {
+        api.kind.into()
+    }
+
+    fn group(api: &ApiKind) -> Cow<'_, str> {
+        api.group.into()
+    }
+
+    fn version(api: &ApiKind) -> Cow<'_, str> {
+        api.version.into()
+    }
+
+    fn plural(api: &ApiKind) -> Cow<'_, str> {
+        api.plural.into()
+    }
+
+    fn metadata_api() -> bool {
+        T::METADATA_ONLY
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::WatchEvent;
+
+    use super::*;
+
+    #[test]
+    fn a_watch_event_decodes_into_our_shape_with_its_raw_spec() {
+        let line = r#"{"type":"MODIFIED","object":{"kind":"ExternalSecret","metadata":{"name":"e","namespace":"n",
+            "resourceVersion":"5"},"spec":{"refreshInterval":"1 day","any":[1]}}}"#;
+        let event: WatchEvent<Watched<RawObject>> = serde_json::from_str(line).unwrap();
+        let WatchEvent::Modified(object) = event else { panic!("{event:?}") };
+        assert_eq!(object.meta.resource_version.as_deref(), Some("5"));
+        assert_eq!(&*object.value.spec, br#"{"refreshInterval":"1 day","any":[1]}"#);
+    }
+
+    #[test]
+    fn a_page_of_a_list_decodes_into_our_shape() {
+        let page = r#"{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"9","continue":"c"},
+            "items":[{"metadata":{"name":"s","resourceVersion":"5"},"data":{"a":"MTI="}}]}"#;
+        let list: kube::core::ObjectList<Watched<Printed>> = serde_json::from_str(page).unwrap();
+        let key = DigestKey::new(&[1; 32]);
+        let secret = list.items[0].value.clone().seal(&key);
+        assert_eq!(secret.data("a").unwrap().digest, key.fingerprint(b"12"));
+    }
+
+    #[test]
+    fn paths_follow_group_and_namespace() {
+        assert_eq!(ApiKind::SECRET.path("n"), "/api/v1/namespaces/n/secrets");
+        let stores = ApiKind::from(StatusKind::ClusterSecretStore).path("");
+        assert_eq!(stores, "/apis/external-secrets.io/v1/clustersecretstores");
+    }
+}

@@ -1,0 +1,291 @@
+//! What the controllers see of the cluster over time: a feed of changes a kind, and the values in it.
+//!
+//! A [`Feed`] begins with a complete list of every part ([`Change::Begin`], [`Change::Seen`] for each object, [`Change::Listed`]) and
+//! goes on with single changes; it lists again by itself when the API server has forgotten where we were. It never ends and never
+//! fails: what goes wrong comes through as [`Change::Failed`], for logs and conditions, and is tried again by kube's watcher.
+//! [`super::mirror::Mirror`] turns a feed into a map.
+//!
+//! The values are made for being kept by the ten thousand: boxed strings, sorted pairs instead of maps (a `BTreeMap` with one entry
+//! takes half a kilobyte), specs as the bytes the API server sent. `managedFields` of custom resources are skipped by the decoder.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use keyferry_stores::base::Error;
+
+use super::{
+    ObjectKey, OwnerReference, StatusKind,
+    managed::{DigestKey, ManagedSecret},
+};
+
+/// The namespaces that are watched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Namespaces {
+    /// All of them, by one cluster-wide watch a kind.
+    #[default]
+    All,
+    /// These, by one watch each: a process without rights over the whole cluster can run.
+    Some(Vec<String>),
+}
+
+impl Namespaces {
+    /// How many parts a feed over these has; each is listed and watched for itself.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        match self {
+            Self::All => 1,
+            Self::Some(names) => names.len(),
+        }
+    }
+
+    /// The part that holds a namespace, `None` if it is not watched.
+    #[must_use]
+    pub fn part(&self, namespace: &str) -> Option<usize> {
+        match self {
+            Self::All => Some(0),
+            Self::Some(names) => names.iter().position(|name| name == namespace),
+        }
+    }
+
+    /// True if the namespace is watched.
+    #[must_use]
+    pub fn contains(&self, namespace: &str) -> bool {
+        self.part(namespace).is_some()
+    }
+}
+
+/// One step of a feed. A part is an index into [`Namespaces`].
+#[derive(Debug, Clone)]
+pub enum Change<T> {
+    /// A list of this part begins. What is not seen until [`Change::Listed`] is gone.
+    Begin(usize),
+    /// An object of the list.
+    Seen(T),
+    /// The list of this part is complete.
+    Listed(usize),
+    /// An object was made or changed.
+    Applied(T),
+    /// An object is gone, or no longer matches the feed's label.
+    Deleted(Gone),
+    /// The part could not be listed or watched just now; it is tried again with a growing wait.
+    Failed(usize, Error),
+}
+
+impl<T> Change<T> {
+    /// The same change of another shape of the object.
+    pub fn map<U>(self, shape: impl FnOnce(T) -> U) -> Change<U> {
+        match self {
+            Self::Begin(part) => Change::Begin(part),
+            Self::Seen(object) => Change::Seen(shape(object)),
+            Self::Listed(part) => Change::Listed(part),
+            Self::Applied(object) => Change::Applied(shape(object)),
+            Self::Deleted(gone) => Change::Deleted(gone),
+            Self::Failed(part, error) => Change::Failed(part, error),
+        }
+    }
+}
+
+/// An object that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// Its UID.
+    pub uid: Box<str>,
+    /// The resourceVersion of the deletion.
+    pub resource_version: Box<str>,
+}
+
+/// A feed of changes. Dropping it ends its watches.
+pub type Feed<T> = BoxStream<'static, Change<T>>;
+
+/// Where feeds come from. Making a feed sends nothing; polling it does.
+pub trait Watches: Send + Sync + fmt::Debug {
+    /// ExternalSecrets, SecretStores or ClusterSecretStores (the last always cluster-wide, one part).
+    fn objects(&self, kind: StatusKind, over: &Namespaces) -> Feed<RawObject>;
+
+    /// Secrets with the label [`super::MANAGED_LABEL`]` = true`, as digests: no plaintext comes through.
+    fn managed(&self, over: &Namespaces, key: &Arc<DigestKey>) -> Feed<ManagedSecret>;
+
+    /// Metadata of all objects of a kind; their content is never requested.
+    fn metadata(&self, kind: MetadataKind, over: &Namespaces) -> Feed<Metadata>;
+
+    /// All namespaces with their labels, one part.
+    fn namespaces(&self) -> Feed<Namespace>;
+}
+
+/// Kinds of which only the metadata is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MetadataKind {
+    /// `Secret`.
+    Secret,
+    /// `ConfigMap`.
+    ConfigMap,
+    /// `ServiceAccount`.
+    ServiceAccount,
+}
+
+/// A value with an identity and a version, as [`super::mirror::Mirror`] keeps it.
+pub trait Versioned {
+    /// Namespace and name.
+    fn key(&self) -> &ObjectKey;
+    /// UID.
+    fn uid(&self) -> &str;
+    /// resourceVersion.
+    fn resource_version(&self) -> &str;
+}
+
+/// Labels or annotations: pairs sorted by key.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Pairs(Box<[(Box<str>, Box<str>)]>);
+
+impl Pairs {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(name, _)| (**name).cmp(key)).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    /// All pairs in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The pairs as a map, for pipelines that change them.
+    #[must_use]
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+}
+
+impl<K: Into<Box<str>>, V: Into<Box<str>>> FromIterator<(K, V)> for Pairs {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut pairs: Vec<(Box<str>, Box<str>)> =
+            pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        pairs.sort();
+        Self(pairs.into_boxed_slice())
+    }
+}
+
+impl fmt::Debug for Pairs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// A custom resource: metadata typed, spec and status as the JSON the API server sent. A spec of any shape comes through, so that
+/// one object that does not parse delays nobody else; how it parses is the reconciler's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawObject {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// UID.
+    pub uid: Box<str>,
+    /// resourceVersion.
+    pub resource_version: Box<str>,
+    /// Generation of the spec; 0 where the API server gives none.
+    pub generation: i64,
+    /// Labels.
+    pub labels: Pairs,
+    /// Annotations.
+    pub annotations: Pairs,
+    /// Finalizers.
+    pub finalizers: Box<[Box<str>]>,
+    /// Owners.
+    pub owners: Box<[OwnerReference]>,
+    /// True while a deletionTimestamp is set.
+    pub deleting: bool,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// The spec as JSON; `null` if there is none.
+    pub spec: Box<[u8]>,
+    /// The status as JSON, if there is one.
+    pub status: Option<Box<[u8]>>,
+}
+
+/// An object of which only the metadata is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// UID.
+    pub uid: Box<str>,
+    /// resourceVersion: the version of a credential.
+    pub resource_version: Box<str>,
+    /// Annotations, of ServiceAccounts only (they name cloud roles).
+    pub annotations: Pairs,
+}
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its name (the namespace part of the key is empty).
+    pub key: ObjectKey,
+    /// UID.
+    pub uid: Box<str>,
+    /// resourceVersion.
+    pub resource_version: Box<str>,
+    /// Labels.
+    pub labels: Pairs,
+}
+
+macro_rules! versioned {
+    ($($kind:ty),*) => {$(
+        impl Versioned for $kind {
+            fn key(&self) -> &ObjectKey {
+                &self.key
+            }
+            fn uid(&self) -> &str {
+                &self.uid
+            }
+            fn resource_version(&self) -> &str {
+                &self.resource_version
+            }
+        }
+    )*};
+}
+versioned!(RawObject, Metadata, Namespace, ManagedSecret);
+
+impl Gone {
+    /// What is left of an object.
+    pub fn of<T: Versioned>(object: &T) -> Self {
+        Self {
+            key: object.key().clone(),
+            uid: object.uid().into(),
+            resource_version: object.resource_version().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_found_whatever_their_order() {
+        let pairs: Pairs = [("b", "2"), ("a", "1")].into_iter().collect();
+        assert_eq!((pairs.get("a"), pairs.get("b"), pairs.get("c")), (Some("1"), Some("2"), None));
+        assert_eq!(pairs.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
+    }
+
+    #[test]
+    fn a_list_of_namespaces_has_a_part_each() {
+        let over = Namespaces::Some(vec!["a".into(), "b".into()]);
+        assert_eq!((over.parts(), over.part("b"), over.contains("c")), (2, Some(1), false));
+        assert_eq!((Namespaces::All.parts(), Namespaces::All.part("x")), (1, Some(0)));
+    }
+}
