@@ -1,3 +1,4 @@
-//! api
+//! The kinds, their validation, ESO digests.
 
 pub mod digest;
+pub mod external_secret;

@@ -1,1 +1,3 @@
-//! controller
+//! One reconciler a kind, and what they share.
+
+pub mod schedule;

@@ -1,5 +1,17 @@
-//! The pull pipeline and what feeds it.
+//! The pull pipeline, `fetch → shape → render → plan → apply → report`, and what feeds it.
+//!
+//! - [`fetch`]: which reads go out, when, and who is answered. [`gate`]: how fast. [`stores`]: the pool and the tasks around both.
+//! - [`shape`], [`render`], [`plan`], [`report`]: pure functions of values. [`apply`]: the writes that a plan asks for.
+//! - [`pull`]: one object's job, from its answers to its status.
+//!
+//! Nothing here knows kube: the API server is [`crate::cluster::Cluster`].
 
+pub mod apply;
 pub mod fetch;
 pub mod gate;
+pub mod plan;
+pub mod pull;
+pub mod render;
+pub mod report;
+pub mod shape;
 pub mod stores;

@@ -23,6 +23,41 @@ use tokio::sync::{Notify, mpsc};
 use super::fetch::{Answered, Call, Delivery, Reads, Request, Spread, Work};
 use super::gate::ReadId;
 
+/// A store by kind, namespace (empty for cluster-scoped) and name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreRef {
+    /// `SecretStore` or `ClusterSecretStore`.
+    pub kind: StatusKind,
+    /// Namespace and name.
+    pub key: ObjectKey,
+}
+
+impl StoreRef {
+    /// The store that `kind` and `name` mean in a namespace: any kind but `ClusterSecretStore` is a `SecretStore`.
+    #[must_use]
+    pub fn named(kind: Option<&str>, name: &str, namespace: &str) -> Self {
+        match kind {
+            Some("ClusterSecretStore") => Self { kind: StatusKind::ClusterSecretStore, key: ObjectKey::new("", name) },
+            _ => Self { kind: StatusKind::SecretStore, key: ObjectKey::new(namespace, name) },
+        }
+    }
+}
+
+/// A store that can be asked, for one consumer.
+#[derive(Debug, Clone)]
+pub struct Usable {
+    /// Which store.
+    pub store: StoreRef,
+    /// Identity, quota, budget.
+    pub target: Target,
+    /// Its provider.
+    pub config: Arc<ProviderConfig>,
+    /// What its references may name.
+    pub scope: Scope,
+    /// Its retry settings.
+    pub retry: Option<RetrySettings>,
+}
+
 /// Opens the store of one identity. The real one holds the provider's configuration and its scoped environment.
 #[async_trait]
 pub trait Opener: Send + Sync + Debug {

@@ -1,0 +1,363 @@
+//! The reconciler of SecretStores and ClusterSecretStores: one algorithm, two kinds (reference 3.1).
+//!
+//! A store is judged when it comes, when its specification changes, when an object that it names changes, and every
+//! `refreshInterval`. The judgement shares the pool's login with the reads. The status is written only when it differs, and an event
+//! is recorded only with a change (Appendix B10).
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use keyferry_stores::{
+    base::{Clock, Error, Kind, Result, limits},
+    provider::{Access, Env, Probe},
+};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::{
+    schedule::Schedule,
+    table::Table,
+    world::{SharedWorld, Signal, StoreRef, Unusable, Usable},
+};
+use crate::{
+    api::validate,
+    cluster::{Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit, watch::RawObject},
+    sync::{self, gate::later, report, stores::Fetcher},
+};
+
+/// Annotation that silences maintenance warnings.
+const IGNORE_MAINTENANCE: &str = "external-secrets.io/ignore-maintenance-checks";
+const UNMAINTAINED: &str = "store isn't currently maintained. Please plan and prepare accordingly.";
+
+/// What the reconciler works with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The API server.
+    pub cluster: Arc<dyn Cluster>,
+    /// What the watches tell.
+    pub world: SharedWorld,
+    /// The store pool.
+    pub fetcher: Fetcher,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The environment of stores.
+    pub env: Env,
+    /// Live state for metrics: SecretStores, ClusterSecretStores.
+    pub tables: [Arc<Table>; 2],
+    /// `--controller-class`.
+    pub class: String,
+    /// `--store-requeue-interval`.
+    pub interval: Duration,
+}
+
+/// What the task hears.
+#[derive(Debug)]
+pub enum Message {
+    /// Something changed.
+    Signal(Signal),
+    /// A judgement ended.
+    Done(StoreRef, Box<Judged>),
+}
+
+/// How a judgement ended.
+#[derive(Debug)]
+pub struct Judged {
+    began: Timestamp,
+    ready: Option<bool>,
+    failed: bool,
+    wait: Option<Duration>,
+    written: Option<(Value, String)>,
+}
+
+/// What a judgement says (the table of reference 3.1).
+#[derive(Debug, Clone, PartialEq)]
+struct Verdict {
+    ready: bool,
+    reason: &'static str,
+    message: String,
+    /// The event's text; never a value.
+    event: String,
+    /// `None` leaves the capabilities as they were.
+    access: Option<Access>,
+    unmaintained: bool,
+    retry: bool,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    busy: bool,
+    again: bool,
+    failures: u32,
+    judged: Option<(Box<str>, i64)>,
+    status: Option<Value>,
+    version: String,
+}
+
+/// The reconciler of both kinds.
+#[derive(Debug)]
+pub struct Stores {
+    context: Context,
+    records: HashMap<StoreRef, Record>,
+    schedule: Schedule,
+    sender: mpsc::UnboundedSender<Message>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+}
+
+impl Stores {
+    /// A reconciler that hears from `inbox`.
+    #[must_use]
+    pub fn new(
+        context: Context,
+        inbox: (mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>),
+    ) -> Self {
+        let (records, schedule) = (HashMap::new(), Schedule::default());
+        Self { context, records, schedule, sender: inbox.0, inbox: inbox.1 }
+    }
+
+    /// Runs until the process ends.
+    pub async fn run(mut self) {
+        loop {
+            let now = self.context.clock.now();
+            for (_, key) in self.schedule.take_due(now) {
+                self.judge(&of_schedule(&key));
+            }
+            let next = self.schedule.next().unwrap_or(Timestamp::MAX);
+            let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default().min(limits::IDLE_WAIT);
+            tokio::select! {
+                message = self.inbox.recv() => self.hear(message),
+                () = self.context.clock.clone().sleep(wait) => (),
+            }
+        }
+    }
+
+    fn hear(&mut self, message: Option<Message>) {
+        match message {
+            Some(Message::Signal(signal)) => self.signalled(signal),
+            Some(Message::Done(store, judged)) => self.done(&store, *judged),
+            None => (),
+        }
+    }
+
+    fn signalled(&mut self, signal: Signal) {
+        if !self.context.world.lock().is_listed() {
+            return;
+        }
+        match signal {
+            Signal::Store(store) => self.changed(&store),
+            Signal::Credential(stores) => stores.iter().for_each(|store| self.judge(store)),
+            Signal::Listed => {
+                let stores = self.context.world.lock().stores();
+                stores.iter().for_each(|store| self.changed(store));
+            }
+            Signal::Target(_) | Signal::Namespace(_) => (),
+        }
+    }
+
+    /// A store came, changed or went; a change of its status alone is no reason to judge it.
+    fn changed(&mut self, store: &StoreRef) {
+        let known = self.context.world.lock().store(store).map(|raw| (raw.uid.clone(), raw.generation));
+        let Some(known) = known else {
+            self.records.remove(store);
+            self.schedule.remove(&for_schedule(store));
+            return self.table(store).remove(&store.key);
+        };
+        let record = self.records.entry(store.clone()).or_default();
+        if record.judged.as_ref() != Some(&known) {
+            record.failures = 0;
+            self.judge(store);
+        }
+    }
+
+    fn table(&self, store: &StoreRef) -> &Table {
+        &self.context.tables[usize::from(store.kind == StatusKind::ClusterSecretStore)]
+    }
+
+    fn judge(&mut self, store: &StoreRef) {
+        let record = self.records.entry(store.clone()).or_default();
+        if std::mem::replace(&mut record.busy, true) {
+            record.again = true;
+            return;
+        }
+        let raw = self.context.world.lock().store(store).cloned();
+        let Some(raw) = raw.filter(|_| self.is_ours(store)) else {
+            if let Some(record) = self.records.get_mut(store) {
+                record.busy = false;
+            }
+            return;
+        };
+        record.judged = Some((raw.uid.clone(), raw.generation));
+        let status = latest_status(record, &raw);
+        let (context, sender, store) = (self.context.clone(), self.sender.clone(), store.clone());
+        tokio::spawn(async move {
+            let judged = context.judge(&store, &raw, status).await;
+            // The receiver is gone only when the process ends.
+            let _ended = sender.send(Message::Done(store, Box::new(judged)));
+        });
+    }
+
+    /// False for stores of another class; a store that does not parse is ours, since somebody must say so.
+    fn is_ours(&self, store: &StoreRef) -> bool {
+        let spec = self.context.world.lock().spec(store);
+        let class = spec.ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
+        class.is_empty() || class == self.context.class
+    }
+
+    fn done(&mut self, store: &StoreRef, judged: Judged) {
+        let now = self.context.clock.now();
+        let took = now.duration_since(judged.began);
+        self.table(store).note(&Arc::new(store.key.clone()), took, judged.ready, judged.failed);
+        let Some(record) = self.records.get_mut(store) else { return };
+        record.busy = false;
+        record.failures = if judged.failed { record.failures.saturating_add(1) } else { 0 };
+        if let Some((status, version)) = judged.written {
+            record.status = Some(status);
+            record.version = version;
+        }
+        let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(record.failures, fastrand::f64()));
+        let again = std::mem::take(&mut record.again);
+        self.schedule.set(Arc::new(for_schedule(store)), later(now, wait));
+        if again {
+            self.judge(store);
+        }
+    }
+}
+
+/// The status that we know: the last that we wrote, unless the watch knows a later one.
+fn latest_status(record: &Record, raw: &RawObject) -> Value {
+    let watched = || raw.status.as_deref().and_then(|status| serde_json::from_slice(status).ok()).unwrap_or_default();
+    match (raw.resource_version.parse::<u128>(), record.version.parse::<u128>(), &record.status) {
+        (Ok(watched), Ok(written), Some(status)) if watched < written => status.clone(),
+        _ => watched(),
+    }
+}
+
+impl Context {
+    async fn judge(&self, store: &StoreRef, raw: &RawObject, status: Value) -> Judged {
+        let began = self.clock.now();
+        let spec = self.world.lock().spec(store);
+        let interval = spec.as_ref().map_or(Ok(None), |spec| validate::store_interval(spec));
+        let interval = match interval {
+            Ok(interval) => interval.unwrap_or(self.interval),
+            Err(error) => return self.say(store, raw, status, (unusable(&error), None, began)).await,
+        };
+        let verdict = self.verdict(store).await;
+        let wait = (!verdict.retry).then_some(interval);
+        self.say(store, raw, status, (verdict, wait, began)).await
+    }
+
+    async fn verdict(&self, store: &StoreRef) -> Verdict {
+        let usable = self.world.lock().usable(store, None, false);
+        let usable = match usable {
+            Ok(usable) => usable,
+            Err(Unusable::Unjudged(error) | Unusable::No(error)) => return unusable(&error),
+        };
+        let problems = usable.config.validate(&usable.scope);
+        if let Some(problem) = problems.first() {
+            let key = usable.config.key();
+            let text = format!("spec.provider.{key}.{}: {}", problem.field, problem.message);
+            return unusable(&Error::new(Kind::Invalid, text));
+        }
+        let refs = usable.config.refs().unwrap_or_default();
+        if usable.scope.is_referent(&refs) {
+            return valid(usable.config.access(), &usable);
+        }
+        self.probe(&usable).await
+    }
+
+    async fn probe(&self, usable: &Usable) -> Verdict {
+        let opener = sync::opener(&self.env, &self.cluster, usable);
+        match self.fetcher.probe(usable.target.identity, opener).await {
+            Err(error) => unusable(&error),
+            Ok(probed) => match probed.probe {
+                Ok(Probe::Ready) => valid(probed.capabilities.access, usable),
+                Ok(Probe::Unknown(None)) => valid(probed.capabilities.access, usable),
+                Ok(Probe::Unknown(Some(error))) => undecided(&error),
+                Err(error) => refused(&error),
+            },
+        }
+    }
+
+    /// Writes the status if it differs, and records events with a change.
+    async fn say(
+        &self,
+        store: &StoreRef,
+        raw: &RawObject,
+        old: Value,
+        (verdict, wait, began): (Verdict, Option<Duration>, Timestamp),
+    ) -> Judged {
+        let access = verdict.access.map(Access::word);
+        let condition = report::Condition::ready(verdict.ready, verdict.reason, &verdict.message);
+        let patch = report::store_patch(&old, &condition, access, self.clock.now());
+        let (ready, failed) = (Some(verdict.ready), verdict.retry);
+        let judged = Judged { began, ready, failed, wait, written: None };
+        let Some((patch, status)) = patch else { return judged };
+        let subject = Subject { kind: store.kind, key: store.key.clone(), uid: raw.uid.to_string() };
+        match self.cluster.patch_status(WritePermit::sole(), &subject, patch).await {
+            Ok(version) => {
+                self.record_events(&subject, raw, &verdict);
+                Judged { written: Some((status, version)), ..judged }
+            }
+            Err(error) if error.kind() == Kind::NotFound => judged,
+            Err(error) => {
+                tracing::warn!(store = %store.key, kind = store.kind.kind(), %error, "the status could not be written");
+                Judged { failed: true, wait: None, ..judged }
+            }
+        }
+    }
+
+    fn record_events(&self, subject: &Subject, raw: &RawObject, verdict: &Verdict) {
+        let component = match subject.kind {
+            StatusKind::ClusterSecretStore => "cluster-secret-store",
+            StatusKind::SecretStore | StatusKind::ExternalSecret => "secret-store",
+        };
+        let event = |warning, reason, message: &str| {
+            let (subject, message) = (subject.clone(), message.to_string());
+            self.cluster.event(Event { subject, component, warning, reason, message });
+        };
+        let normal = verdict.ready && verdict.reason == "Valid";
+        if !normal {
+            tracing::warn!(store = %subject.key, kind = subject.kind.kind(), reason = verdict.reason, error = verdict.event, "store");
+        }
+        event(!normal, verdict.reason, &verdict.event);
+        if verdict.unmaintained && raw.annotations.get(IGNORE_MAINTENANCE).is_none() {
+            event(true, "StoreUnmaintained", UNMAINTAINED);
+        }
+    }
+}
+
+fn verdict(ready: bool, reason: &'static str, message: &str, error: Option<&Error>) -> Verdict {
+    let event = error.map_or_else(|| message.to_string(), ToString::to_string);
+    let message = match error {
+        Some(error) => report::with_cause(message, error),
+        None => message.to_string(),
+    };
+    Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready }
+}
+
+fn unusable(error: &Error) -> Verdict {
+    verdict(false, "InvalidProviderConfig", "unable to create client", Some(error))
+}
+
+fn refused(error: &Error) -> Verdict {
+    verdict(false, "InvalidProviderConfig", "unable to validate store", Some(error))
+}
+
+fn undecided(error: &Error) -> Verdict {
+    verdict(true, "ValidationUnknown", "could not determine validation status", Some(error))
+}
+
+fn valid(access: Access, usable: &Usable) -> Verdict {
+    let verdict = verdict(true, "Valid", "store validated", None);
+    Verdict { access: Some(access), unmaintained: usable.config.unmaintained(), ..verdict }
+}
+
+/// The schedule knows names only; a space cannot stand in a namespace, so it marks the cluster-scoped kind.
+fn for_schedule(store: &StoreRef) -> ObjectKey {
+    let cluster = store.kind == StatusKind::ClusterSecretStore;
+    ObjectKey::new(if cluster { " " } else { &store.key.namespace }, &store.key.name)
+}
+
+fn of_schedule(key: &ObjectKey) -> StoreRef {
+    let kind = (key.namespace == " ").then_some("ClusterSecretStore");
+    StoreRef::named(kind, &key.name, &key.namespace)
+}

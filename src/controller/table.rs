@@ -1,0 +1,69 @@
+//! Live state of one kind's objects, for metrics: a row comes with the first reconcile and goes with the object.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::SignedDuration;
+
+use crate::{
+    cluster::ObjectKey,
+    telemetry::metrics::{ObjectRow, Source},
+};
+
+/// Rows by object.
+#[derive(Debug)]
+pub struct Table {
+    prefix: &'static str,
+    rows: Mutex<HashMap<Arc<ObjectKey>, Row>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    calls: u64,
+    errors: u64,
+    duration: u64,
+    ready: Option<bool>,
+}
+
+impl Table {
+    /// An empty table under a metric prefix (`externalsecret`).
+    #[must_use]
+    pub fn new(prefix: &'static str) -> Arc<Self> {
+        Arc::new(Self { prefix, rows: Mutex::default() })
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashMap<Arc<ObjectKey>, Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reconcile ended.
+    pub fn note(&self, key: &Arc<ObjectKey>, took: SignedDuration, ready: Option<bool>, failed: bool) {
+        let mut rows = self.rows();
+        let row = rows.entry(key.clone()).or_default();
+        row.calls += 1;
+        row.errors += u64::from(failed);
+        row.duration = u64::try_from(took.as_nanos()).unwrap_or_default();
+        row.ready = ready.or(row.ready);
+    }
+
+    /// The object is gone.
+    pub fn remove(&self, key: &ObjectKey) {
+        self.rows().remove(key);
+    }
+}
+
+impl Source for Table {
+    fn objects(&self) -> (&'static str, Vec<ObjectRow>) {
+        let row = |(key, row): (&Arc<ObjectKey>, &Row)| ObjectRow {
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            calls: row.calls,
+            errors: row.errors,
+            duration: row.duration,
+            ready: row.ready,
+        };
+        (self.prefix, self.rows().iter().map(row).collect())
+    }
+}

@@ -1,0 +1,402 @@
+//! One object's job, read as a sentence: shape what the stores answered, render the Secret, plan the write, apply it, report.
+//!
+//! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
+//! most one Secret and one status.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use keyferry_stores::{
+    base::{Clock, Error, Kind, Result},
+    provider::{Absence, Query, RemoteKey, Want},
+};
+use serde_json::Value;
+
+use super::{
+    apply::{self, Applied, Breaker},
+    fetch::Ask,
+    plan::{self, Failed},
+    render,
+    report::{self, Outcome, Stamp},
+    shape,
+    stores::{Delivered, StoreRef},
+};
+use crate::{
+    api::{
+        digest,
+        external_secret::{
+            CreationPolicy, DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus, MetadataPolicy, RemoteRef,
+            SecretStoreRef, SourceRef, StoreKind,
+        },
+    },
+    cluster::{
+        Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit,
+        managed::{DigestKey, ManagedSecret},
+        watch::RawObject,
+    },
+};
+
+/// ESO's own finalizer: never added by us, taken off when the object is deleted (design section 4).
+pub const ESO_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
+
+/// What a job works with.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// The API server.
+    pub cluster: Arc<dyn Cluster>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The key of the digests that are kept of Secrets.
+    pub digests: Arc<DigestKey>,
+    /// When an unchanged object's refreshTime is written.
+    pub stamp: Stamp,
+    /// Holds deletions when too many want one.
+    pub breaker: Arc<Breaker>,
+}
+
+/// One object, as known when its job starts.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// The object.
+    pub raw: RawObject,
+    /// Its status, which may be younger than the one in `raw`.
+    pub status: Option<Box<[u8]>>,
+    /// When its reconcile began: what `refreshTime` becomes.
+    pub began: Timestamp,
+    /// The target, if the cache holds it.
+    pub target: Option<ManagedSecret>,
+    /// Other Secrets that carry this object's created-by label.
+    pub orphans: Vec<ManagedSecret>,
+    /// When the answers were first complete and empty, without a proof of absence.
+    pub empty_since: Option<Timestamp>,
+}
+
+impl Object {
+    /// The object as events and statuses name it.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { kind: StatusKind::ExternalSecret, key: self.raw.key.clone(), uid: self.raw.uid.to_string() }
+    }
+
+    fn owner(&self) -> plan::Owner<'_> {
+        plan::Owner { namespace: &self.raw.key.namespace, name: &self.raw.key.name, uid: &self.raw.uid }
+    }
+}
+
+/// One entry of the specification, in ESO's order (dataFrom, then data), and its answer.
+#[derive(Debug)]
+pub struct Slot {
+    /// What "not there" proves at this entry's store.
+    pub absence: Absence,
+    /// The answer; `None` while it is awaited.
+    pub answer: Option<Answer>,
+}
+
+/// An answer to one entry.
+#[derive(Debug)]
+pub enum Answer {
+    /// The store's.
+    Store(Delivered),
+    /// The store could not be asked.
+    Failed(Error),
+}
+
+impl Slot {
+    /// An entry whose store was asked.
+    #[must_use]
+    pub fn waiting(absence: Absence) -> Self {
+        Self { absence, answer: None }
+    }
+
+    /// An entry whose store cannot be asked.
+    #[must_use]
+    pub fn failed(error: Error) -> Self {
+        Self { absence: Absence::ErrorOnly, answer: Some(Answer::Failed(error)) }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Job {
+    /// The object is being deleted and carries ESO's finalizer.
+    Clean,
+    /// It cannot be synced as written.
+    Fail(Error),
+    /// Its answers are complete.
+    Sync(Vec<Slot>),
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// When the reconcile began.
+    pub began: Timestamp,
+    /// Why it failed.
+    pub error: Option<Error>,
+    /// The Ready condition now; `None` if there is none.
+    pub ready: Option<bool>,
+    /// The status as written, with its resourceVersion; `None` if nothing was written.
+    pub status: Option<(Box<[u8]>, String)>,
+    /// When the object was last refreshed, if this job did it.
+    pub refreshed: Option<Timestamp>,
+    /// The target as we wrote it.
+    pub written: Option<ManagedSecret>,
+    /// See [`Object::empty_since`].
+    pub empty_since: Option<Timestamp>,
+    /// The answers were empty without a proof: read again after this.
+    pub confirm: Option<Duration>,
+}
+
+impl Finished {
+    fn of(object: &Object, told: &Told, pipeline: &Pipeline) -> Self {
+        let written = told.applied.written.as_ref().map(|secret| ManagedSecret::of(secret, &pipeline.digests));
+        let finished = match &told.applied.outcome {
+            Outcome::Failed(_, error) => Self::failed(object, error.clone()),
+            Outcome::Done(_) => Self { ready: Some(true), refreshed: Some(object.began), ..Self::done(object) },
+        };
+        match told.applied.confirm {
+            None => Self { written, confirm: None, empty_since: None, ..finished },
+            Some(wait) => {
+                let empty_since = object.empty_since.or(Some(object.began));
+                Self { confirm: Some(wait), empty_since, ready: None, refreshed: None, ..finished }
+            }
+        }
+    }
+
+    fn failed(object: &Object, error: Error) -> Self {
+        Self { error: Some(error), ready: Some(false), ..Self::done(object) }
+    }
+
+    fn done(object: &Object) -> Self {
+        Self {
+            began: object.began,
+            error: None,
+            ready: None,
+            status: None,
+            refreshed: None,
+            written: None,
+            empty_since: None,
+            confirm: None,
+        }
+    }
+}
+
+/// Does one job.
+pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
+    match job {
+        Job::Clean => clean(pipeline, &object).await,
+        Job::Fail(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
+        Job::Sync(slots) => match sync(pipeline, &object, slots).await {
+            Ok(told) => tell(pipeline, &object, told).await,
+            Err(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
+        },
+    }
+}
+
+/// Parses the specification.
+///
+/// # Errors
+/// `Invalid`, naming the field and never a value.
+pub fn parse(raw: &RawObject) -> Result<ExternalSecretSpec> {
+    serde_json::from_slice(&raw.spec)
+        .map_err(|error| Error::new(Kind::Invalid, format!("the specification does not parse: {error}")))
+}
+
+/// What is to be told about a job.
+struct Told {
+    applied: Applied,
+    missing: Vec<String>,
+    target: String,
+}
+
+impl Told {
+    fn failed(what: Failed, error: Error) -> Self {
+        Self { applied: Applied::failed(what, error), missing: Vec::new(), target: String::new() }
+    }
+}
+
+/// Shape, render, plan, apply. An error is one of getting the values.
+async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
+    let spec = parse(&object.raw)?;
+    let shaped = shape::assemble(&spec, slots)?;
+    let target = target_name(&spec, &object.raw.key.name).to_string();
+    let rendered = match render::render(&spec, &object.raw, shaped.data) {
+        Ok(rendered) => rendered,
+        Err(error) => return Ok(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }),
+    };
+    let want = plan::Want {
+        owner: object.owner(),
+        target: &target,
+        creation: creation(&spec),
+        deletion: deletion(&spec),
+        empty: shaped.empty,
+        empty_since: object.empty_since,
+        rendered: &rendered,
+    };
+    let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
+    Ok(Told { applied, missing: shaped.missing, target })
+}
+
+/// Writes the status, if it says something new, and records events.
+async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
+    let finished = Finished::of(object, &told, pipeline);
+    let lost_race = finished.error.as_ref().is_some_and(|error| error.kind() == Kind::Conflict);
+    if lost_race || told.applied.confirm.is_some() {
+        return finished;
+    }
+    let (annotations, labels) = (object.raw.annotations.to_map(), object.raw.labels.to_map());
+    let version = digest::synced_resource_version(object.raw.generation, &annotations, &labels);
+    let (subject, old) = (object.subject(), status_of(object));
+    let binding = told.applied.bound.and_then(|existed| report::binding(&told.target, existed, &told.applied.outcome));
+    let finding = report::Finding {
+        subject: &subject,
+        outcome: told.applied.outcome,
+        changes: told.applied.changes,
+        missing: told.missing,
+        binding: binding.as_deref(),
+        version: &version,
+        started: object.began,
+    };
+    let report = report::report(&finding, old.as_ref(), pipeline.stamp);
+    report.events.into_iter().for_each(|event| log_and_record(pipeline, event));
+    match report.status {
+        Some(patch) => write_status(pipeline, object, patch, finished).await,
+        None => finished,
+    }
+}
+
+fn log_and_record(pipeline: &Pipeline, event: Event) {
+    let (object, reason, message) = (&event.subject.key, event.reason, &event.message);
+    if event.warning {
+        tracing::warn!(externalsecret = %object, reason, message);
+    } else {
+        tracing::debug!(externalsecret = %object, reason, message);
+    }
+    pipeline.cluster.event(event);
+}
+
+async fn write_status(pipeline: &Pipeline, object: &Object, patch: Value, finished: Finished) -> Finished {
+    let status = merged(object.status.as_deref(), &patch);
+    match pipeline.cluster.patch_status(WritePermit::sole(), &object.subject(), patch).await {
+        Ok(version) => Finished { status: Some((status, version)), ..finished },
+        // The object is gone, or another one has its name: there is nobody to tell.
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => finished,
+        Err(error) => {
+            tracing::warn!(externalsecret = %object.raw.key, %error, "the status could not be written");
+            Finished { error: finished.error.or(Some(error)), ..finished }
+        }
+    }
+}
+
+fn status_of(object: &Object) -> Option<ExternalSecretStatus> {
+    serde_json::from_slice(object.status.as_deref()?).ok()
+}
+
+/// The status after a merge patch whose members replace whole members.
+fn merged(old: Option<&[u8]>, patch: &Value) -> Box<[u8]> {
+    let old = old.and_then(|old| serde_json::from_slice::<serde_json::Map<_, _>>(old).ok());
+    let mut status = old.unwrap_or_default();
+    status.extend(patch.as_object().cloned().unwrap_or_default());
+    Value::Object(status).to_string().into_bytes().into_boxed_slice()
+}
+
+/// The object is being deleted: its Secret goes if the policy says so and it is ours, and ESO's finalizer comes off.
+async fn clean(pipeline: &Pipeline, object: &Object) -> Finished {
+    match delete_target(pipeline, object).await {
+        Ok(()) => Finished::done(object),
+        Err(error) => {
+            tracing::warn!(externalsecret = %object.raw.key, %error, "the deleted object could not be cleaned up");
+            Finished::failed(object, error)
+        }
+    }
+}
+
+async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
+    // A specification that does not parse asks for no deletion, and must not keep the object for ever.
+    let spec = parse(&object.raw).unwrap_or_default();
+    if deletion(&spec) == DeletionPolicy::Delete {
+        let key = ObjectKey::new(&object.raw.key.namespace, target_name(&spec, &object.raw.key.name));
+        let target = match pipeline.cluster.get_secret(&key).await {
+            Ok(target) => Some(target),
+            Err(error) if error.kind() == Kind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(state) = plan::on_deletion(&object.owner(), DeletionPolicy::Delete, target.as_ref()) {
+            apply::delete(pipeline, &key, &state).await?;
+        }
+    }
+    pipeline.cluster.remove_finalizer(WritePermit::sole(), &object.subject(), ESO_FINALIZER).await
+}
+
+/// The name of the target.
+#[must_use]
+pub fn target_name<'a>(spec: &'a ExternalSecretSpec, name: &'a str) -> &'a str {
+    let named = spec.target.as_ref().and_then(|target| target.name.as_deref());
+    named.filter(|named| !named.is_empty()).unwrap_or(name)
+}
+
+/// `spec.target.creationPolicy`, Owner if absent.
+#[must_use]
+pub fn creation(spec: &ExternalSecretSpec) -> CreationPolicy {
+    spec.target.as_ref().and_then(|target| target.creation_policy).unwrap_or(CreationPolicy::Owner)
+}
+
+/// `spec.target.deletionPolicy`, Retain if absent.
+#[must_use]
+pub fn deletion(spec: &ExternalSecretSpec) -> DeletionPolicy {
+    spec.target.as_ref().and_then(|target| target.deletion_policy).unwrap_or(DeletionPolicy::Retain)
+}
+
+/// The store of entries that name none; `None` if the specification names none either.
+#[must_use]
+pub fn default_store(spec: &ExternalSecretSpec, namespace: &str) -> Option<StoreRef> {
+    Some(named_store(spec.secret_store_ref.as_ref()?, namespace))
+}
+
+fn named_store(store: &SecretStoreRef, namespace: &str) -> StoreRef {
+    let clustered = store.kind == Some(StoreKind::ClusterSecretStore);
+    StoreRef::named(clustered.then_some("ClusterSecretStore"), store.name.as_deref().unwrap_or_default(), namespace)
+}
+
+/// Every store that the specification names.
+#[must_use]
+pub fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreRef> {
+    let mut stores: Vec<StoreRef> = asks(spec, namespace).into_iter().map(|(store, _)| store).collect();
+    stores.extend(default_store(spec, namespace));
+    stores.retain(|store| !store.key.name.is_empty());
+    stores.sort();
+    stores.dedup();
+    stores
+}
+
+/// What each entry asks of which store, in ESO's order: dataFrom, then data. A store that is not named is one with an empty name.
+#[must_use]
+pub fn asks(spec: &ExternalSecretSpec, namespace: &str) -> Vec<(StoreRef, Ask)> {
+    let default = || default_store(spec, namespace).unwrap_or_else(|| StoreRef::named(None, "", namespace));
+    let store = |source: Option<&SourceRef>| {
+        let named = source.and_then(|source| source.store_ref.as_ref());
+        named.map_or_else(default, |named| named_store(named, namespace))
+    };
+    let many = spec.data_from.iter().flatten().map(|entry| (store(entry.source_ref.as_ref()), ask_many(entry)));
+    let single = spec.data.iter().flatten();
+    let single = single.map(|entry| (store(entry.source_ref.as_ref()), ask_one(&entry.remote_ref)));
+    many.chain(single).collect()
+}
+
+fn ask_many(entry: &DataFrom) -> Ask {
+    match (&entry.find, &entry.extract) {
+        (Some(find), _) => Ask::Find(Query {
+            name: find.name.as_ref().and_then(|name| name.regexp.clone()),
+            tags: find.tags.clone().unwrap_or_default(),
+            path: find.path.clone(),
+        }),
+        (None, Some(extract)) => ask_one(extract),
+        (None, None) => Ask::Key(RemoteKey::value("")),
+    }
+}
+
+fn ask_one(reference: &RemoteRef) -> Ask {
+    let want = if reference.metadata_policy == Some(MetadataPolicy::Fetch) { Want::Metadata } else { Want::Value };
+    let version = reference.version.clone().filter(|version| !version.is_empty());
+    Ask::Key(RemoteKey { key: reference.key.clone(), version, property: None, want })
+}
