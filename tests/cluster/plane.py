@@ -339,15 +339,16 @@ def _wait_for_all(processes: Processes, described: dict) -> None:
     processes.wait_until("kube-controller-manager", lambda: _answers(described, account))
     for store, path in (("openbao", "/v1/sys/health"), ("moto", "/moto-api/data.json")):
         if described[store]:
-            processes.wait_until(store, lambda: _is_ok(described[store]["address"] + path))
+            processes.wait_until(store, lambda: is_ok(described[store]["address"] + path))
 
 
 def _answers(described: dict, path: str) -> bool:
     trust = ssl.create_default_context(cafile=described["ca"])
-    return _is_ok(described["server"] + path, {"Authorization": f"Bearer {described['token']}"}, trust)
+    return is_ok(described["server"] + path, {"Authorization": f"Bearer {described['token']}"}, trust)
 
 
-def _is_ok(url: str, headers: dict | None = None, trust: ssl.SSLContext | None = None) -> bool:
+def is_ok(url: str, headers: dict | None = None, trust: ssl.SSLContext | None = None) -> bool:
+    """Whether a GET is answered with 200. Any failure is a no."""
     # A proxy from the environment must not see loopback requests.
     handlers = [urllib.request.ProxyHandler({}), *([urllib.request.HTTPSHandler(context=trust)] if trust else [])]
     try:
