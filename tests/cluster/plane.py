@@ -31,6 +31,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import random
@@ -56,6 +57,7 @@ READY_WITHIN_S = 120
 PORTS = range(20000, 32000)
 # What a process gets to end by itself. All its data is thrown away, so there is nothing to wait for.
 GRACE_S = 3
+PREFIX, LOCK = "keyferry-plane-", "lock"
 AUDIT_LOG = "audit.log"
 STORES = ("openbao", "moto", "helm")
 CONTROLLERS = (
@@ -171,12 +173,25 @@ def plane(stores=(), audit: bool = False):
 
 @contextlib.contextmanager
 def scratch():
-    """A directory of our own for the time of the block."""
-    directory = Path(tempfile.mkdtemp(prefix="keyferry-plane-"))
+    """A directory of our own for the time of the block. What a run that was killed left behind is removed first."""
+    _sweep()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
-        yield directory
+        with open(directory / "lock.new", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Named only once it is held, so that nobody's sweep can take it before.
+            (directory / "lock.new").rename(directory / LOCK)
+            yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sweep() -> None:
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        # Held by its owner as long as that lives; of another user; or gone already.
+        with contextlib.suppress(OSError), open(directory / LOCK, "r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def start(processes: Processes, stores, audit: bool) -> dict:

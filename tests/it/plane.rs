@@ -198,8 +198,11 @@ async fn the_tokens_of_the_api_server_and_of_openbao_are_good() {
 #[ignore = "needs the local control plane: ./justw test"]
 async fn moto_speaks_the_secrets_manager_protocol() {
     let plane = Plane::get();
+    // moto tells the services apart by the scope of the signature, which it does not check.
+    let scope = "Credential=any/20260101/us-east-1/secretsmanager/aws4_request";
     let list = client(&plane, None)
         .post(&plane.moto().address)
+        .header("Authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
         .header("X-Amz-Target", "secretsmanager.ListSecrets")
         .header("Content-Type", "application/x-amz-json-1.1")
         .body("{}");
