@@ -266,12 +266,21 @@ def apply_secret(demo: Demo, namespace: str, name: str, data: dict) -> None:
 def check_first_sync(demo: Demo, wanted: dict) -> None:
     """Every store is ready and every Secret holds exactly what the stores hold."""
     demo.say("Every store logs in, every Secret appears with exactly what the stores hold")
-    for kind, name in STORES:
-        demo.wait(f"{kind} {name} is ready", lambda: ready(demo.get(kind, name)) == "True", (kind, name))
+    for store in STORES:
+        wait_ready(demo, "is ready", store)
     for secret, data in wanted.items():
-        owner = ("externalsecret", owner_of(secret))
-        demo.wait(f"Secret {secret} is right", lambda: demo.data(secret) == data, owner)
-        demo.wait(f"ExternalSecret {owner[1]} says so", lambda: ready(demo.get(*owner)) == "True", owner)
+        wait_data(demo, f"Secret {secret} is right", secret, data)
+        wait_ready(demo, "says so", ("externalsecret", owner_of(secret)))
+
+
+def wait_ready(demo: Demo, what: str, about: tuple) -> None:
+    """Waits until an object's Ready condition is True."""
+    demo.wait(f"{' '.join(about)} {what}", lambda: ready(demo.get(*about)) == "True", about)
+
+
+def wait_data(demo: Demo, what: str, secret: str, data: dict) -> None:
+    """Waits until a Secret holds exactly `data`."""
+    demo.wait(what, lambda: demo.data(secret) == data, ("externalsecret", owner_of(secret)))
 
 
 def owner_of(secret: str) -> str:
@@ -320,14 +329,14 @@ def change_a_value(demo: Demo, wanted: dict) -> None:
     demo.say("Somebody changes the password in OpenBao (refreshInterval: 5s)")
     wanted["database"] = {**wanted["database"], "password": demo.value()}
     put_openbao(demo, "demo/database", wanted["database"])
-    demo.wait("the new password is in the Secret", lambda: demo.data("database") == wanted["database"], ("externalsecret", "database"))
+    wait_data(demo, "the new password is in the Secret", "database", wanted["database"])
 
 
 def delete_a_secret(demo: Demo, wanted: dict) -> None:
     """A Secret deleted by hand, of an object whose next refresh is an hour away."""
     demo.say("Somebody deletes a Secret by hand (refreshInterval: 1h, so it is not the refresh that helps)")
     demo.kubectl("delete", "secret", "payments", "-n", "demo")
-    demo.wait("the Secret is back", lambda: demo.data("payments") == wanted["payments"], ("externalsecret", "payments"))
+    wait_data(demo, "the Secret is back", "payments", wanted["payments"])
 
 
 def break_and_repair_a_credential(demo: Demo, wanted: dict) -> None:
@@ -343,7 +352,7 @@ def break_and_repair_a_credential(demo: Demo, wanted: dict) -> None:
     print("    the Secret is still there, unchanged")
     demo.say("The credential is repaired; nobody touches the ExternalSecret")
     set_openbao_token(demo, limited_token(demo))
-    demo.wait("the ExternalSecret is ready again", lambda: ready(demo.get(*about)) == "True", about)
+    wait_ready(demo, "is ready again", about)
 
 
 def force_sync(demo: Demo, name: str) -> None:

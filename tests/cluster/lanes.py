@@ -34,9 +34,7 @@ def shown_and_counted(lines) -> tuple:
 def main() -> int:
     """Runs the tests; 0 only if all of them ran and passed."""
     environment = {**os.environ, "CARGO_TERM_COLOR": "never"}
-    run = subprocess.Popen(
-        COMMAND, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    run = subprocess.Popen(COMMAND, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with run:
         passed, failed, ignored = shown_and_counted(run.stdout)
     if ignored:

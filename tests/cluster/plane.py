@@ -32,6 +32,7 @@ import argparse
 import contextlib
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import random
@@ -354,7 +355,7 @@ def _wait_for_all(processes: Processes, described: dict) -> None:
     processes.wait_until("kube-controller-manager", lambda: _answers(described, account))
     for store, path in (("openbao", "/v1/sys/health"), ("moto", "/moto-api/data.json")):
         if described[store]:
-            processes.wait_until(store, lambda: is_ok(described[store]["address"] + path))
+            processes.wait_until(store, functools.partial(is_ok, described[store]["address"] + path))
 
 
 def _answers(described: dict, path: str) -> bool:
