@@ -39,3 +39,8 @@ crds:
     mkdir -p .cache crds
     cargo run --locked --quiet -- crds > .cache/crds.yaml
     mv .cache/crds.yaml crds/keyferry.yaml
+
+# Records what the Go implementations answer to the gjson and sjson cases; the tests then run without Go. Look at the diff.
+record-gjson:
+    cd crates/gjson/tests/record && go run .
+    git diff --stat -- crates/gjson/tests
