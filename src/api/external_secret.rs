@@ -9,19 +9,19 @@ use keyferry_stores::base::refs::{DATA_KEY, DNS_NAME};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Words of the API.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[schemars(inline)]
-        #[expect(clippy::upper_case_acronyms, non_camel_case_types, reason = "words of the API")]
-        pub enum $name { $($(#[$word_doc])* $word),+ }
+        pub enum $name { $($(#[$word_doc])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
             /// The word of the API.
             #[must_use]
             pub const fn word(self) -> &'static str {
-                match self { $(Self::$word => stringify!($word)),+ }
+                match self { $(Self::$variant => $word),+ }
             }
         }
     };
@@ -31,188 +31,188 @@ words! {
     /// Who the target belongs to. Absent means `Owner`.
     CreationPolicy {
         /// The ExternalSecret owns the Secret.
-        Owner,
+        Owner = "Owner",
         /// Nobody owns it.
-        Orphan,
+        Orphan = "Orphan",
         /// Keys are merged into an existing Secret.
-        Merge,
+        Merge = "Merge",
         /// Nothing is written.
-        None,
+        None = "None",
         /// Created if missing, else merged.
-        CreateOrMerge,
+        CreateOrMerge = "CreateOrMerge",
     }
 }
 words! {
     /// What happens when the store no longer has an entry. Absent means `Retain`.
     DeletionPolicy {
         /// The Secret goes when every entry is gone.
-        Delete,
+        Delete = "Delete",
         /// The keys of absent entries go.
-        Merge,
+        Merge = "Merge",
         /// It is an error, and the Secret stays.
-        Retain,
+        Retain = "Retain",
     }
 }
 words! {
     /// When the target is refreshed. Absent means `Periodic`.
     RefreshPolicy {
         /// Once.
-        CreatedOnce,
+        CreatedOnce = "CreatedOnce",
         /// Every refreshInterval.
-        Periodic,
+        Periodic = "Periodic",
         /// When the ExternalSecret changes.
-        OnChange,
+        OnChange = "OnChange",
     }
 }
 words! {
     /// How keys are made valid. Absent means `Default`.
     ConversionStrategy {
         /// Invalid characters become underscores.
-        Default,
+        Default = "Default",
         /// Invalid characters become their code points.
-        Unicode,
+        Unicode = "Unicode",
     }
 }
 words! {
     /// How values are decoded. Absent means `None`.
     DecodingStrategy {
         /// Base64 or Base64URL if it decodes, else as is.
-        Auto,
+        Auto = "Auto",
         /// Standard alphabet.
-        Base64,
+        Base64 = "Base64",
         /// URL-safe alphabet.
-        Base64URL,
+        Base64Url = "Base64URL",
         /// As is.
-        None,
+        None = "None",
     }
 }
 words! {
     /// Whether the value or its metadata is read. Absent means `None`.
     MetadataPolicy {
         /// The value.
-        None,
+        None = "None",
         /// The metadata.
-        Fetch,
+        Fetch = "Fetch",
     }
 }
 words! {
     /// What NUL bytes do. Absent means `Ignore`.
     NullBytePolicy {
         /// They are kept.
-        Ignore,
+        Ignore = "Ignore",
         /// They are an error.
-        Fail,
+        Fail = "Fail",
     }
 }
 words! {
-    /// How values are merged.
+    /// How values are merged. Absent means `Extract`.
     MergeStrategy {
         /// Their keys become the keys.
-        Extract,
+        Extract = "Extract",
         /// They become one JSON value.
-        JSON,
+        Json = "JSON",
     }
 }
 words! {
-    /// What equal keys do in a merge.
-    ConflictPolicy {
+    /// What equal keys do in a merge. Absent means `Error`.
+    MergeConflictPolicy {
         /// The later one wins.
-        Ignore,
+        Ignore = "Ignore",
         /// They are an error.
-        Error,
+        Error = "Error",
     }
 }
 words! {
-    /// What a missing priority key does.
-    PriorityPolicy {
+    /// What a missing priority key does. Absent means `Strict`.
+    MergePriorityPolicy {
         /// It is skipped.
-        IgnoreNotFound,
+        IgnoreNotFound = "IgnoreNotFound",
         /// It is an error.
-        Strict,
+        Strict = "Strict",
     }
 }
 words! {
-    /// How a template and the fetched data go together.
+    /// How templated and fetched data go together. Absent means `Replace`.
     MergePolicy {
         /// Only what is templated.
-        Replace,
+        Replace = "Replace",
         /// Both.
-        Merge,
+        Merge = "Merge",
     }
 }
 words! {
     /// Template engine.
     EngineVersion {
         /// Go templates.
-        v2,
+        V2 = "v2",
     }
 }
 words! {
-    /// How an item is used as a template.
+    /// How an item is used as a template. Absent means `Values`.
     TemplateScope {
         /// The value.
-        Values,
+        Values = "Values",
         /// Keys and values.
-        KeysAndValues,
+        KeysAndValues = "KeysAndValues",
     }
 }
 words! {
     /// What windows do.
     SyncWindowKind {
         /// Refresh inside only.
-        allow,
+        Allow = "allow",
         /// Refresh outside only.
-        deny,
+        Deny = "deny",
     }
 }
 words! {
     /// Kind of a store. Absent means `SecretStore`.
     StoreKind {
         /// Of the same namespace.
-        SecretStore,
+        SecretStore = "SecretStore",
         /// Of the cluster.
-        ClusterSecretStore,
+        ClusterSecretStore = "ClusterSecretStore",
     }
 }
 words! {
     /// Kind of a generator.
     GeneratorKind {
         /// The generator of this name.
-        ACRAccessToken,
+        AcrAccessToken = "ACRAccessToken",
         /// The generator of this name.
-        BeyondtrustWorkloadCredentialsDynamicSecret,
+        BeyondtrustWorkloadCredentialsDynamicSecret = "BeyondtrustWorkloadCredentialsDynamicSecret",
         /// The generator of this name.
-        ClusterGenerator,
+        ClusterGenerator = "ClusterGenerator",
         /// The generator of this name.
-        CloudsmithAccessToken,
+        CloudsmithAccessToken = "CloudsmithAccessToken",
         /// The generator of this name.
-        ECRAuthorizationToken,
+        EcrAuthorizationToken = "ECRAuthorizationToken",
         /// The generator of this name.
-        Fake,
+        Fake = "Fake",
         /// The generator of this name.
-        GCRAccessToken,
+        GcrAccessToken = "GCRAccessToken",
         /// The generator of this name.
-        GithubAccessToken,
+        GithubAccessToken = "GithubAccessToken",
         /// The generator of this name.
-        GitlabDeployToken,
+        GitlabDeployToken = "GitlabDeployToken",
         /// The generator of this name.
-        QuayAccessToken,
+        QuayAccessToken = "QuayAccessToken",
         /// The generator of this name.
-        Password,
+        Password = "Password",
         /// The generator of this name.
-        SSHKey,
+        SshKey = "SSHKey",
         /// The generator of this name.
-        STSSessionToken,
+        StsSessionToken = "STSSessionToken",
         /// The generator of this name.
-        UUID,
+        Uuid = "UUID",
         /// The generator of this name.
-        VaultDynamicSecret,
+        VaultDynamicSecret = "VaultDynamicSecret",
         /// The generator of this name.
-        Webhook,
+        Webhook = "Webhook",
         /// The generator of this name.
-        Grafana,
+        Grafana = "Grafana",
         /// The generator of this name.
-        MFA,
+        Mfa = "MFA",
     }
 }
 
@@ -225,22 +225,24 @@ pub struct ExternalSecretSpec {
     pub secret_store_ref: Option<SecretStoreRef>,
     /// What is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = {"creationPolicy": "Owner", "deletionPolicy": "Retain"}))]
     pub target: Option<Target>,
-    /// When it is refreshed.
+    /// When it is refreshed: Periodic (default), OnChange, CreatedOnce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_policy: Option<RefreshPolicy>,
     /// How often, in Go's syntax; 0 = never after the first sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "1h0m0s"))]
     pub refresh_interval: Option<String>,
     /// When periodic refreshes may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_windows: Option<SyncWindows>,
     /// Single keys.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Vec<DataEntry>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<Data>,
     /// Many keys at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data_from: Option<Vec<DataFrom>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_from: Vec<DataFrom>,
 }
 
 /// A store.
@@ -251,7 +253,7 @@ pub struct SecretStoreRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = DNS_NAME))]
     pub name: Option<String>,
-    /// Its kind.
+    /// Its kind: SecretStore (default) or ClusterSecretStore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<StoreKind>,
 }
@@ -266,9 +268,11 @@ pub struct Target {
     pub name: Option<String>,
     /// Who it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Owner"))]
     pub creation_policy: Option<CreationPolicy>,
-    /// What happens when entries are gone.
+    /// What happens when entries are gone from the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Retain"))]
     pub deletion_policy: Option<DeletionPolicy>,
     /// What it looks like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -277,8 +281,8 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,
     /// Never changed after its creation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub immutable: Option<bool>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub immutable: bool,
 }
 
 /// Another kind of object.
@@ -303,19 +307,21 @@ pub struct Template {
     pub type_: Option<String>,
     /// Template engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "v2"))]
     pub engine_version: Option<EngineVersion>,
     /// Labels, annotations and finalizers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<TemplateMetadata>,
     /// Whether fetched keys stay beside templated ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Replace"))]
     pub merge_policy: Option<MergePolicy>,
     /// Templates by key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
     /// Templates from elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template_from: Option<Vec<TemplateFrom>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub template_from: Vec<TemplateFrom>,
 }
 
 /// Metadata of the target.
@@ -323,14 +329,14 @@ pub struct Template {
 #[serde(rename_all = "camelCase")]
 pub struct TemplateMetadata {
     /// Annotations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub annotations: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Labels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Finalizers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finalizers: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finalizers: Vec<String>,
 }
 
 /// Where templates come from.
@@ -343,8 +349,9 @@ pub struct TemplateFrom {
     /// A Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<TemplateRef>,
-    /// What they render.
+    /// What they render: Data, Labels, Annotations or a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Data"))]
     pub target: Option<String>,
     /// The template itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -374,6 +381,7 @@ pub struct TemplateRefItem {
     pub key: String,
     /// How it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Values"))]
     pub template_as: Option<TemplateScope>,
 }
 
@@ -402,7 +410,7 @@ pub struct SyncWindow {
 /// One key of the target.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct DataEntry {
+pub struct Data {
     /// The key.
     #[schemars(length(min = 1, max = 253), regex(pattern = DATA_KEY))]
     pub secret_key: String,
@@ -419,7 +427,7 @@ pub struct DataEntry {
 pub struct RemoteRef {
     /// The key in the store.
     pub key: String,
-    /// What is read.
+    /// Whether the value or its metadata is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_policy: Option<MetadataPolicy>,
     /// A part of the value.
@@ -439,7 +447,7 @@ pub struct RemoteRef {
     pub null_byte_policy: Option<NullBytePolicy>,
 }
 
-/// A store or a generator.
+/// A store or a generator: exactly one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
@@ -458,6 +466,7 @@ pub struct SourceRef {
 pub struct GeneratorRef {
     /// group/version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "generators.external-secrets.io/v1alpha1"))]
     pub api_version: Option<String>,
     /// Kind.
     pub kind: GeneratorKind,
@@ -477,8 +486,8 @@ pub struct DataFrom {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub find: Option<Find>,
     /// What is done to the keys, in order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rewrite: Option<Vec<Rewrite>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewrite: Vec<Rewrite>,
     /// The store or generator, if not the default store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_ref: Option<SourceRef>,
@@ -495,8 +504,8 @@ pub struct Find {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<FindName>,
     /// Tags.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tags: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// How keys are made valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion_strategy: Option<ConversionStrategy>,
@@ -539,18 +548,22 @@ pub struct Rewrite {
 pub struct RewriteMerge {
     /// The key of the result, with strategy JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = ""))]
     pub into: Option<String>,
     /// Keys that override, in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Vec<String>>,
     /// What a missing priority key does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority_policy: Option<PriorityPolicy>,
+    #[schemars(extend("default" = "Strict"))]
+    pub priority_policy: Option<MergePriorityPolicy>,
     /// What equal keys do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conflict_policy: Option<ConflictPolicy>,
+    #[schemars(extend("default" = "Error"))]
+    pub conflict_policy: Option<MergeConflictPolicy>,
     /// How values are merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Extract"))]
     pub strategy: Option<MergeStrategy>,
 }
 
@@ -572,18 +585,15 @@ pub struct RewriteTransform {
     pub template: String,
 }
 
-/// Pattern of a window's schedule.
-pub const SCHEDULE: &str =
-    r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$";
-
 /// What became of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalSecretStatus {
-    /// Start of the last successful refresh that was stamped.
+    /// Start of the last successful refresh that was written here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time", "nullable" = true))]
     pub refresh_time: Option<String>,
-    /// The version of the specification that was synced.
+    /// The version of the object that was synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_resource_version: Option<String>,
     /// Conditions.
@@ -600,8 +610,9 @@ pub struct ExternalSecretStatus {
 pub struct Condition {
     /// Type.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["Ready", "Deleted"]))]
     pub type_: String,
-    /// `True`, `False` or `Unknown`.
+    /// True, False or Unknown.
     pub status: String,
     /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -611,13 +622,47 @@ pub struct Condition {
     pub message: Option<String>,
     /// When the status changed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     pub last_transition_time: Option<String>,
 }
 
 /// A Secret by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Binding {
     /// Name of the Secret.
     #[serde(default)]
+    #[schemars(extend("default" = ""))]
     pub name: String,
+}
+
+/// Pattern of a window's schedule.
+pub const SCHEDULE: &str =
+    r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$";
+
+impl ExternalSecretSpec {
+    /// `spec.target.creationPolicy`, `Owner` if absent.
+    #[must_use]
+    pub fn creation_policy(&self) -> CreationPolicy {
+        self.target.as_ref().and_then(|target| target.creation_policy).unwrap_or(CreationPolicy::Owner)
+    }
+
+    /// `spec.target.deletionPolicy`, `Retain` if absent.
+    #[must_use]
+    pub fn deletion_policy(&self) -> DeletionPolicy {
+        self.target.as_ref().and_then(|target| target.deletion_policy).unwrap_or(DeletionPolicy::Retain)
+    }
+
+    /// `spec.refreshPolicy`, `Periodic` if absent.
+    #[must_use]
+    pub fn refresh_policy(&self) -> RefreshPolicy {
+        self.refresh_policy.unwrap_or(RefreshPolicy::Periodic)
+    }
+
+    /// The name of the target: `spec.target.name`, else that of the ExternalSecret.
+    #[must_use]
+    pub fn target_name<'a>(&'a self, name: &'a str) -> &'a str {
+        let named = self.target.as_ref().and_then(|target| target.name.as_deref());
+        named.filter(|named| !named.is_empty()).unwrap_or(name)
+    }
 }

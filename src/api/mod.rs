@@ -1,4 +1,6 @@
-//! The kinds, their validation, ESO digests.
+//! The kinds, their rules, and the digests that ESO and we put on objects.
 
 pub mod digest;
 pub mod external_secret;
+pub mod store;
+pub mod validate;
