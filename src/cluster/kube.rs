@@ -100,24 +100,20 @@ impl KubeCluster {
 
     /// Sends the events that were recorded, at their own pace, until it is dropped. To be spawned once.
     pub fn send_events(&self) -> impl Future<Output = ()> + Send + 'static {
-        let cluster = self.clone();
-        async move {
-            let clock = Arc::clone(&cluster.0.clock);
-            let post = |due: events::Due| {
-                let cluster = cluster.clone();
-                async move { cluster.post_event(&due).await }
-            };
-            cluster.0.events.drain(&*clock, post).await;
-        }
+        self.clone().drain_events()
     }
 
-    /// Events that were dropped since the start: folded, crowded out or refused.
+    async fn drain_events(self) {
+        self.0.events.drain(&*self.0.clock, |due| self.post_event(due)).await;
+    }
+
+    /// What became of the events since the start.
     #[must_use]
     pub fn event_counts(&self) -> events::Counts {
         self.0.events.counts()
     }
 
-    async fn post_event(&self, due: &events::Due) -> Result<()> {
+    async fn post_event(&self, due: events::Due) -> Result<()> {
         self.0.gate.read().await;
         let body = due.body();
         let call = Call::among(Method::POST, ApiKind::EVENT, &due.namespace)?.json(&body)?;
