@@ -10,12 +10,12 @@ use std::fmt;
 
 use aws_lc_rs::{digest, hmac};
 use keyferry_stores::base::{Error, Kind, Result};
-use sha3::{Digest as _, Sha3_224};
 use zeroize::Zeroizing;
 
 use super::{
     CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, MANAGED_LABEL, ObjectKey, OwnerReference, Secret,
 };
+use crate::api::digest::of_data;
 
 /// The key of the digests. Random for each process, so that digests of two processes tell nothing about each other.
 pub struct DigestKey(hmac::Key);
@@ -220,7 +220,7 @@ fn head(secret: &Secret) -> ManagedSecret {
         managed: secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true"),
         deleting: secret.deleting,
         immutable: secret.immutable.unwrap_or_default(),
-        hash_true: annotated.is_some_and(|hash| *hash == data_hash(secret)),
+        hash_true: annotated.is_some_and(|hash| *hash == of_data(&secret.data)),
     }
 }
 
@@ -248,27 +248,6 @@ fn fields<'a>(
             Field { name: name.as_str().into(), digest: Fingerprint::default(), owners }
         })
         .collect()
-}
-
-/// ESO's digest of the data (reference 1.8): SHA3-224 over Go's `%+v` of `map[string][]byte`, fed to the hash in pieces so that no
-/// second copy of the values is made.
-fn data_hash(secret: &Secret) -> String {
-    let mut hash = Sha3_224::new();
-    hash.update(b"map[");
-    for (at, (name, value)) in secret.data.iter().enumerate() {
-        hash.update(if at == 0 { "" } else { " " });
-        hash.update(name);
-        hash.update(b":[");
-        let mut first = true;
-        for byte in value.expose() {
-            hash.update(if first { "" } else { " " });
-            hash.update(byte.to_string());
-            first = false;
-        }
-        hash.update(b"]");
-    }
-    hash.update(b"]");
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -311,7 +290,7 @@ mod tests {
             ],
             ..Secret::default()
         };
-        secret.annotations.insert(DATA_HASH_ANNOTATION.into(), data_hash(&secret));
+        secret.annotations.insert(DATA_HASH_ANNOTATION.into(), of_data(&secret.data));
         secret
     }
 
