@@ -3,7 +3,13 @@
 //! The watcher pages its lists by 500, resumes a cut watch where it was, lists again after a 410 and waits longer after each failure
 //! (its default backoff). It holds one decoded page at a time; decoding has already dropped what we do not keep.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fmt,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures::{StreamExt, stream::select_all};
 use keyferry_stores::base::{Error, Kind};
@@ -70,15 +76,42 @@ impl From<MetadataKind> for ApiKind {
     }
 }
 
+/// The objects of which we know that they have a status: it decides how the next one is written. A wrong guess costs a request.
+#[derive(Debug, Default)]
+pub(super) struct Statuses(Mutex<HashSet<u64>>);
+
+/// Objects that are remembered; some 10 bytes each. Beyond it all are forgotten, and learned again.
+const REMEMBERED: usize = 1 << 20;
+
+impl Statuses {
+    pub(super) fn know(&self, uid: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(short(uid));
+    }
+
+    pub(super) fn is_known(&self, uid: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&short(uid))
+    }
+}
+
+/// UIDs are random; any hash of one will do.
+fn short(uid: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(uid)
+}
+
 /// Makes feeds from a client.
 #[derive(Clone)]
 pub struct KubeWatches {
     client: Client,
+    statuses: Arc<Statuses>,
 }
 
 impl KubeWatches {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(client: Client, statuses: Arc<Statuses>) -> Self {
+        Self { client, statuses }
     }
 
     fn feed<T: Watchable>(&self, kind: ApiKind, over: &Namespaces, config: &watcher::Config) -> Feed<T> {
@@ -108,7 +141,15 @@ impl Watches for KubeWatches {
             StatusKind::ExternalSecret | StatusKind::SecretStore => over,
             StatusKind::ClusterSecretStore => &Namespaces::All,
         };
-        self.feed(kind.into(), over, &watcher::Config::default())
+        let statuses = Arc::clone(&self.statuses);
+        let feed = self.feed::<RawObject>(kind.into(), over, &watcher::Config::default());
+        let learn = move |change: &Change<RawObject>| match change {
+            Change::Seen(object) | Change::Applied(object) if object.status.is_some() => {
+                statuses.know(&object.uid)
+            }
+            _ => {}
+        };
+        feed.inspect(learn).boxed()
     }
 
     fn managed(&self, over: &Namespaces, key: &Arc<DigestKey>) -> Feed<ManagedSecret> {

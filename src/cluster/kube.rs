@@ -25,13 +25,13 @@ use keyferry_stores::{
     provider::env::ServiceAccountToken,
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{
     Cluster, Event, ObjectKey, Precondition, Secret, Subject, WritePermit,
     events::{self, EventQueue},
-    feeds::{ApiKind, KubeWatches},
+    feeds::{ApiKind, KubeWatches, Statuses},
     gate::{Budget, Gate},
     wire::{ConfigMapWire, MetaWire, SecretBody, SecretWire, TokenWire, body_bytes},
 };
@@ -44,6 +44,9 @@ const MESSAGE_BYTES: usize = 1024;
 
 /// The reason by which kube marks an error body that was no `Status`: its message is then that body.
 const NOT_A_STATUS: &str = "Failed to parse error data";
+
+/// What the API server says when a `test` of a JSON patch fails: the object is not what we took it for.
+const TEST_FAILED: &str = "the server rejected our request due to an error in our request";
 
 /// How to reach the API server.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +68,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     gate: Gate,
     events: EventQueue,
+    statuses: Arc<Statuses>,
 }
 
 impl fmt::Debug for KubeCluster {
@@ -89,35 +93,31 @@ impl KubeCluster {
             Client::try_from(config).map_err(|error| unusable("the configuration does not work", error))?;
         let gate = Gate::new(Arc::clone(&clock), connection.budget);
         let events = EventQueue::new();
-        Ok(Self(Arc::new(Inner { client, clock, gate, events })))
+        Ok(Self(Arc::new(Inner { client, clock, gate, events, statuses: Arc::default() })))
     }
 
     /// The feeds of this cluster.
     #[must_use]
     pub fn watches(&self) -> KubeWatches {
-        KubeWatches::new(self.0.client.clone())
+        KubeWatches::new(self.0.client.clone(), Arc::clone(&self.0.statuses))
     }
 
     /// Sends the events that were recorded, at their own pace, until it is dropped. To be spawned once.
     pub fn send_events(&self) -> impl Future<Output = ()> + Send + 'static {
-        let cluster = self.clone();
-        async move {
-            let clock = Arc::clone(&cluster.0.clock);
-            let post = |due: events::Due| {
-                let cluster = cluster.clone();
-                async move { cluster.post_event(&due).await }
-            };
-            cluster.0.events.drain(&*clock, post).await;
-        }
+        self.clone().drain_events()
     }
 
-    /// Events that were dropped since the start: folded, crowded out or refused.
+    async fn drain_events(self) {
+        self.0.events.drain(&*self.0.clock, |due| self.post_event(due)).await;
+    }
+
+    /// What became of the events since the start.
     #[must_use]
     pub fn event_counts(&self) -> events::Counts {
         self.0.events.counts()
     }
 
-    async fn post_event(&self, due: &events::Due) -> Result<()> {
+    async fn post_event(&self, due: events::Due) -> Result<()> {
         self.0.gate.read().await;
         let body = due.body();
         let call = Call::among(Method::POST, ApiKind::EVENT, &due.namespace)?.json(&body)?;
@@ -150,6 +150,17 @@ impl KubeCluster {
             self.0.gate.close(error.wait());
         }
         result
+    }
+
+    /// Sends a JSON patch to an object or a subresource of it; the answer is its metadata, which nobody reads.
+    async fn patch_object(
+        &self,
+        permit: WritePermit,
+        subject: &Subject,
+        (patch, below): (&Value, &str),
+    ) -> Result<()> {
+        let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.below(below).json(patch)?;
+        self.write(permit, call.patch("application/json-patch+json").only_metadata()).await.map(drop)
     }
 
     async fn write_secret(&self, permit: WritePermit, call: Call, secret: &Secret) -> Result<Secret> {
@@ -188,10 +199,21 @@ impl Cluster for KubeCluster {
     }
 
     async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<()> {
-        let body = json!({ "metadata": { "uid": subject.uid }, "status": status });
-        let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.below("/status");
-        let call = call.json(&body)?.patch("application/merge-patch+json").only_metadata();
-        self.write(permit, call).await.map(drop)
+        let Value::Object(fields) = status else {
+            return Err(Error::new(Kind::Bug, "a status is not an object"));
+        };
+        let (first, second) = match self.0.statuses.is_known(&subject.uid) {
+            true => (into_status(subject, &fields), new_status(subject, &fields)),
+            false => (new_status(subject, &fields), into_status(subject, &fields)),
+        };
+        let mut sent = self.patch_object(permit, subject, (&first, "/status")).await;
+        if sent.as_ref().is_err_and(|error| error.kind() == Kind::Conflict) {
+            sent = self.patch_object(permit, subject, (&second, "/status")).await;
+        }
+        if sent.is_ok() {
+            self.0.statuses.know(&subject.uid);
+        }
+        sent
     }
 
     async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()> {
@@ -208,12 +230,9 @@ impl Cluster for KubeCluster {
             { "op": "test", "path": path, "value": finalizer },
             { "op": "remove", "path": path },
         ]);
-        let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.json(&patch)?;
-        let call = call.patch("application/json-patch+json").only_metadata();
-        match self.write(permit, call).await {
+        match self.patch_object(permit, subject, (&patch, "")).await {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
-            Err(error) if error.kind() == Kind::Invalid => Err(error.as_kind(Kind::Conflict)),
-            other => other.map(drop),
+            other => other,
         }
     }
 
@@ -245,6 +264,30 @@ impl Cluster for KubeCluster {
     fn event(&self, event: Event) {
         self.0.events.push(event, self.0.clock.now());
     }
+}
+
+/// The patch for an object that has no status yet.
+///
+/// Both patches test the UID. A merge patch with `metadata.uid` would not do: the API server puts the live metadata back before it
+/// compares, and writes the status of one object into its successor (measured with 1.36).
+fn new_status(subject: &Subject, fields: &Map<String, Value>) -> Value {
+    let status: Map<_, _> =
+        fields.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+    json!([
+        { "op": "test", "path": "/metadata/uid", "value": subject.uid },
+        { "op": "test", "path": "/status", "value": null },
+        { "op": "add", "path": "/status", "value": status },
+    ])
+}
+
+/// The patch for an object that has a status: `add` replaces what is there, and what is not there is added before it is removed.
+fn into_status(subject: &Subject, fields: &Map<String, Value>) -> Value {
+    let test = json!({ "op": "test", "path": "/metadata/uid", "value": subject.uid });
+    let path = |name: &str| format!("/status/{name}");
+    let adds = fields.iter().map(|(name, value)| json!({ "op": "add", "path": path(name), "value": value }));
+    let nulls = fields.iter().filter(|(_, value)| value.is_null());
+    let removes = nulls.map(|(name, _)| json!({ "op": "remove", "path": path(name) }));
+    std::iter::once(test).chain(adds).chain(removes).collect()
 }
 
 async fn configuration(connection: &Connection) -> Result<Config> {
@@ -421,6 +464,7 @@ pub(super) fn failure(error: KubeError) -> Error {
 /// `<secret contents redacted>` where it means a value; [`redact`] takes care of what webhooks say.
 pub(super) fn refusal(status: &Status) -> Error {
     let kind = match (status.code, status.reason.as_str()) {
+        (422, _) if status.message == TEST_FAILED => Kind::Conflict,
         (404, "NotFound") if names_object(status) => Kind::NotFound,
         (401, _) => Kind::Unauthenticated,
         (403, _) => Kind::Forbidden,
@@ -490,6 +534,7 @@ mod tests {
             (401, status("Unauthorized", ""), Kind::Unauthenticated),
             (403, status("Forbidden", "s"), Kind::Forbidden),
             (422, status("Invalid", "s"), Kind::Invalid),
+            (422, json!({ "reason": "Invalid", "message": TEST_FAILED }), Kind::Conflict),
             (400, status("BadRequest", ""), Kind::Invalid),
             (429, status("TooManyRequests", ""), Kind::Throttled),
             (500, status("InternalError", ""), Kind::Unavailable),

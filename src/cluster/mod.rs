@@ -19,8 +19,8 @@ use std::{collections::BTreeMap, fmt::Debug};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use keyferry_stores::base::{Result, SecretBytes};
 use keyferry_stores::base::refs::ServiceAccount;
+use keyferry_stores::base::{Result, SecretBytes};
 use keyferry_stores::provider::env::ServiceAccountToken;
 use serde_json::Value;
 
@@ -49,7 +49,11 @@ impl ObjectKey {
 
 impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
     }
 }
 
@@ -220,7 +224,8 @@ pub trait Cluster: Send + Sync + Debug {
     /// DELETE with preconditions.
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()>;
 
-    /// Merge patch of the status subresource; `metadata.uid` goes along, so that a new object of the same name is not touched.
+    /// Writes fields of the status in one PATCH: each replaces what stood under its name, `null` removes it, the others stay. It tests
+    /// the UID: `Conflict` if the object was deleted and made anew under the same name.
     async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<()>;
 
     /// Takes one finalizer off an object that is being deleted.
@@ -233,9 +238,9 @@ pub trait Cluster: Send + Sync + Debug {
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount>;
 
     /// TokenRequest.
-    async fn token(&self, key: &ObjectKey, audiences: &[String], seconds: i64) -> Result<ServiceAccountToken>;
+    async fn token(&self, key: &ObjectKey, audiences: &[String], seconds: i64)
+    -> Result<ServiceAccountToken>;
 
     /// Records an event: never waits, never fails; a full queue drops and counts.
     fn event(&self, event: Event);
 }
-

@@ -1,4 +1,6 @@
 //! it
 
 #[cfg(test)]
+mod cluster_contract;
+#[cfg(test)]
 mod plane;
