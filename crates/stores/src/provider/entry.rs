@@ -111,6 +111,15 @@ pub enum PropertyRule {
     OnTheWire,
 }
 
+/// How the members of an extracted JSON object become bytes. Strings lose their quotes and `null` is nothing under both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MapRule {
+    /// Everything else keeps the text it has in the store's answer (nearly all stores).
+    Raw,
+    /// Everything else is decoded and written anew, numbers as decimals of a 64-bit float (Vault).
+    Decoded,
+}
+
 /// What `status.capabilities` of a store says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -156,6 +165,11 @@ pub struct Capabilities {
     pub property: PropertyRule,
     /// True where a missing property counts as a missing secret (fake); else it is `Invalid`.
     pub property_absence: bool,
+    /// How an extracted object becomes bytes.
+    pub map: MapRule,
+    /// True where ESO's provider converts the names that `find` yields by itself, so that rewrites see converted names (fake, GCP,
+    /// Kubernetes, CRD).
+    pub find_converts: bool,
 }
 
 /// What the store's publisher grants.

@@ -17,7 +17,9 @@ use crate::base::{
     Error, Kind, Result,
     refs::{Ref, Scope},
 };
-pub use entry::{Absence, Access, Budget, Capabilities, Entry, Found, Payload, PropertyRule, Query, RemoteKey, Want};
+pub use entry::{
+    Absence, Access, Budget, Capabilities, Entry, Found, MapRule, Payload, PropertyRule, Query, RemoteKey, Want,
+};
 pub use env::{Credentials, Env, RetrySettings};
 
 /// A 32-byte digest that names an identity or a quota. Two equal digests mean: the same bytes would go on the wire.

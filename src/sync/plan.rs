@@ -1,0 +1,485 @@
+//! Every rule about when a Secret is refreshed, created, written, deleted or left alone (reference 2.2, 2.4, 2.5, 2.8 – 2.10).
+//!
+//! Pure: what is wanted, what is there, `now`; out comes one [`Plan`]. Whoever carries it out decides nothing.
+//!
+//! Where ESO's behaviour is not followed, on purpose:
+//! - OnChange and CreatedOnce have no timer (Appendix B5).
+//! - What we own is looked up under both forms of the field manager (B2).
+//! - No label is put on a Secret before it is known to be ours to write (B8); an immutable Secret is written once (B9).
+//! - A Secret is deleted for a vanished entry only if it is ours, see [`may_delete`]; an orphan only if its owner reference is ours too.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use keyferry_stores::base::{Error, Kind, limits::ABSENCE_CONFIRMATION, refs::Scope};
+
+use super::{
+    render::{Rendered, authorize_write},
+    shape::Emptiness,
+};
+use crate::{
+    api::{
+        digest,
+        external_secret::{CreationPolicy, DeletionPolicy, RefreshPolicy},
+    },
+    cluster::{
+        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
+    },
+};
+
+/// The API group of the owner of a Secret.
+const GROUP: &str = "external-secrets.io";
+/// The kind of the owner of a Secret.
+const KIND: &str = "ExternalSecret";
+/// What every field manager of an ExternalSecret starts with.
+const FIELD_MANAGERS: &str = "externalsecrets.external-secrets.io/";
+/// The interval of an ExternalSecret that names none.
+const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// When an object was and is to be refreshed.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule<'a> {
+    /// `spec.refreshPolicy`.
+    pub policy: RefreshPolicy,
+    /// `spec.refreshInterval`; `None` where the spec has none (one hour).
+    pub interval: Option<SignedDuration>,
+    /// The last successful refresh: the later of `status.refreshTime` and what is known in memory, since the status is not stamped at
+    /// each refresh.
+    pub refreshed: Option<Timestamp>,
+    /// `status.syncedResourceVersion`; empty before the first sync.
+    pub synced_version: &'a str,
+    /// [`digest::synced_resource_version`] of the object as it is.
+    pub version: &'a str,
+}
+
+impl Schedule<'_> {
+    fn interval(&self) -> SignedDuration {
+        self.interval.unwrap_or(DEFAULT_INTERVAL)
+    }
+
+    /// True if the object has never been synced.
+    #[must_use]
+    pub fn never_synced(&self) -> bool {
+        self.synced_version.is_empty() || self.refreshed.is_none()
+    }
+
+    /// True if the store must be asked (reference 2.4). A target that is not valid must be repaired whatever this says.
+    #[must_use]
+    pub fn should_refresh(&self, now: Timestamp) -> bool {
+        match self.policy {
+            RefreshPolicy::CreatedOnce => self.never_synced(),
+            RefreshPolicy::OnChange => self.never_synced() || self.synced_version != self.version,
+            RefreshPolicy::Periodic => self.period_is_over(now),
+        }
+    }
+
+    fn period_is_over(&self, now: Timestamp) -> bool {
+        if self.interval() <= SignedDuration::ZERO && !self.synced_version.is_empty() {
+            return false;
+        }
+        let Some(refreshed) = self.refreshed.filter(|_| self.synced_version == self.version) else { return true };
+        refreshed > now || now.duration_since(refreshed) > self.interval()
+    }
+
+    /// When the object is due next without any change, counted from its last refresh; `None` = never. A time in the past means now,
+    /// and so does a last refresh in the future.
+    #[must_use]
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let interval = self.interval();
+        let timed = match self.policy {
+            RefreshPolicy::Periodic => interval > SignedDuration::ZERO,
+            RefreshPolicy::OnChange | RefreshPolicy::CreatedOnce => false,
+        };
+        let due = match self.refreshed {
+            Some(refreshed) if refreshed > now => now,
+            Some(refreshed) => refreshed.checked_add(interval).unwrap_or(Timestamp::MAX),
+            None => now.checked_add(interval).unwrap_or(Timestamp::MAX),
+        };
+        timed.then_some(due)
+    }
+}
+
+/// What is kept of a managed Secret between reconciles: enough to tell whether it must be repaired, and whether it is an orphan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// Its UID and resourceVersion.
+    pub state: Precondition,
+    /// True if it carries the label `reconcile.external-secrets.io/managed=true`.
+    pub managed: bool,
+    /// True if its data-hash annotation is the digest of its data.
+    pub hash_is_true: bool,
+    /// The UID of its managing controller.
+    pub controller_uid: Option<String>,
+    /// Its label `reconcile.external-secrets.io/created-by`.
+    pub created_by: Option<String>,
+}
+
+impl Summary {
+    /// The summary of a Secret.
+    #[must_use]
+    pub fn of(secret: &Secret) -> Self {
+        Self {
+            name: secret.name.clone(),
+            state: state(secret),
+            managed: is_managed(secret),
+            hash_is_true: secret.annotations.get(DATA_HASH_ANNOTATION) == Some(&digest::of_data(&secret.data)),
+            controller_uid: controller(secret).map(|owner| owner.uid.clone()),
+            created_by: secret.labels.get(CREATED_BY_LABEL).cloned(),
+        }
+    }
+}
+
+/// True if the target is as we left it. An Orphan is nobody's business once it was written, so it is always valid. Only the data is
+/// compared: a label changed by hand is mended at the next refresh.
+#[must_use]
+pub fn target_is_valid(policy: CreationPolicy, target: Option<&Summary>) -> bool {
+    match policy {
+        CreationPolicy::Orphan => true,
+        CreationPolicy::Owner | CreationPolicy::Merge | CreationPolicy::None | CreationPolicy::CreateOrMerge => {
+            target.is_some_and(|target| target.managed && target.hash_is_true)
+        }
+    }
+}
+
+/// The ExternalSecret that wants the Secret.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// Its namespace, which is the Secret's.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its UID.
+    pub uid: &'a str,
+}
+
+impl Owner<'_> {
+    fn created_by(&self) -> String {
+        digest::created_by(self.namespace, self.name)
+    }
+
+    fn reference(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: format!("{GROUP}/v1"),
+            kind: KIND.into(),
+            name: self.name.into(),
+            uid: self.uid.into(),
+            controller: true,
+            block_owner_deletion: true,
+        }
+    }
+
+    /// True if `manager` is a field manager under which this object's Secret is or was written.
+    fn writes_as(&self, manager: &str) -> bool {
+        manager == digest::field_manager(self.name) || manager == digest::short_field_manager(self.name)
+    }
+
+    /// True if the reference names this object; version and UID do not count, as in ESO: an object that was deleted and made anew
+    /// takes its Secret over.
+    fn is(&self, reference: &OwnerReference) -> bool {
+        is_external_secret(reference) && reference.name == self.name
+    }
+}
+
+/// What is wanted of the target.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// Who wants it.
+    pub owner: Owner<'a>,
+    /// Name of the Secret.
+    pub target: &'a str,
+    /// `spec.target.creationPolicy`.
+    pub creation: CreationPolicy,
+    /// `spec.target.deletionPolicy`.
+    pub deletion: DeletionPolicy,
+    /// What the stores' answers came to: `None` if there is a value to write, else how sure it is that there is none.
+    pub empty: Option<Emptiness>,
+    /// Since when the answers have been empty, read by read; `None` if this is the first empty read.
+    pub empty_since: Option<Timestamp>,
+    /// The content.
+    pub rendered: &'a Rendered,
+}
+
+/// A success, as it is told to the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// The Secret is as wanted, or nothing is to be written.
+    Synced,
+    /// The stores hold nothing, and the Secret stays.
+    Retained,
+    /// The stores hold nothing, and the Secret is gone.
+    Deleted,
+    /// creationPolicy Merge, and there is nothing to merge into.
+    Missing,
+}
+
+/// What failed, as it is told to the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// Getting the values.
+    Fetch,
+    /// Deleting the Secret.
+    Delete,
+    /// Deleting orphans.
+    Orphans,
+    /// Writing the Secret.
+    Update,
+    /// Writing: the Secret is immutable.
+    Immutable,
+    /// Writing: somebody else controls the Secret.
+    Ownership,
+    /// Writing: another ExternalSecret controls the Secret.
+    Owned,
+}
+
+/// A refusal of our own: we could, but must not.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// What failed.
+    pub what: Failed,
+    /// Why.
+    pub error: Error,
+}
+
+impl Refusal {
+    fn new(what: Failed, why: String) -> Self {
+        Self { what, error: Error::new(Kind::Refused, why) }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// POST this Secret; on a conflict read it and plan again.
+    Create(Box<Secret>),
+    /// PUT this Secret, which bears the resourceVersion that was read. With a refusal, metadata is brought up to date, and then the
+    /// object has failed all the same.
+    Replace(Box<Secret>, Option<Refusal>),
+    /// What is there is what is wanted: no request.
+    Unchanged,
+    /// Nothing is to be written.
+    Nothing(Done),
+    /// DELETE the Secret in this state.
+    Delete(Precondition),
+    /// The stores' answers are empty, but nothing proved it: read again after this wait. Until then nothing changes, the status
+    /// included.
+    Confirm(Duration),
+    /// Must not.
+    Refuse(Refusal),
+}
+
+/// Plans for a target as it is.
+#[must_use]
+pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
+    match (want.empty, want.deletion) {
+        (Some(_), DeletionPolicy::Retain) => return Plan::Nothing(Done::Retained),
+        (Some(emptiness), DeletionPolicy::Delete) => return plan_deletion(want, emptiness, have, now),
+        (Some(_), DeletionPolicy::Merge) | (None, _) => {}
+    }
+    match (want.creation, have) {
+        (CreationPolicy::None, _) => Plan::Nothing(Done::Synced),
+        (CreationPolicy::Merge, None) => Plan::Nothing(Done::Missing),
+        (
+            CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge | CreationPolicy::Merge,
+            have,
+        ) => plan_write(want, have),
+    }
+}
+
+/// The stores hold nothing any more and `deletionPolicy: Delete` asks for the Secret to go.
+fn plan_deletion(want: &Want<'_>, emptiness: Emptiness, have: Option<&Secret>, now: Timestamp) -> Plan {
+    if want.creation != CreationPolicy::Owner {
+        let why = format!("unable to delete secret {}: creationPolicy={} is not Owner", want.target, want.creation.word());
+        return Plan::Refuse(Refusal::new(Failed::Delete, why));
+    }
+    if let Some(wait) = unconfirmed(emptiness, want.empty_since, now) {
+        return Plan::Confirm(wait);
+    }
+    match have {
+        None => Plan::Nothing(Done::Deleted),
+        Some(secret) if secret.deleting => Plan::Nothing(Done::Deleted),
+        Some(secret) => match may_delete(&want.owner, secret) {
+            Ok(()) => Plan::Delete(state(secret)),
+            Err(why) => Plan::Refuse(Refusal::new(Failed::Delete, format!("unable to delete secret {}: {why}", want.target))),
+        },
+    }
+}
+
+/// How long to wait for a second read; `None` if the emptiness is proven or has been seen in two reads far enough apart.
+fn unconfirmed(emptiness: Emptiness, since: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    let seen = since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
+    match emptiness {
+        Emptiness::Proven => None,
+        Emptiness::Unproven => ABSENCE_CONFIRMATION.checked_sub(seen).filter(|wait| !wait.is_zero()),
+    }
+}
+
+/// May the Secret be deleted because the stores hold nothing any more? Either this very object controls it (UID), or nobody does and
+/// everything on it says that it is a target of this object: the managed label, no other ExternalSecret's created-by label, no data
+/// written by another ExternalSecret. ESO deletes whatever bears the name; recorded is that it deletes a labelled Secret without owner.
+///
+/// # Errors
+/// Why it must stay.
+pub fn may_delete(owner: &Owner<'_>, secret: &Secret) -> Result<(), &'static str> {
+    if let Some(controller) = controller(secret) {
+        return if controller.uid == owner.uid { Ok(()) } else { Err("it is controlled by another object") };
+    }
+    if !is_managed(secret) {
+        return Err("it was not made by this ExternalSecret");
+    }
+    let foreign_label = secret.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
+    let foreign_data = secret.field_owners.iter().any(|fields| {
+        fields.manager.starts_with(FIELD_MANAGERS) && !owner.writes_as(&fields.manager) && !fields.data.is_empty()
+    });
+    if foreign_label || foreign_data { Err("another ExternalSecret wrote it") } else { Ok(()) }
+}
+
+/// Plans the creation or the change of the target.
+fn plan_write(want: &Want<'_>, have: Option<&Secret>) -> Plan {
+    let secret = match desired(want, have) {
+        Ok(secret) => secret,
+        Err(refusal) => return Plan::Refuse(refusal),
+    };
+    match have {
+        None => Plan::Create(Box::new(secret)),
+        Some(have) if secret == *have => Plan::Unchanged,
+        Some(have) if have.immutable == Some(true) && content_differs(&secret, have) => plan_immutable(secret, have),
+        Some(_) => Plan::Replace(Box::new(secret), None),
+    }
+}
+
+/// The target is immutable and its content would change: labels, annotations and owners may still be brought up to date.
+fn plan_immutable(mut secret: Secret, have: &Secret) -> Plan {
+    secret.data.clone_from(&have.data);
+    secret.type_.clone_from(&have.type_);
+    secret.immutable = have.immutable;
+    secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
+    let refusal = Refusal::new(Failed::Immutable, format!("secret {} is immutable", have.name));
+    if secret == *have { Plan::Refuse(refusal) } else { Plan::Replace(Box::new(secret), Some(refusal)) }
+}
+
+fn content_differs(secret: &Secret, have: &Secret) -> bool {
+    secret.data != have.data || secret.type_ != have.type_ || secret.immutable != have.immutable
+}
+
+/// The Secret as it is to be (reference 2.7), built onto what is there.
+///
+/// # Errors
+/// A refusal if somebody else controls it, or if nobody may write such a Secret.
+pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal> {
+    let (namespace, name) = (want.owner.namespace.to_string(), want.target.to_string());
+    let mut secret = have.cloned().unwrap_or_else(|| Secret { namespace, name, ..Secret::default() });
+    let frozen = want.rendered.immutable && have.is_some();
+    if want.rendered.immutable {
+        secret.immutable = Some(true);
+    }
+    if !frozen {
+        fill(want, &mut secret);
+    }
+    take_ownership(want, &mut secret)?;
+    secret.labels.insert(MANAGED_LABEL.into(), "true".into());
+    secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
+    let scope = Scope::Namespace(want.owner.namespace.into());
+    authorize_write(&secret, &scope).map_err(|error| Refusal { what: Failed::Update, error })?;
+    Ok(secret)
+}
+
+/// Takes off what we wrote before and puts on what is rendered now.
+fn fill(want: &Want<'_>, secret: &mut Secret) {
+    let owned: Vec<_> = secret.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)).collect();
+    for fields in owned {
+        fields.data.iter().for_each(|key| drop(secret.data.remove(key)));
+        fields.labels.iter().for_each(|key| drop(secret.labels.remove(key)));
+        fields.annotations.iter().for_each(|key| drop(secret.annotations.remove(key)));
+    }
+    match want.creation {
+        CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {}
+        CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::None => secret.data.clear(),
+    }
+    let rendered = want.rendered;
+    secret.data.extend(rendered.data.clone());
+    secret.labels.extend(rendered.labels.clone());
+    secret.annotations.extend(rendered.annotations.clone());
+    if let Some(type_) = &rendered.type_ {
+        secret.type_.clone_from(type_);
+    }
+    for finalizer in rendered.finalizers.iter().filter(|_| !secret.deleting) {
+        if !secret.finalizers.contains(finalizer) {
+            secret.finalizers.push(finalizer.clone());
+        }
+    }
+}
+
+/// Sets or takes off the owner reference and the created-by label (reference 2.8).
+fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
+    let owner = &want.owner;
+    let other = controller(secret).filter(|reference| !owner.is(reference));
+    if let Some(other) = other.filter(|reference| is_external_secret(reference)) {
+        let why = format!("unable to mutate secret {}: secret is owned by another ExternalSecret: {}", secret.name, other.name);
+        return Err(Refusal::new(Failed::Owned, why));
+    }
+    if want.creation != CreationPolicy::Owner {
+        secret.owners.retain(|reference| !(reference.controller && owner.is(reference)));
+        secret.labels.remove(CREATED_BY_LABEL);
+        return Ok(());
+    }
+    if let Some(other) = other {
+        let why = format!("secret {} is already controlled by {} {}", secret.name, other.kind, other.name);
+        return Err(Refusal::new(Failed::Ownership, why));
+    }
+    match secret.owners.iter_mut().find(|reference| owner.is(reference)) {
+        Some(reference) => *reference = owner.reference(),
+        None => secret.owners.push(owner.reference()),
+    }
+    secret.labels.insert(CREATED_BY_LABEL.into(), owner.created_by());
+    Ok(())
+}
+
+/// Which Secrets of the namespace are left over from an earlier target name (reference 2.9; creationPolicy Owner only). ESO goes by the
+/// label alone; labels can be copied, so the owner reference must be ours too.
+pub fn orphans<'s>(
+    want: &Want<'_>,
+    secrets: impl IntoIterator<Item = &'s Summary>,
+) -> impl Iterator<Item = &'s Summary> {
+    let (uid, label) = (want.owner.uid.to_string(), want.owner.created_by());
+    let (target, owner) = (want.target.to_string(), want.creation == CreationPolicy::Owner);
+    secrets.into_iter().filter(move |secret| {
+        owner
+            && secret.name != target
+            && secret.created_by.as_ref() == Some(&label)
+            && secret.controller_uid.as_ref() == Some(&uid)
+    })
+}
+
+/// What to delete when the ExternalSecret itself is being deleted (reference 2.10): with `deletionPolicy: Delete` the target, if this
+/// object controls it; else nothing. What Owner targets become is the garbage collector's business.
+#[must_use]
+pub fn on_deletion(owner: &Owner<'_>, deletion: DeletionPolicy, target: Option<&Secret>) -> Option<Precondition> {
+    match deletion {
+        DeletionPolicy::Delete => target
+            .filter(|secret| controller(secret).is_some_and(|controller| controller.uid == owner.uid))
+            .map(state),
+        DeletionPolicy::Retain | DeletionPolicy::Merge => None,
+    }
+}
+
+fn controller(secret: &Secret) -> Option<&OwnerReference> {
+    secret.owners.iter().find(|owner| owner.controller)
+}
+
+fn is_external_secret(reference: &OwnerReference) -> bool {
+    let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
+    group == GROUP && reference.kind == KIND
+}
+
+fn is_managed(secret: &Secret) -> bool {
+    secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
+}
+
+fn state(secret: &Secret) -> Precondition {
+    Precondition { uid: secret.uid.clone(), resource_version: secret.resource_version.clone() }
+}
+
+
+
