@@ -480,6 +480,3 @@ fn is_managed(secret: &Secret) -> bool {
 fn state(secret: &Secret) -> Precondition {
     Precondition { uid: secret.uid.clone(), resource_version: secret.resource_version.clone() }
 }
-
-
-

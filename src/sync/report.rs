@@ -331,6 +331,3 @@ fn is_time(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     shape.starts_with("0000-00-00") || shape.starts_with("00:00:00")
 }
-
-
-

@@ -275,5 +275,5 @@ fn decoding_failed(strategy: Option<DecodingStrategy>) -> String {
     format!("error applying decoding strategy {} to data", strategy.map_or("", DecodingStrategy::word))
 }
 
-
-
+#[cfg(test)]
+mod tests;
