@@ -92,7 +92,10 @@ mod tests {
             once.clone(),
             general_purpose::URL_SAFE_NO_PAD.encode(&pem),
             general_purpose::STANDARD.encode(&once),
-            once.as_bytes().chunks(64).map(|line| format!("{}\n", std::str::from_utf8(line).unwrap())).collect(),
+            once.as_bytes()
+                .chunks(64)
+                .map(|line| format!("{}\n", std::str::from_utf8(line).unwrap()))
+                .collect(),
         ];
         for form in forms {
             assert!(ca_bundle(form.as_bytes()).unwrap().ends_with(pem.as_bytes()), "{form}");
