@@ -1,16 +1,20 @@
-//! HTTP clients, shared per (CA, client certificate); answers of bounded size.
+//! HTTP clients, shared per (CA, client certificate); answers of bounded size; failures with a kind.
 
 use std::{
     collections::HashMap,
+    error::Error as Cause,
+    fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use futures::StreamExt;
-use http::{HeaderMap, StatusCode};
-use reqwest::Client;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use reqwest::{Client, Url, redirect};
 use zeroize::Zeroizing;
 
+use super::reach;
 use crate::base::{Error, Kind, Result, SecretBytes, limits};
 
 /// What makes two clients different: trust and client certificate. The proxy is the process's (`HTTPS_PROXY`), one for all.
@@ -18,18 +22,24 @@ use crate::base::{Error, Kind, Result, SecretBytes, limits};
 pub struct Trust {
     /// PEM of the certificate authorities to trust instead of the platform's.
     pub ca: Option<Vec<u8>>,
-    /// PEM of certificate and key to present.
+    /// PEM of certificate and key to present ([`super::tls::client_identity`]).
     pub client: Option<SecretBytes>,
 }
 
-/// Shared clients: one per [`Trust`], because each costs some 200 kB and its own connections.
-#[derive(Debug, Default)]
+/// Shared clients: one per [`Trust`], because each costs some 200 kB and its own connections; at most
+/// [`limits::HTTP_CLIENTS`].
 pub struct HttpPool {
-    clients: Mutex<HashMap<[u8; 32], Client>>,
+    clients: Mutex<Clients>,
+    lookup: reach::Lookup,
 }
 
-/// One answer, read to its end.
-#[derive(Debug)]
+#[derive(Default)]
+struct Clients {
+    held: HashMap<[u8; 32], (Client, u64)>,
+    uses: u64,
+}
+
+/// One answer, read to its end. `Debug` shows the status alone.
 pub struct Answer {
     /// Status.
     pub status: StatusCode,
@@ -40,21 +50,71 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// How long the store asks to wait (`Retry-After` in seconds; the date form is read as absent).
+    /// How long the store asks to wait; `now` is needed for the date form of `Retry-After`.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        retry_after(&self.headers)
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        retry_after(&self.headers, now)
+    }
+
+    /// What a status means that nothing in the body explains, by the rules of HTTP alone. A 404 is `Invalid` here: that
+    /// proves only a wrong address. A provider that recognises its store's own "not there" says `NotFound` before it asks this.
+    #[must_use]
+    pub fn fault(&self, now: Timestamp) -> Error {
+        let (kind, what) = match self.status.as_u16() {
+            200..=299 => (Kind::Malformed, "the answer of the store is not what was asked for"),
+            300..=399 => (Kind::Invalid, "the store redirects to another address"),
+            401 => (Kind::Unauthenticated, "the store refused the credential"),
+            403 => (Kind::Forbidden, "the credential is not allowed to do this"),
+            404 => (Kind::Invalid, "the store does not know the address"),
+            408 | 425 => (Kind::Unavailable, "the store did not take the request"),
+            409 | 412 => (Kind::Conflict, "the entry was changed by another writer"),
+            429 => (Kind::Throttled, "the store asks to slow down"),
+            500..=599 => (Kind::Unavailable, "the store failed"),
+            _ => (Kind::Invalid, "the store refused the request"),
+        };
+        Error::new(kind, what).with("status", self.status.as_u16()).after(self.retry_after(now))
     }
 }
 
-/// `Retry-After` in seconds.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// `Retry-After` in seconds or as a date, at most [`limits::RETRY_AFTER_BELIEVED`].
 #[must_use]
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(3600)))
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(date.duration_since(now)).unwrap_or_default()
+        }
+    };
+    Some(wait.min(limits::RETRY_AFTER_BELIEVED))
+}
+
+impl Default for HttpPool {
+    fn default() -> Self {
+        Self::with_lookup(reach::system_lookup())
+    }
+}
+
+impl fmt::Debug for HttpPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpPool")
+    }
 }
 
 impl HttpPool {
+    /// A pool that looks names up with `lookup`. The check of the addresses it yields cannot be left out.
+    #[must_use]
+    pub fn with_lookup(lookup: reach::Lookup) -> Self {
+        Self { clients: Mutex::default(), lookup }
+    }
+
     /// The client for this trust, made on first use.
     ///
     /// # Errors
@@ -62,84 +122,158 @@ impl HttpPool {
     pub fn client(&self, trust: &Trust) -> Result<Client> {
         let id = fingerprint(trust);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&id) {
-            return Ok(client.clone());
+        if let Some(client) = clients.reuse(&id) {
+            return Ok(client);
         }
-        let client = build(trust)?;
-        clients.insert(id, client.clone());
+        let client = build(trust, self.lookup.clone())?;
+        clients.keep(id, client.clone());
         Ok(client)
+    }
+}
+
+impl Clients {
+    fn reuse(&mut self, id: &[u8; 32]) -> Option<Client> {
+        self.uses += 1;
+        let (client, used) = self.held.get_mut(id)?;
+        *used = self.uses;
+        Some(client.clone())
+    }
+
+    fn keep(&mut self, id: [u8; 32], client: Client) {
+        if self.held.len() >= limits::HTTP_CLIENTS {
+            let oldest = self.held.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id);
+            oldest.and_then(|id| self.held.remove(&id));
+        }
+        self.held.insert(id, (client, self.uses));
     }
 }
 
 fn fingerprint(trust: &Trust) -> [u8; 32] {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    let ca = trust.ca.as_deref().unwrap_or_default();
-    context.update(&(ca.len() as u64).to_le_bytes());
-    context.update(ca);
-    context.update(trust.client.as_ref().map(SecretBytes::expose).unwrap_or_default());
+    for part in [trust.ca.as_deref(), trust.client.as_ref().map(SecretBytes::expose)] {
+        context.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_le_bytes());
+        context.update(part.unwrap_or_default());
+    }
     let mut id = [0; 32];
     id.copy_from_slice(context.finish().as_ref());
     id
 }
 
-fn build(trust: &Trust) -> Result<Client> {
-    let invalid = |what: &str, error: reqwest::Error| Error::new(Kind::Invalid, what).because(error);
+fn build(trust: &Trust, lookup: reach::Lookup) -> Result<Client> {
+    let invalid = |what: &str| Error::new(Kind::Invalid, what);
     let mut builder = Client::builder()
         .use_rustls_tls()
         .connect_timeout(limits::CONNECT_TIMEOUT)
         .timeout(limits::REQUEST_TIMEOUT)
-        .pool_max_idle_per_host(32)
-        .pool_idle_timeout(Duration::from_secs(30))
-        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(limits::IDLE_CONNECTIONS)
+        .pool_idle_timeout(limits::IDLE_CONNECTION_LIFE)
+        .redirect(redirect::Policy::custom(within_origin))
+        // reqwest repeats some failed requests by itself; there is one retry loop, and it is not that one.
+        .retry(reqwest::retry::never())
+        .dns_resolver(reach::Guarded(lookup))
         .user_agent(concat!("keyferry/", env!("CARGO_PKG_VERSION")));
     if let Some(ca) = &trust.ca {
-        let roots = reqwest::Certificate::from_pem_bundle(ca).map_err(|error| invalid("the CA is not PEM", error))?;
+        let roots = reqwest::Certificate::from_pem_bundle(ca)
+            .map_err(|error| invalid("the CA is not PEM").because(error))?;
+        if roots.is_empty() {
+            return Err(invalid("the CA holds no certificate"));
+        }
         builder = builder.tls_certs_only(roots);
     }
     if let Some(pem) = &trust.client {
         let identity = reqwest::Identity::from_pem(pem.expose())
-            .map_err(|error| invalid("client certificate and key are not PEM", error))?;
+            .map_err(|error| invalid("client certificate and key are not PEM").because(error))?;
         builder = builder.identity(identity);
     }
-    builder.build().map_err(|error| invalid("the TLS material does not fit", error))
+    builder.build().map_err(|error| invalid("the TLS material does not fit").because(error))
+}
+
+/// Follows a redirect within one origin only: elsewhere the credential must not go, and a tenant must not lead us.
+fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+    if same && attempt.previous().len() <= limits::REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
 /// Sends one request and reads its answer to the end, whatever the status.
 ///
 /// # Errors
-/// `Unavailable` for connect, TLS, time-out and a cut stream; `Malformed` for an answer over the limit.
+/// `Refused` for an address that no store may have; `Unavailable` for connect, TLS, time-out and a cut stream; `Malformed` for
+/// an answer over the limit or in an encoding that was not asked for; `Invalid` for a request that cannot be sent.
 pub async fn send(client: &Client, request: reqwest::Request) -> Result<Answer> {
-    let host = request.url().host_str().unwrap_or_default().to_string();
-    let answer = client.execute(request).await.map_err(|error| unavailable(&host, &error))?;
+    reach::check(request.url())?;
+    let host = place(request.url());
+    let answer = client.execute(request).await.map_err(|error| failure(&host, &error))?;
     let (status, headers) = (answer.status(), answer.headers().clone());
+    if !is_plain(&headers) {
+        return Err(Error::new(Kind::Malformed, "the answer has an encoding that was not asked for")
+            .with("host", host));
+    }
     let body = read(answer, &host).await?;
     Ok(Answer { status, headers, body })
 }
 
+/// Host and port: all of a URL that an error names, since the path may hold a tenant's key.
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
+}
+
+/// True if nothing is left to decode (the client takes `Content-Encoding` away where it has decoded).
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+}
+
 async fn read(answer: reqwest::Response, host: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let mut body = Zeroizing::new(Vec::with_capacity(4096));
+    let told = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
+    let mut body = Zeroizing::new(Vec::with_capacity(told.min(limits::ANSWER_BYTES)));
     let mut stream = answer.bytes_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| unavailable(host, &error))?;
+        let chunk = chunk.map_err(|error| failure(host, &error))?;
         if body.len() + chunk.len() > limits::ANSWER_BYTES {
-            let limit = limits::ANSWER_BYTES >> 20;
             return Err(Error::new(Kind::Malformed, "the answer is larger than the limit")
                 .with("host", host)
-                .with("limit_mib", limit));
+                .with("limit_mib", limits::ANSWER_BYTES >> 20));
         }
-        body.extend_from_slice(&chunk);
+        append(&mut body, &chunk);
     }
     Ok(body)
 }
 
-/// What a failed exchange means. The URL may hold a tenant's key: only the host is named.
-fn unavailable(host: &str, error: &reqwest::Error) -> Error {
-    let what = if error.is_timeout() {
-        "the store did not answer in time"
-    } else if error.is_connect() {
-        "could not connect to the store"
-    } else {
-        "the answer of the store was cut off"
+/// Appends; a buffer that has to move is wiped where it was.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let needed = body.len() + chunk.len();
+    if needed > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * body.capacity())));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
+}
+
+/// What a failed exchange means.
+fn failure(host: &str, error: &reqwest::Error) -> Error {
+    if sources(error).any(|cause| cause.is::<reach::Forbidden>()) {
+        return reach::refusal(host);
+    }
+    let tls = sources(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    let (kind, what) = match error {
+        _ if tls.is_some() => (Kind::Unavailable, "the TLS connection to the store failed"),
+        _ if error.is_timeout() => (Kind::Unavailable, "the store did not answer in time"),
+        _ if error.is_dns() => (Kind::Unavailable, "the name of the store cannot be resolved"),
+        _ if error.is_connect() => (Kind::Unavailable, "could not connect to the store"),
+        _ if error.is_builder() => (Kind::Invalid, "the request cannot be sent as written"),
+        _ if error.is_decode() => (Kind::Malformed, "the answer of the store cannot be decoded"),
+        _ => (Kind::Unavailable, "the answer of the store was cut off"),
     };
-    Error::new(Kind::Unavailable, what).with("host", host)
+    let said = Error::new(kind, what).with("host", host);
+    // The text of a TLS error names certificates and alerts, never data.
+    tls.map_or(said.clone(), |tls| said.with("reason", tls))
+}
+
+/// The error and everything beneath it. An `io::Error` hides what it wraps from `source`, so it is looked into.
+fn sources<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Cause + 'static)> {
+    std::iter::successors(Some(error as &(dyn Cause + 'static)), |cause| {
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn Cause + 'static)).or_else(|| cause.source())
+    })
 }
