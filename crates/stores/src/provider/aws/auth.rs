@@ -24,7 +24,6 @@ use aws_sdk_sts::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use jiff::Timestamp;
 
 use super::{
     config::{AwsConfig, AwsSecretRef, SessionTagsPolicy},
@@ -114,14 +113,14 @@ impl Session {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
-        todo!()
+        send().await.map_err(|error| failure(call, error))
     }
 
     /// The credentials that sign requests, from the cache while they are good.
     async fn credentials(&self) -> Result<Credentials> {
         match &self.source {
             Source::Fixed(credentials) if self.roles.is_empty() => Ok(credentials.clone()),
-            Source::Fixed(_) | Source::WebIdentity { .. } | Source::Process => todo!(),
+            Source::Fixed(_) | Source::WebIdentity { .. } | Source::Process => self.obtain().await,
         }
     }
 
