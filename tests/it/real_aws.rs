@@ -276,10 +276,10 @@ async fn a_find_that_asks_for_nothing_or_for_nonsense_is_invalid() {
 #[ignore = "needs the local control plane: ./justw test"]
 async fn parameters_are_read_decrypted_by_version_and_in_batches() {
     let world = World::new("us-east-1");
-    world.parameter("/ssm/a", "old", &[]).await;
-    world.ssm("PutParameter", json!({"Name": "/ssm/a", "Value": "new", "Type": "SecureString", "Overwrite": true})).await;
-    world.parameter("/ssm/b", "b", &[]).await;
-    let store = world.store("ParameterStore", json!({"prefix": "/ssm/"})).await;
+    world.parameter("/values/a", "old", &[]).await;
+    world.ssm("PutParameter", json!({"Name": "/values/a", "Value": "new", "Type": "SecureString", "Overwrite": true})).await;
+    world.parameter("/values/b", "b", &[]).await;
+    let store = world.store("ParameterStore", json!({"prefix": "/values/"})).await;
     assert_eq!(store.capabilities().batch, 10);
     let entry = one(&*store, RemoteKey::value("a")).await.unwrap();
     assert_eq!((text(&entry), entry.version.as_deref()), ("new".into(), Some("2")));

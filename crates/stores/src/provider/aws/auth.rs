@@ -179,14 +179,20 @@ impl Session {
         chain.provide_credentials().await.map_err(no_process_identity)
     }
 
-    /// Proves the credential. An exchange is proof; a plain access key is shown to STS. ESO accepts a store whose keys merely
-    /// exist, so an STS that cannot be reached or may not be asked is no reason to fail one.
+    /// Proves the credential. An exchange is proof; a plain access key is shown to STS, which answers everybody it knows. ESO
+    /// accepts a store whose keys merely exist, so only STS's own refusal fails one: an STS that is out of reach does not.
     pub(super) async fn probe(&self) -> Result<Probe> {
-        self.credentials().await?;
+        let credentials = self.credentials().await?;
         if !self.roles.is_empty() || matches!(self.source, Source::WebIdentity { .. }) {
             return Ok(Probe::Ready);
         }
-        Ok(Probe::Ready)
+        let settings = self.settings(Service::Sts, Some(SharedCredentialsProvider::new(credentials)));
+        let asked = Sts::new(&settings).get_caller_identity().send().await;
+        match asked.map_err(|error| failure(sts("GetCallerIdentity"), error)) {
+            Ok(_) => Ok(Probe::Ready),
+            Err(error) if error.kind() == Kind::Unauthenticated => Err(error),
+            Err(_) => Ok(Probe::Unknown),
+        }
     }
 }
 

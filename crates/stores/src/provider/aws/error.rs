@@ -172,7 +172,8 @@ fn by_status(call: Call<'_>, said: Said<'_>) -> Error {
 /// "Not there", of an entry that was asked for by name, in the words of the service that keeps it.
 fn absence(call: Call<'_>, code: &str, message: Option<&str>) -> Option<Error> {
     call.entry?;
-    let marked = message.is_some_and(|message| message.contains("marked for deletion"));
+    let marks = ["marked for deletion", "marked deleted"];
+    let marked = message.is_some_and(|message| marks.iter().any(|mark| message.contains(mark)));
     let reason = match (call.service, code) {
         (Service::SecretsManager, "ResourceNotFoundException") => "the secret does not exist",
         (Service::SecretsManager, "InvalidRequestException" | "InvalidParameterException") if marked => {
