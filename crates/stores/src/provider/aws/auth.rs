@@ -24,6 +24,8 @@ use aws_sdk_sts::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
 
 use super::{
     config::{AwsConfig, AwsSecretRef, SessionTagsPolicy},
@@ -32,12 +34,14 @@ use super::{
 };
 use crate::{
     base::{Error, Kind, Result, limits, refs::{Scope, SecretKeySelector, ServiceAccountSelector}},
-    net::client::Trust,
+    net::{client::Trust, retry::{Retry, jitter, retry}, token::{Fresh, Token, TokenCache}},
     provider::{Env, Probe, env::TokenRequest},
 };
 
 /// The session name of every assumed role; trust policies may compare it.
 const SESSION: &str = "external-secrets-provider-aws";
+/// Retries where `retrySettings` is given without a number, as ESO documents them.
+const RETRIES: u32 = 3;
 /// Annotations of a ServiceAccount, as EKS defines them.
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
@@ -71,6 +75,7 @@ pub(super) struct Session {
     transport: Transport,
     source: Source,
     roles: Vec<Role>,
+    tokens: TokenCache<Credentials>,
 }
 
 impl Session {
@@ -79,7 +84,8 @@ impl Session {
         let transport = Transport::new(env.http.client(&Trust::default())?);
         let source = source(config, &env).await?;
         let roles = roles(config, env.credentials.scope(), &env.store_name);
-        Ok(Self { region: config.region.clone(), transport, source, roles, env })
+        let tokens = TokenCache::new(Arc::clone(&env.clock));
+        Ok(Self { region: config.region.clone(), transport, source, roles, tokens, env })
     }
 
     /// What a client of `service` is made of, with this session's credentials.
@@ -106,22 +112,60 @@ impl Session {
         builder.build()
     }
 
-    /// One call, with the retries of the store. A credential that the service no longer takes is fetched anew, once.
-    pub(super) async fn call<T, E, F>(&self, call: Call<'_>, send: impl Fn() -> F + Send + Sync) -> Result<T>
+    /// One call, with the retries of the store. A credential that the service no longer takes is got anew, once.
+    ///
+    /// # Errors
+    /// Those of the credential, and what [`failure`] makes of the call's.
+    pub(super) fn call<'a, T, E, F>(
+        &'a self,
+        call: Call<'a>,
+        send: impl Fn() -> F + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<T>>
+    where
+        T: Send + 'a,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'a,
+    {
+        // Boxed: the compiler cannot see through borrowing closures that the whole is `Send`.
+        async move {
+            let policy = Retry::of(self.env.retry, RETRIES);
+            retry(&*self.env.clock, policy, jitter, || self.attempt(call, &send)).await
+        }
+        .boxed()
+    }
+
+    async fn attempt<T, E, F>(&self, call: Call<'_>, send: &(impl Fn() -> F + Send + Sync)) -> Result<T>
     where
         T: Send,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
+        let token = self.token().await?;
+        let error = match send().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => failure(call, error),
+        };
+        if error.kind() != Kind::Unauthenticated || !self.is_renewable() {
+            return Err(error);
+        }
+        self.tokens.invalidate(token.generation);
         send().await.map_err(|error| failure(call, error))
     }
 
+    /// False where the same credential would only be shown once more.
+    fn is_renewable(&self) -> bool {
+        !matches!(self.source, Source::Fixed(_)) || !self.roles.is_empty()
+    }
+
     /// The credentials that sign requests, from the cache while they are good.
-    async fn credentials(&self) -> Result<Credentials> {
-        match &self.source {
-            Source::Fixed(credentials) if self.roles.is_empty() => Ok(credentials.clone()),
-            Source::Fixed(_) | Source::WebIdentity { .. } | Source::Process => self.obtain().await,
-        }
+    async fn token(&self) -> Result<Token<Credentials>> {
+        self.tokens.get(|| self.login()).await
+    }
+
+    async fn login(&self) -> Result<Fresh<Credentials>> {
+        let value = self.obtain().await?;
+        let expires = value.expiry().and_then(|expiry| Timestamp::try_from(expiry).ok());
+        Ok(Fresh { value, expires })
     }
 
     /// Walks the chain: the source, then one role after another.
@@ -182,7 +226,7 @@ impl Session {
     /// Proves the credential. An exchange is proof; a plain access key is shown to STS, which answers everybody it knows. ESO
     /// accepts a store whose keys merely exist, so only STS's own refusal fails one: an STS that is out of reach does not.
     pub(super) async fn probe(&self) -> Result<Probe> {
-        let credentials = self.credentials().await?;
+        let credentials = self.token().await?.value;
         if !self.roles.is_empty() || matches!(self.source, Source::WebIdentity { .. }) {
             return Ok(Probe::Ready);
         }
@@ -205,7 +249,12 @@ impl ProvideCredentials for Issuer {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async { self.0.credentials().await.map_err(CredentialsError::provider_error) })
+        future::ProvideCredentials::new(async {
+            match self.0.token().await {
+                Ok(token) => Ok(token.value),
+                Err(error) => Err(CredentialsError::provider_error(error)),
+            }
+        })
     }
 }
 
@@ -352,4 +401,81 @@ fn said_by_sts(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
 
 fn verdict(action: &'static str, error: &impl ProvideErrorMetadata) -> Error {
     classify(sts(action), Said { code: error.code(), message: error.message(), ..Said::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn config(more: Value) -> AwsConfig {
+        let mut config = json!({"service": "SecretsManager", "region": "eu-central-1"});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(config).unwrap()
+    }
+
+    fn tags(more: Value) -> Vec<(String, String)> {
+        let mut config = config(more);
+        config.role = Some("arn:aws:iam::1:role/last".into());
+        roles(&config, &Scope::Cluster("team".into()), "aws").remove(0).tags
+    }
+
+    fn pairs(tags: &[(&str, &str)]) -> Vec<(String, String)> {
+        tags.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect()
+    }
+
+    #[test]
+    fn additional_roles_come_first_and_carry_nothing() {
+        let config = config(json!({
+            "additionalRoles": ["one", "two"], "role": "last", "externalID": "id",
+            "sessionTags": [{"key": "k", "value": "v"}], "transitiveTagKeys": ["k"],
+        }));
+        let bare = |arn: &str| Role { arn: arn.into(), ..Role::default() };
+        let last = Role {
+            external_id: Some("id".into()),
+            tags: pairs(&[("k", "v")]),
+            transitive: vec!["k".into()],
+            ..bare("last")
+        };
+        assert_eq!(roles(&config, &Scope::ClusterOnly, "aws"), [bare("one"), bare("two"), last]);
+    }
+
+    #[test]
+    fn the_policy_says_which_tags_a_session_has() {
+        let own = pairs(&[("esoNamespace", "team"), ("esoStoreName", "aws"), ("esoStoreKind", "ClusterSecretStore")]);
+        let given = json!([{"key": "k", "value": "v"}]);
+        assert_eq!(tags(json!({"sessionTags": given})), pairs(&[("k", "v")]));
+        assert_eq!(tags(json!({"sessionTags": given, "sessionTagsPolicy": "None"})), pairs(&[("k", "v")]));
+        assert_eq!(tags(json!({"sessionTags": given, "sessionTagsPolicy": "Simple"})), own);
+        let custom = json!({"sessionTagsPolicy": "Custom", "customSessionTags": {"b": "2", "a": "1"}});
+        assert_eq!(tags(custom), [own, pairs(&[("a", "1"), ("b", "2")])].concat());
+    }
+
+    #[test]
+    fn a_namespaced_store_is_tagged_as_one() {
+        let config = config(json!({"role": "last", "sessionTagsPolicy": "Simple"}));
+        let tags = roles(&config, &Scope::Namespace("team".into()), "aws").remove(0).tags;
+        assert_eq!(tags[2], ("esoStoreKind".to_string(), "SecretStore".to_string()));
+    }
+
+    #[test]
+    fn half_an_access_key_in_the_environment_is_none() {
+        let variables = |names: &[&str]| names.iter().map(|name| ((*name).to_string(), "x".to_string())).collect();
+        assert!(of_environment(&variables(&["AWS_ACCESS_KEY_ID"])).is_none());
+        assert!(of_environment(&variables(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])).is_some());
+    }
+
+    #[test]
+    fn a_process_without_identity_is_unauthenticated_and_says_what_to_do() {
+        let error = no_process_identity(CredentialsError::not_loaded_no_source());
+        assert_eq!(error.kind(), Kind::Unauthenticated);
+        assert!(error.to_string().contains("set auth.jwt or auth.secretRef"), "{error}");
+    }
+
+    #[test]
+    fn the_verdict_of_sts_on_the_process_is_kept() {
+        let denied = aws_smithy_types::error::ErrorMetadata::builder().code("AccessDenied").build();
+        let denied = AssumeRoleWithWebIdentityError::generic(denied);
+        assert_eq!(no_process_identity(CredentialsError::provider_error(denied)).kind(), Kind::Forbidden);
+    }
 }

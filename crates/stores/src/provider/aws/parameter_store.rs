@@ -192,3 +192,43 @@ fn filters(tags: &BTreeMap<String, String>, path: Option<&str>) -> Result<Vec<Pa
     let of_tags = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), "Equals", value));
     of_path.chain(of_tags).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(name: &str, selector: Option<&str>) -> Parameter {
+        Parameter::builder().name(name).set_selector(selector.map(str::to_string)).value("v").build()
+    }
+
+    #[test]
+    fn a_parameter_answers_to_its_name_with_its_own_selector_only() {
+        assert!(is_named(&parameter("/a", None), "/a"));
+        assert!(is_named(&parameter("/a", Some(":3")), "/a:3"));
+        assert!(!is_named(&parameter("/a", Some(":3")), "/a"));
+        assert!(!is_named(&parameter("/a", Some(":3")), "/a:4"));
+        assert!(!is_named(&parameter("/a", None), "/a/b"));
+    }
+
+    #[test]
+    fn an_arn_is_answered_by_the_parameter_that_has_it() {
+        let arn = "arn:aws:ssm:eu-central-1:111111111111:parameter/a";
+        let shared = Parameter::builder().name("/a").arn(arn).value("v").build();
+        assert!(is_named(&shared, arn));
+    }
+
+    #[test]
+    fn an_invalid_name_is_left_for_a_single_read_and_silence_is_malformed() {
+        let ids = ["/a", "/b", "/c"].map(str::to_string);
+        let answer = GetParametersOutput::builder().parameters(parameter("/a", None)).invalid_parameters("/b").build();
+        let batched = collect(answer, &ids);
+        assert!(batched["/a"].is_ok());
+        assert!(!batched.contains_key("/b"));
+        assert_eq!(batched["/c"].as_ref().unwrap_err().kind(), Kind::Malformed);
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_malformed() {
+        assert_eq!(entry("/a", Parameter::builder().name("/a").build()).unwrap_err().kind(), Kind::Malformed);
+    }
+}

@@ -194,3 +194,68 @@ fn filters(query: &Query) -> Vec<Filter> {
     let of_path = query.path.iter().map(|path| filter(FilterNameStringType::Name, path));
     of_path.chain(of_tags).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/db-AbCdEf";
+
+    fn value(name: &str, arn: &str) -> SecretValueEntry {
+        SecretValueEntry::builder().name(name).arn(arn).secret_string("v").build()
+    }
+
+    #[test]
+    fn a_version_is_a_stage_unless_it_says_uuid() {
+        let table = [
+            (None, Some("AWSCURRENT"), None),
+            (Some(""), Some("AWSCURRENT"), None),
+            (Some("AWSPENDING"), Some("AWSPENDING"), None),
+            (Some("uuid/1-2"), None, Some("1-2")),
+            (Some("1-2"), Some("1-2"), None),
+        ];
+        for (version, stage, id) in table {
+            let expected = (stage.map(str::to_string), id.map(str::to_string));
+            assert_eq!(stage_or_version(version), expected, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_answers_to_its_name_its_arn_and_its_arn_without_the_random_end() {
+        let named = |id| is_named(&value("app/db", ARN), id);
+        assert!(named("app/db") && named(ARN) && named(ARN.strip_suffix("-AbCdEf").unwrap()));
+        assert!(!named("app/d") && !named("app/db-AbCdEf") && !named(ARN.strip_suffix("AbCdEf").unwrap()));
+        let other = value("app/db-prod", "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/db-prod-AbCdEf");
+        assert!(!is_named(&other, ARN.strip_suffix("-AbCdEf").unwrap()));
+    }
+
+    #[test]
+    fn every_id_of_a_batch_has_an_answer_and_silence_is_malformed() {
+        let ids = ["a", "b", "c", "d"].map(str::to_string);
+        let error = |id: &str, code: &str| ApiErrorType::builder().secret_id(id).error_code(code).build();
+        let answer = BatchGetSecretValueOutput::builder()
+            .secret_values(value("a", ARN))
+            .errors(error("b", "ResourceNotFoundException"))
+            .errors(error("c", "AccessDeniedException"))
+            .errors(error("x", "ResourceNotFoundException"))
+            .build();
+        let mut batched = Batched::new();
+        collect(answer, &ids, &mut batched);
+        read::unanswered(&ids, &mut batched);
+        let kinds: Vec<_> = batched.into_values().map(|answer| answer.map_err(|error| error.kind()).err()).collect();
+        assert_eq!(kinds, [None, Some(Kind::NotFound), Some(Kind::Forbidden), Some(Kind::Malformed)]);
+    }
+
+    #[test]
+    fn a_secret_without_a_value_is_malformed() {
+        assert_eq!(entry("a", None, None, None).unwrap_err().kind(), Kind::Malformed);
+        assert!(entry("a", Some(String::new()), None, None).is_ok());
+    }
+
+    #[test]
+    fn no_more_filters_are_sent_than_are_taken() {
+        let tags = (0..9).map(|i| (i.to_string(), "v".to_string())).collect();
+        let query = Query { tags, path: Some("p".into()), name: None };
+        assert_eq!(filters(&query).len(), 9);
+    }
+}
