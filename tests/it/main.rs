@@ -1,6 +1,10 @@
-//! it
+//! Tests against the local control plane and real stores.
 
 #[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod plane;
+#[cfg(test)]
+mod real_aws;

@@ -79,11 +79,11 @@ fn passes_by_itself(error: &Error) -> bool {
 ///
 /// # Errors
 /// The last error of `operation`.
-pub async fn retry<T>(
+pub async fn retry<T, F: Future<Output = Result<T>>>(
     clock: &dyn Clock,
     policy: Retry,
     mut chance: impl FnMut() -> f64,
-    mut operation: impl AsyncFnMut() -> Result<T>,
+    mut operation: impl FnMut() -> F,
 ) -> Result<T> {
     let mut failures = 0;
     loop {
@@ -120,15 +120,10 @@ mod tests {
     async fn tries(policy: Retry, error: Error) -> (u32, Duration) {
         let clock = SystemClock::starting_at(Timestamp::UNIX_EPOCH);
         let mut runs = 0;
-        let outcome: Result<()> = retry(
-            &clock,
-            policy,
-            || 1.0,
-            async || {
-                runs += 1;
-                Err(error.clone())
-            },
-        )
+        let outcome: Result<()> = retry(&clock, policy, || 1.0, async || {
+            runs += 1;
+            Err(error.clone())
+        })
         .await;
         assert_eq!(outcome.unwrap_err().kind(), error.kind());
         let passed = clock.now().duration_since(Timestamp::UNIX_EPOCH);
