@@ -1,0 +1,431 @@
+//! The wire of Vault and OpenBao: one call, one judged answer; and what the answers hold. Shared by both providers.
+//!
+//! What a server says was measured on OpenBao 2.7.2 and is pinned by `tests/it/real_vault.rs`:
+//!
+//! | case | answer |
+//! |---|---|
+//! | absent key, absent version, empty folder | 404 `{"errors":[]}` |
+//! | deleted or destroyed version | 404 with `data.metadata.deletion_time` or `destroyed` |
+//! | key-value engine of version 1 read as v2 | 404 `{"errors":[]}`, **the same as an absent key** |
+//! | version 2 read as v1 | 404 with `data: null` and a warning |
+//! | nothing mounted, unknown namespace | 404 with `errors` filled |
+//! | nothing mounted, token without rights there | 403 |
+//!
+//! Because of the third row a bare 404 proves nothing by itself: [`Mount::proves`] has to say that the mount is the engine the
+//! store takes it for.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::{
+    json,
+    path::{self, KvVersion},
+};
+use crate::{
+    base::{Error, Kind, Result, SecretBytes},
+    net::client::{self, Answer},
+};
+
+/// One server, as one store reaches it.
+#[derive(Debug)]
+pub(in crate::provider) struct Wire {
+    pub(in crate::provider) client: reqwest::Client,
+    pub(in crate::provider) server: Url,
+    /// Headers of every call: those the store names, and `X-Vault-Request`, without which an agent may refuse.
+    pub(in crate::provider) headers: HeaderMap,
+}
+
+/// One call below `/v1/`.
+#[derive(Debug, Clone)]
+pub(in crate::provider) struct Call<'a> {
+    method: Method,
+    path: String,
+    query: Option<(&'static str, String)>,
+    body: Option<Bytes>,
+    namespace: Option<&'a str>,
+}
+
+impl<'a> Call<'a> {
+    /// Reads a path.
+    pub(in crate::provider) fn read(path: impl Into<String>, namespace: Option<&'a str>) -> Self {
+        Self { method: Method::GET, path: path.into(), query: None, body: None, namespace }
+    }
+
+    /// Lists a folder. `GET` with `list=true`: proxies in between often drop the method `LIST`.
+    pub(in crate::provider) fn list(path: impl Into<String>, namespace: Option<&'a str>) -> Self {
+        Self { query: Some(("list", "true".into())), ..Self::read(path, namespace) }
+    }
+
+    /// Posts a JSON object; the body is wiped when the last copy of the call goes.
+    pub(in crate::provider) fn post(path: impl Into<String>, body: Zeroizing<Vec<u8>>, namespace: Option<&'a str>) -> Self {
+        Self { method: Method::POST, body: Some(Bytes::from_owner(body)), ..Self::read(path, namespace) }
+    }
+
+    /// The path, for messages.
+    pub(in crate::provider) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Adds a parameter.
+    pub(in crate::provider) fn query(self, name: &'static str, value: impl Into<String>) -> Self {
+        Self { query: Some((name, value.into())), ..self }
+    }
+}
+
+/// A token as it goes on the wire.
+#[derive(Debug, Clone)]
+pub(in crate::provider) struct TokenHeaders(HeaderMap);
+
+impl TokenHeaders {
+    /// The token, and the replication state after which it is known (`readYourWrites`).
+    ///
+    /// # Errors
+    /// `Unauthenticated` for a token that cannot be a header.
+    pub(in crate::provider) fn new(token: &SecretBytes, index: Option<HeaderValue>) -> Result<Self> {
+        let refuse = || Error::new(Kind::Unauthenticated, "the token holds characters that no token has");
+        let mut value = HeaderValue::from_bytes(token.expose().trim_ascii()).map_err(|_| refuse())?;
+        value.set_sensitive(true);
+        let mut headers = HeaderMap::from_iter([(HeaderName::from_static("x-vault-token"), value)]);
+        headers.extend(index.map(|index| (INDEX, index)));
+        Ok(Self(headers))
+    }
+
+    /// No token: an agent beside the server may add one.
+    pub(in crate::provider) fn none() -> Self {
+        Self(HeaderMap::new())
+    }
+}
+
+/// Names the replication state that a server must have reached before it answers.
+pub(in crate::provider) const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
+
+/// A judged answer. Everything else is an error.
+#[derive(Debug)]
+pub(in crate::provider) enum Reply {
+    /// 2xx.
+    Done(Answer),
+    /// 404, and nothing but absence in it. Not yet proof: see [`Mount::proves`].
+    Absent,
+    /// 403: the token is not good, or not good enough.
+    Denied,
+    /// 400: the request cannot be met; a login with wrong credentials too.
+    Unfit,
+}
+
+impl Wire {
+    /// Sends one call once.
+    ///
+    /// # Errors
+    /// Every kind but `NotFound` and `Forbidden`, which [`Reply`] leaves to the caller.
+    pub(in crate::provider) async fn send(&self, call: &Call<'_>, token: &TokenHeaders) -> Result<Reply> {
+        let answer = client::send(&self.client, self.request(call, token)?).await?;
+        judge(answer).map_err(|error| error.with("host", self.host()).with("path", &call.path))
+    }
+
+    /// The host, for messages.
+    pub(in crate::provider) fn host(&self) -> &str {
+        self.server.host_str().unwrap_or_default()
+    }
+
+    fn request(&self, call: &Call<'_>, token: &TokenHeaders) -> Result<reqwest::Request> {
+        let mut request = reqwest::Request::new(call.method.clone(), address(&self.server, call)?);
+        let headers = request.headers_mut();
+        headers.extend(self.headers.clone());
+        headers.extend(token.0.clone());
+        if let Some(namespace) = call.namespace {
+            headers.insert("x-vault-namespace", header("namespace", namespace)?);
+        }
+        if let Some(body) = &call.body {
+            headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = Some(body.clone().into());
+        }
+        Ok(request)
+    }
+}
+
+/// The URL of a call: the server's own path, `/v1/`, and the path's segments, each encoded.
+fn address(server: &Url, call: &Call<'_>) -> Result<Url> {
+    let segments = path::segments(&call.path)?;
+    let mut url = server.clone();
+    url.path_segments_mut()
+        .map_err(|()| Error::new(Kind::Invalid, "the address of the server cannot hold a path"))?
+        .pop_if_empty()
+        .push("v1")
+        .extend(segments);
+    if let Some((name, value)) = &call.query {
+        url.query_pairs_mut().append_pair(name, value);
+    }
+    Ok(url)
+}
+
+/// A header's value from the configuration.
+///
+/// # Errors
+/// `Invalid`, naming the field.
+pub(in crate::provider) fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value)
+        .map_err(|_| Error::new(Kind::Invalid, "a header may hold visible characters only").with("field", field))
+}
+
+fn judge(answer: Answer) -> Result<Reply> {
+    let fail = |kind, what: &'static str| Err(Error::new(kind, what).with("status", answer.status.as_u16()));
+    match answer.status.as_u16() {
+        200..300 => Ok(Reply::Done(answer)),
+        300..400 => fail(Kind::Invalid, "the server points to another address: name that one"),
+        400 => Ok(Reply::Unfit),
+        401 => fail(Kind::Unauthenticated, "the server refuses the credential"),
+        403 => Ok(Reply::Denied),
+        404 => match absence(&answer.body) {
+            None => Ok(Reply::Absent),
+            Some(what) => fail(Kind::Invalid, what),
+        },
+        412 => fail(Kind::Unavailable, "the server has not caught up yet"),
+        429 => {
+            let after = answer.retry_after();
+            Err(Error::new(Kind::Throttled, "the server asks to slow down").after(after))
+        }
+        472 | 473 | 503 => fail(Kind::Unavailable, "the server is sealed or on standby"),
+        500..600 => fail(Kind::Unavailable, "the server failed"),
+        _ => fail(Kind::Invalid, "the server refuses the request"),
+    }
+}
+
+/// The body of a 404, as far as it decides.
+#[derive(Deserialize)]
+struct Refusal {
+    errors: Option<Vec<String>>,
+    #[serde(default)]
+    warnings: Option<Vec<String>>,
+    #[serde(default)]
+    data: Option<Gone>,
+}
+
+/// What v2 says of a version that is gone.
+#[derive(Deserialize)]
+struct Gone {
+    data: Option<serde::de::IgnoredAny>,
+    metadata: Option<VersionMetadata>,
+}
+
+/// What v2 says of a version.
+#[derive(Deserialize)]
+struct VersionMetadata {
+    #[serde(default)]
+    deletion_time: String,
+    #[serde(default)]
+    destroyed: bool,
+    version: Option<u64>,
+}
+
+impl VersionMetadata {
+    fn is_gone(&self) -> bool {
+        self.destroyed || !self.deletion_time.is_empty()
+    }
+}
+
+/// What a 404 says besides that the entry is absent; `None` if nothing.
+fn absence(body: &[u8]) -> Option<&'static str> {
+    let Ok(refusal) = serde_json::from_slice::<Refusal>(body) else {
+        return Some("the answer is not that of a vault server");
+    };
+    match refusal {
+        Refusal { errors: Some(errors), data: None, .. } if errors.is_empty() => None,
+        Refusal { errors: None, data: Some(Gone { data: None, metadata: Some(metadata) }), .. } if metadata.is_gone() => None,
+        Refusal { errors, warnings, .. } => Some(misplaced(&errors.unwrap_or_default(), &warnings.unwrap_or_default())),
+    }
+}
+
+/// The server's own words are matched and not repeated.
+fn misplaced(errors: &[String], warnings: &[String]) -> &'static str {
+    const WORDS: [(&str, &str); 3] = [
+        ("no handler for route", "nothing is mounted at this path"),
+        ("namespace not found", "the namespace does not exist"),
+        ("versioned K/V", "the mount is a key-value engine of version 2, and the store says v1"),
+    ];
+    let said = |words: &str| errors.iter().chain(warnings).any(|text| text.contains(words));
+    WORDS.iter().find(|(words, _)| said(words)).map_or("the server does not know this path", |(_, what)| what)
+}
+
+/// The part of an answer that is asked for.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+fn data<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T> {
+    let unreadable = || Error::new(Kind::Malformed, "the server's answer is not readable");
+    let envelope: Envelope<'a> = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+    serde_json::from_str(envelope.data.ok_or_else(unreadable)?.get()).map_err(|_| unreadable())
+}
+
+/// A value that was read.
+#[derive(Debug)]
+pub(in crate::provider) struct Value {
+    /// The entry's object, as [`json::compact`] prints it.
+    pub(in crate::provider) bytes: SecretBytes,
+    /// The version, where the engine has versions.
+    pub(in crate::provider) version: Option<u64>,
+}
+
+/// The value in an answer; `None` where v2 says that the version is gone.
+///
+/// # Errors
+/// `Malformed`; `Invalid` where the answer is not of the engine's version.
+pub(in crate::provider) fn value(answer: &Answer, version: KvVersion) -> Result<Option<Value>> {
+    match version {
+        KvVersion::V1 => object(data(answer)?).map(|bytes| Some(Value { bytes, version: None })),
+        KvVersion::V2 => versioned(answer),
+    }
+}
+
+fn versioned(answer: &Answer) -> Result<Option<Value>> {
+    let wrong = || Error::new(Kind::Invalid, "the entry has no data field: the mount is not a key-value engine of version 2");
+    let mut fields = json::fields(data(answer)?).ok_or_else(wrong)?;
+    let metadata = fields.remove("metadata").and_then(|raw| serde_json::from_str::<VersionMetadata>(raw.get()).ok());
+    let value = fields.remove("data").ok_or_else(wrong)?;
+    if value.get() == "null" && metadata.as_ref().is_some_and(VersionMetadata::is_gone) {
+        return Ok(None);
+    }
+    let version = metadata.and_then(|metadata| metadata.version);
+    Ok(Some(Value { bytes: object(value)?, version }))
+}
+
+fn object(raw: &RawValue) -> Result<SecretBytes> {
+    if !raw.get().starts_with('{') {
+        return Err(Error::new(Kind::Malformed, "the entry is not a json object"));
+    }
+    json::compact(raw)
+}
+
+/// What v2 knows about an entry: its custom metadata, and three fields of its own where no custom field has their name.
+///
+/// # Errors
+/// `Malformed`.
+pub(in crate::provider) fn metadata(answer: &Answer) -> Result<SecretBytes> {
+    let own: BTreeMap<String, &RawValue> = data(answer)?;
+    let mut all = custom(&own).unwrap_or_default();
+    for name in ["created_time", "current_version", "delete_version_after"] {
+        if let Some(value) = own.get(name) {
+            all.entry(name.to_string()).or_insert(value);
+        }
+    }
+    json::compact_fields(&all)
+}
+
+fn custom<'a>(own: &BTreeMap<String, &'a RawValue>) -> Option<BTreeMap<String, &'a RawValue>> {
+    own.get("custom_metadata").and_then(|raw| json::fields(raw))
+}
+
+/// The custom metadata of an entry that are text, for tags.
+///
+/// # Errors
+/// `Malformed`.
+pub(in crate::provider) fn tags(answer: &Answer) -> Result<BTreeMap<String, String>> {
+    let own: BTreeMap<String, &RawValue> = data(answer)?;
+    let custom = custom(&own).unwrap_or_default();
+    Ok(custom.into_iter().filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?))).collect())
+}
+
+/// The names in a folder; folders end in `/`.
+///
+/// # Errors
+/// `Malformed`.
+pub(in crate::provider) fn names(answer: &Answer) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Listing {
+        #[serde(default)]
+        keys: Vec<String>,
+    }
+    Ok(data::<Listing>(answer)?.keys)
+}
+
+/// What a login grants.
+#[derive(Debug)]
+pub(in crate::provider) struct Grant {
+    /// The token.
+    pub(in crate::provider) token: SecretBytes,
+    /// Its life in seconds; 0 = it does not end.
+    pub(in crate::provider) seconds: u64,
+}
+
+/// The token in the answer to a login.
+///
+/// # Errors
+/// `Malformed`.
+pub(in crate::provider) fn grant(answer: &Answer) -> Result<Grant> {
+    #[derive(Deserialize)]
+    struct Login {
+        auth: Option<Auth>,
+    }
+    #[derive(Deserialize)]
+    struct Auth {
+        client_token: String,
+        #[serde(default)]
+        lease_duration: u64,
+    }
+    let login: Option<Login> = serde_json::from_slice(&answer.body).ok();
+    let auth = login.and_then(|login| login.auth);
+    let auth = auth.ok_or_else(|| Error::new(Kind::Malformed, "the answer to the login holds no token"))?;
+    Ok(Grant { token: auth.client_token.into(), seconds: auth.lease_duration })
+}
+
+/// A mount, as `sys/internal/ui/mounts/<path>` describes it to every token that may use something in it.
+#[derive(Debug, Deserialize)]
+pub(in crate::provider) struct Mount {
+    path: String,
+    #[serde(rename = "type")]
+    engine: String,
+    #[serde(default)]
+    options: Option<BTreeMap<String, String>>,
+}
+
+impl Mount {
+    /// The mount in an answer.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub(in crate::provider) fn of(answer: &Answer) -> Result<Self> {
+        data(answer)
+    }
+
+    /// Proves that an absent `path` is an absent entry: that the mount is a key-value engine of the version that the store says,
+    /// and that the path lies where that version keeps its values.
+    ///
+    /// # Errors
+    /// `Invalid` that says what the mount is instead.
+    pub(in crate::provider) fn proves(&self, path: &str, version: KvVersion) -> Result<()> {
+        let actual = match self.options.as_ref().and_then(|options| options.get("version")).map(String::as_str) {
+            Some("2") => KvVersion::V2,
+            Some(_) | None => KvVersion::V1,
+        };
+        let wrong = |what: &str| Err(Error::new(Kind::Invalid, what).with("mount", &self.path));
+        if !matches!(self.engine.as_str(), "kv" | "generic") {
+            return wrong("the mount is no key-value engine");
+        }
+        let inside = path.strip_prefix(self.path.trim_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+        match (actual, version, inside) {
+            (KvVersion::V1, KvVersion::V2, _) => wrong("the mount is a key-value engine of version 1, and the store says v2"),
+            (KvVersion::V2, KvVersion::V1, _) => wrong("the mount is a key-value engine of version 2, and the store says v1"),
+            (_, _, None) => wrong("the path of the store does not lie in this mount"),
+            (KvVersion::V1, KvVersion::V1, Some(_)) => Ok(()),
+            (KvVersion::V2, KvVersion::V2, Some(rest)) if is_kept(rest) => Ok(()),
+            (KvVersion::V2, KvVersion::V2, Some(_)) => wrong("the path of the store is not a mount but a folder in one"),
+        }
+    }
+
+    /// The mount's path, by which a proof is remembered.
+    pub(in crate::provider) fn covers(&self, path: &str) -> bool {
+        path.starts_with(self.path.as_str())
+    }
+}
+
+fn is_kept(rest: &str) -> bool {
+    matches!(rest.split('/').next(), Some("data" | "metadata"))
+}
