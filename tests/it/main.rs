@@ -1,1 +1,4 @@
 //! it
+
+#[cfg(test)]
+mod plane;

