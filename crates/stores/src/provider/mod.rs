@@ -7,6 +7,7 @@
 
 pub mod entry;
 pub mod env;
+mod vault;
 
 use std::{fmt::Debug, sync::Arc};
 

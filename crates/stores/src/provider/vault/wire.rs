@@ -429,3 +429,172 @@ impl Mount {
 fn is_kept(rest: &str) -> bool {
     matches!(rest.split('/').next(), Some("data" | "metadata"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let status = http::StatusCode::from_u16(status).unwrap();
+        Answer { status, headers: HeaderMap::new(), body: Zeroizing::new(body.as_bytes().to_vec()) }
+    }
+
+    fn kind(status: u16, body: &str) -> Kind {
+        judge(answer(status, body)).unwrap_err().kind()
+    }
+
+    const DELETED: &str = r#"{"data":{"data":null,"metadata":{"deletion_time":"2026-11-21T10:04:38Z","destroyed":false,"version":1}}}"#;
+    const DESTROYED: &str = r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":true,"version":1}}}"#;
+
+    #[test]
+    fn only_a_404_that_says_nothing_else_is_an_absence() {
+        for body in [r#"{"errors":[]}"#, DELETED, DESTROYED] {
+            assert!(matches!(judge(answer(404, body)), Ok(Reply::Absent)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_404_with_errors_is_not_an_absent_entry() {
+        let cases = [
+            (r#"{"errors":["no handler for route \"x/data/y\". route entry not found."]}"#, "nothing is mounted at this path"),
+            (r#"{"errors":["namespace not found"]}"#, "the namespace does not exist"),
+            (r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#, "version 2"),
+            (r#"{"errors":["something else"]}"#, "the server does not know this path"),
+            (r#"{"errors":null}"#, "the server does not know this path"),
+            (r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":false}}}"#, "the server does not know this path"),
+            (r#"{"data":{"data":{"a":1},"metadata":{"destroyed":true}}}"#, "the server does not know this path"),
+            ("{}", "the server does not know this path"),
+            ("<html>404</html>", "the answer is not that of a vault server"),
+            ("", "the answer is not that of a vault server"),
+        ];
+        for (body, says) in cases {
+            let error = judge(answer(404, body)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid, "{body}");
+            assert!(error.to_string().contains(says), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_status_has_a_meaning() {
+        let cases = [
+            (301, Kind::Invalid),
+            (307, Kind::Invalid),
+            (401, Kind::Unauthenticated),
+            (405, Kind::Invalid),
+            (412, Kind::Unavailable),
+            (429, Kind::Throttled),
+            (472, Kind::Unavailable),
+            (473, Kind::Unavailable),
+            (500, Kind::Unavailable),
+            (502, Kind::Unavailable),
+            (503, Kind::Unavailable),
+        ];
+        for (status, want) in cases {
+            assert_eq!(kind(status, "{}"), want, "{status}");
+        }
+        assert!(matches!(judge(answer(403, "")), Ok(Reply::Denied)));
+        assert!(matches!(judge(answer(400, "")), Ok(Reply::Unfit)));
+    }
+
+    #[test]
+    fn no_error_repeats_the_body() {
+        for status in [301, 401, 404, 405, 412, 429, 500, 503] {
+            let error = judge(answer(status, r#"{"errors":["marker-value"]}"#)).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("marker-value"), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_version_2_value_is_its_inner_object() {
+        let body = r#"{"data":{"data":{"b":1.50,"a":"<"},"metadata":{"version":7,"deletion_time":"","destroyed":false}}}"#;
+        let value = value(&answer(200, body), KvVersion::V2).unwrap().unwrap();
+        assert_eq!((value.bytes.expose_str().unwrap(), value.version), ("{\"a\":\"\\u003c\",\"b\":1.50}", Some(7)));
+    }
+
+    #[test]
+    fn a_version_1_value_is_the_whole_object() {
+        let value = value(&answer(200, r#"{"data":{"data":{"a":1}}}"#), KvVersion::V1).unwrap().unwrap();
+        assert_eq!((value.bytes.expose_str().unwrap(), value.version), (r#"{"data":{"a":1}}"#, None));
+    }
+
+    #[test]
+    fn a_deleted_version_in_a_200_is_absent() {
+        assert!(value(&answer(200, DELETED), KvVersion::V2).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_value_is_an_error() {
+        let cases = [
+            ("{\"data\":{\"a\":1}}", KvVersion::V2, Kind::Invalid),
+            ("{\"data\":{\"data\":null}}", KvVersion::V2, Kind::Malformed),
+            ("{\"data\":{\"data\":[1]}}", KvVersion::V2, Kind::Malformed),
+            ("{\"data\":null}", KvVersion::V1, Kind::Malformed),
+            ("{\"data\":7}", KvVersion::V1, Kind::Malformed),
+            ("<html>", KvVersion::V1, Kind::Malformed),
+        ];
+        for (body, version, want) in cases {
+            assert_eq!(value(&answer(200, body), version).unwrap_err().kind(), want, "{body}");
+        }
+    }
+
+    #[test]
+    fn metadata_are_custom_fields_and_three_of_the_engine() {
+        let body = r#"{"data":{"custom_metadata":{"owner":"me","created_time":"mine"},"created_time":"t","current_version":3,
+            "delete_version_after":"0s","max_versions":0}}"#;
+        assert_eq!(
+            metadata(&answer(200, body)).unwrap().expose_str().unwrap(),
+            r#"{"created_time":"mine","current_version":3,"delete_version_after":"0s","owner":"me"}"#
+        );
+        assert_eq!(metadata(&answer(200, r#"{"data":{"custom_metadata":null}}"#)).unwrap().expose_str().unwrap(), "{}");
+    }
+
+    fn mount(path: &str, engine: &str, version: Option<&str>) -> Mount {
+        let options = version.map(|version| BTreeMap::from([("version".to_string(), version.to_string())]));
+        Mount { path: path.into(), engine: engine.into(), options }
+    }
+
+    #[test]
+    fn a_mount_of_another_version_or_engine_proves_nothing() {
+        let cases = [
+            (mount("secret/", "kv", Some("2")), "secret/data/a", KvVersion::V2, true),
+            (mount("secret/", "kv", Some("2")), "secret/metadata/a", KvVersion::V2, true),
+            (mount("secret/", "kv", Some("1")), "secret/data/a", KvVersion::V2, false),
+            (mount("secret/", "kv", None), "secret/data/a", KvVersion::V2, false),
+            (mount("secret/", "kv", Some("2")), "secret/a", KvVersion::V1, false),
+            (mount("secret/", "kv", Some("1")), "secret/a", KvVersion::V1, true),
+            (mount("secret/", "kv", None), "secret/a", KvVersion::V1, true),
+            (mount("secret/", "generic", None), "secret/a", KvVersion::V1, true),
+            (mount("db/", "database", None), "db/creds/a", KvVersion::V1, false),
+            (mount("secret/", "kv", Some("2")), "secret/team/data/a", KvVersion::V2, false),
+            (mount("other/", "kv", Some("2")), "secret/data/a", KvVersion::V2, false),
+            (mount("secret/", "kv", Some("2")), "secrets/data/a", KvVersion::V2, false),
+            (mount("a/b/", "kv", Some("2")), "a/b/data/c", KvVersion::V2, true),
+        ];
+        for (mount, path, version, want) in cases {
+            assert_eq!(mount.proves(path, version).is_ok(), want, "{mount:?} {path} {version:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_encoded_and_stays_below_the_address() {
+        let server = Url::parse("https://vault.example/base/").unwrap();
+        let cases = [
+            ("secret/data/a b%?#", "https://vault.example/base/v1/secret/data/a%20b%25%3F%23"),
+            ("secret//data/é/", "https://vault.example/base/v1/secret/data/%C3%A9"),
+            (r"secret/data/a\b", "https://vault.example/base/v1/secret/data/a%5Cb"),
+        ];
+        for (path, want) in cases {
+            assert_eq!(address(&server, &Call::read(path, None)).unwrap().as_str(), want);
+        }
+        let list = Call::list("secret/metadata/", None);
+        assert_eq!(address(&server, &list).unwrap().as_str(), "https://vault.example/base/v1/secret/metadata?list=true");
+    }
+
+    #[test]
+    fn a_token_is_sent_without_white_space_around_it() {
+        let headers = TokenHeaders::new(&" s.abc\n".into(), None).unwrap();
+        assert_eq!(headers.0["x-vault-token"], "s.abc");
+        assert!(!format!("{headers:?}").contains("s.abc"));
+        assert_eq!(TokenHeaders::new(&"a\nb".into(), None).unwrap_err().kind(), Kind::Unauthenticated);
+    }
+}

@@ -1,0 +1,5 @@
+//! Vault
+mod auth;
+mod json;
+mod path;
+mod wire;
