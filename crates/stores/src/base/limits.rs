@@ -51,3 +51,6 @@ pub const FIND_IN_FLIGHT: usize = 8;
 pub const LOOK_BELIEVED: Duration = Duration::from_secs(60);
 /// An empty complete answer proves absence only when a second read, at least this much later, is empty too.
 pub const ABSENCE_CONFIRMATION: Duration = Duration::from_secs(10);
+/// A compiled regular expression. Enough for every class of Unicode in every place of a pattern that a person writes; a pattern of
+/// nested repetitions cannot take the memory of the process.
+pub const PATTERN_BYTES: usize = 4 << 20;

@@ -5,6 +5,7 @@
 //! - [`clock`]: the one place that may ask the time.
 //! - [`refs`]: references to Secrets, ConfigMaps and ServiceAccounts, and the [`refs::Scope`] that bounds them.
 //! - [`duration`]: Go's duration syntax, in which the API speaks.
+//! - [`pattern`]: Go's regular expressions, in which the API speaks.
 //! - [`backoff`], [`limits`]: waits and bounds, each with its reason.
 
 pub mod backoff;
@@ -12,6 +13,7 @@ pub mod clock;
 pub mod duration;
 pub mod error;
 pub mod limits;
+pub mod pattern;
 pub mod refs;
 pub mod secret;
 
