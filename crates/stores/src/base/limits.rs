@@ -26,6 +26,8 @@ pub const READ_RETRIES: u32 = 1;
 pub const READ_RETRY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
 /// Tokens are renewed when less than this is left of their life.
 pub const TOKEN_MARGIN: Duration = Duration::from_secs(30);
+/// Life of a ServiceAccount token that is exchanged at once: the least the API server grants.
+pub const SERVICE_ACCOUNT_TOKEN: Duration = Duration::from_secs(600);
 /// A refused batch call is not tried again for this long (roles often allow single reads only).
 pub const BATCH_REFUSED: Duration = Duration::from_secs(3600);
 /// An object whose store has not been judged yet waits this long before its status says so.

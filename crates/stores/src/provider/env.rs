@@ -22,6 +22,8 @@ pub struct Env {
     pub clock: Arc<dyn Clock>,
     /// Objects of the cluster, bounded by the scope of the store.
     pub credentials: Arc<dyn Credentials>,
+    /// The name of the store, which some stores tag their sessions with; its kind follows from the credentials' scope.
+    pub store_name: Arc<str>,
     /// The process's environment variables that concern stores (`AWS_*`), read once at start.
     pub variables: Arc<BTreeMap<String, String>>,
     /// Retries, from the store's `spec.retrySettings`; `None` where the store has none.

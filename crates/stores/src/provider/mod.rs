@@ -5,6 +5,7 @@
 //!
 //! Whole-map reads, `property`, decoding, conversion, rewrite, merge and NUL checks are not here: `sync::shape` does them once.
 
+pub mod aws;
 pub mod entry;
 pub mod env;
 mod vault;
