@@ -24,6 +24,18 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub const READ_RETRIES: u32 = 1;
 /// The wait of that retry.
 pub const READ_RETRY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+/// The longest `Retry-After` that a fetch waits out; a longer one is the runner's business, which holds nothing while it waits.
+pub const RETRY_AFTER_WAITED: Duration = Duration::from_secs(3);
+/// The longest `Retry-After` that is believed: a store that asks for more is asked again after this.
+pub const RETRY_AFTER_BELIEVED: Duration = Duration::from_secs(3600);
+/// HTTP clients kept for reuse (some 200 kB each). The one unused for longest goes; stores that hold it keep it.
+pub const HTTP_CLIENTS: usize = 64;
+/// Idle connections kept for one host, enough for the sends in flight of one gate.
+pub const IDLE_CONNECTIONS: usize = 32;
+/// How long an idle connection is kept. Below the idle time-outs of common load balancers (60 s), so that it is we who close.
+pub const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(30);
+/// Redirects followed in a row, and only within one origin.
+pub const REDIRECTS: usize = 3;
 /// Tokens are renewed when less than this is left of their life.
 pub const TOKEN_MARGIN: Duration = Duration::from_secs(30);
 /// Life of a ServiceAccount token that is exchanged at once: the least the API server grants.

@@ -10,8 +10,13 @@ use crate::{
         Clock, Result, SecretBytes,
         refs::{CaProvider, Scope, SecretKeySelector, ServiceAccount, ServiceAccountSelector},
     },
-    net::client::HttpPool,
+    net::{
+        client::{HttpPool, Trust},
+        tls,
+    },
 };
+
+pub use crate::net::retry::RetrySettings;
 
 /// Everything a provider may use.
 #[derive(Debug, Clone)]
@@ -30,13 +35,25 @@ pub struct Env {
     pub retry: Option<RetrySettings>,
 }
 
-/// `spec.retrySettings` of a store (reference 1.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetrySettings {
-    /// Retries after the first try; `None` where the block does not say.
-    pub max_retries: Option<u32>,
-    /// Fixed wait between tries; `None` where the block does not say.
-    pub interval: Option<Duration>,
+impl Env {
+    /// Whom to trust, from a store's `caBundle` and `caProvider` (the bundle wins); `field` is the path of the latter. With
+    /// neither, the platform's certificate authorities.
+    ///
+    /// # Errors
+    /// `Invalid` for a bundle that is no certificate; those of [`Credentials::ca`].
+    pub async fn trust(
+        &self,
+        field: &'static str,
+        bundle: Option<&str>,
+        provider: Option<&CaProvider>,
+    ) -> Result<Trust> {
+        let ca = match (bundle.filter(|bundle| !bundle.is_empty()), provider) {
+            (Some(bundle), _) => Some(tls::ca_bundle(bundle.as_bytes())?),
+            (None, Some(provider)) => Some(self.credentials.ca(field, provider).await?),
+            (None, None) => None,
+        };
+        Ok(Trust { ca, client: None })
+    }
 }
 
 /// A requested ServiceAccount token.

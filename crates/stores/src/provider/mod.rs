@@ -8,7 +8,7 @@
 pub mod aws;
 pub mod entry;
 pub mod env;
-mod vault;
+pub mod vault;
 
 use std::{fmt::Debug, sync::Arc};
 

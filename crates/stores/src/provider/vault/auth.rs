@@ -15,8 +15,8 @@ use crate::{
         Error, Kind, Result, SecretBytes,
         refs::{SecretKeySelector, ServiceAccountSelector},
     },
-    net::client::Trust,
-    provider::env::{Credentials, Env, TokenRequest},
+    net::{client::Trust, tls::client_identity, token::Fresh},
+    provider::env::{Env, TokenRequest},
 };
 
 /// How a store gets its token. Paths are those of the auth mount, without `auth/`.
@@ -104,17 +104,17 @@ pub(in crate::provider) struct Door<'a> {
     pub(in crate::provider) namespace: Option<&'a str>,
     /// The CA of the store, for a login with its own client certificate.
     pub(in crate::provider) ca: Option<&'a [u8]>,
+    /// True where reads must see what the login wrote.
+    pub(in crate::provider) follows_index: bool,
     /// The cluster and the clients.
     pub(in crate::provider) env: &'a Env,
 }
 
-/// A token, and what is known about it.
-#[derive(Debug)]
-pub(in crate::provider) struct Token {
+/// A token in use.
+#[derive(Debug, Clone)]
+pub(in crate::provider) struct Issued {
     /// As it goes on the wire.
     pub(in crate::provider) headers: TokenHeaders,
-    /// When it ends; `None` where it does not, or where nobody said.
-    pub(in crate::provider) ends: Option<Timestamp>,
     /// True if we logged in for it, and so must revoke it.
     pub(in crate::provider) ours: bool,
 }
@@ -124,12 +124,12 @@ impl Login {
     ///
     /// # Errors
     /// `Unauthenticated` where the credential is missing or refused; `Invalid` where there is no such auth mount; those of the wire.
-    pub(in crate::provider) async fn token(&self, door: &Door<'_>) -> Result<Token> {
+    pub(in crate::provider) async fn token(&self, door: &Door<'_>) -> Result<Fresh<Issued>> {
         match self {
-            Self::Absent => Ok(Token { headers: TokenHeaders::none(), ends: None, ours: false }),
+            Self::Absent => Ok(given(TokenHeaders::none())),
             Self::Token(selector) => {
                 let token = door.secret("auth.tokenSecretRef", selector, "").await?;
-                Ok(Token { headers: TokenHeaders::new(&token, None)?, ends: None, ours: false })
+                Ok(given(TokenHeaders::new(&token, None)?))
             }
             Self::Certificate { certificate, key, .. } => {
                 let wire = door.presenting(certificate, key).await?;
@@ -172,6 +172,11 @@ impl Login {
     }
 }
 
+/// A token that is not ours: it serves until it is refused.
+fn given(headers: TokenHeaders) -> Fresh<Issued> {
+    Fresh { value: Issued { headers, ours: false }, expires: None }
+}
+
 impl RoleId {
     async fn read(&self, door: &Door<'_>) -> Result<Zeroizing<String>> {
         match self {
@@ -208,19 +213,19 @@ impl Door<'_> {
     async fn presenting(&self, certificate: &SecretKeySelector, key: &SecretKeySelector) -> Result<Wire> {
         let certificate = self.secret("auth.cert.clientCert", certificate, "tls.crt").await?;
         let key = self.secret("auth.cert.secretRef", key, "tls.key").await?;
-        let trust = Trust { ca: self.ca.map(<[u8]>::to_vec), client: Some(identity(&certificate, &key)) };
+        let trust = Trust { ca: self.ca.map(<[u8]>::to_vec), client: Some(client_identity(&certificate, &key)?) };
         let client = self.env.http.client(&trust)?;
         Ok(Wire { client, server: self.wire.server.clone(), headers: self.wire.headers.clone() })
     }
 
-    async fn log_in(&self, wire: &Wire, call: &Call<'_>) -> Result<Token> {
+    async fn log_in(&self, wire: &Wire, call: &Call<'_>) -> Result<Fresh<Issued>> {
         let fail = |kind, what: &str| Err(Error::new(kind, what).with("host", wire.host()).with("path", call.path()));
         match wire.send(call, &TokenHeaders::none()).await? {
             Reply::Done(answer) => {
                 let grant = wire::grant(&answer)?;
-                let index = answer.headers.get(&wire::INDEX).cloned();
-                let ends = ends(self.env.clock.now(), grant.seconds);
-                Ok(Token { headers: TokenHeaders::new(&grant.token, index)?, ends, ours: true })
+                let index = answer.headers.get(&wire::INDEX).filter(|_| self.follows_index).cloned();
+                let value = Issued { headers: TokenHeaders::new(&grant.token, index)?, ours: true };
+                Ok(Fresh { value, expires: ends(self.env.clock.now(), grant.seconds) })
             }
             Reply::Denied | Reply::Unfit => fail(Kind::Unauthenticated, "the login was refused"),
             Reply::Absent => fail(Kind::Invalid, "there is no such auth mount"),
@@ -232,15 +237,6 @@ impl Door<'_> {
 fn ends(now: Timestamp, seconds: u64) -> Option<Timestamp> {
     let life = i64::try_from(seconds).ok().filter(|life| *life > 0)?;
     now.checked_add(SignedDuration::from_secs(life)).ok()
-}
-
-/// Certificate and key as one PEM text.
-pub(in crate::provider) fn identity(certificate: &SecretBytes, key: &SecretBytes) -> SecretBytes {
-    let mut pem = Zeroizing::new(Vec::with_capacity(certificate.len() + key.len() + 1));
-    pem.extend_from_slice(certificate.expose());
-    pem.push(b'\n');
-    pem.extend_from_slice(key.expose());
-    pem.into()
 }
 
 /// A credential as text, without the white space around it that editors and `echo` leave. Not for passwords, which may end in it.

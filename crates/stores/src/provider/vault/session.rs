@@ -1,19 +1,22 @@
 //! One server with one credential: calls that carry the token, a token that is got once for many, and the two questions that make
 //! an answer mean something: *is the token good?* (after a 403) and *is this mount what the store takes it for?* (after a 404).
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 use super::{
-    auth::{Door, Login, Token},
+    auth::{Door, Issued, Login},
     path::{self, KvVersion},
     wire::{self, Call, Mount, Reply, Wire},
 };
 use crate::{
     base::{Error, Kind, Result, limits},
-    net::client::Answer,
+    net::{
+        client::Answer,
+        retry::{Retry, jitter, retry},
+        token::{Token, TokenCache},
+    },
     provider::{
         entry::{Entry, Payload},
         env::Env,
@@ -43,7 +46,7 @@ pub(in crate::provider) struct Parts {
 #[derive(Debug)]
 pub(in crate::provider) struct Session {
     parts: Parts,
-    tokens: TokenCache<Token>,
+    tokens: TokenCache<Issued>,
     /// What was last said of a token.
     judged: Mutex<Option<Judgement>>,
     /// Mounts that were looked at, and when.
@@ -61,7 +64,8 @@ struct Judgement {
 impl Session {
     /// Opens without a call: the first read logs in.
     pub(in crate::provider) fn new(parts: Parts) -> Self {
-        Self { parts, tokens: TokenCache::default(), judged: Mutex::default(), mounts: Mutex::default() }
+        let tokens = TokenCache::new(parts.env.clock.clone());
+        Self { parts, tokens, judged: Mutex::default(), mounts: Mutex::default() }
     }
 
     /// The entry at a path of the API.
@@ -141,11 +145,30 @@ impl Session {
 
     /// Revokes the token that we logged in for. A failure is not told: the token ends by itself.
     pub(in crate::provider) async fn close(&self) {
-        let Some(lease) = self.tokens.take() else { return };
-        if lease.value.ours {
+        let Some(issued) = self.tokens.take().await else { return };
+        if issued.ours {
             let call = Call::post("auth/token/revoke-self", Zeroizing::default(), self.parts.login_namespace.as_deref());
-            let _ = self.parts.wire.send(&call, &lease.value.headers).await;
+            let _ = self.parts.wire.send(&call, &issued.headers).await;
         }
+    }
+
+    async fn token(&self) -> Result<Token<Issued>> {
+        let door = Door {
+            wire: &self.parts.wire,
+            namespace: self.parts.login_namespace.as_deref(),
+            ca: self.parts.ca.as_deref(),
+            follows_index: self.parts.follows_index,
+            env: &self.parts.env,
+        };
+        self.tokens.get(async || self.parts.login.token(&door).await).await
+    }
+
+    /// Every call of a session only reads, so every call may be repeated. ESO's client repeats none where `retrySettings` names no
+    /// number.
+    async fn send(&self, call: &Call<'_>, lease: &Token<Issued>) -> Result<Reply> {
+        let env = &self.parts.env;
+        let send = async || self.parts.wire.send(call, &lease.value.headers).await;
+        retry(&*env.clock, Retry::of(env.retry, 0), jitter, send).await
     }
 
     /// One call with the token. `None` is an absence that nobody has proven yet.
@@ -160,7 +183,7 @@ impl Session {
     }
 
     /// A 403: if the token is dead, another one is tried, once.
-    async fn denied(&self, call: &Call<'_>, lease: &Lease<Token>) -> Result<Option<Answer>> {
+    async fn denied(&self, call: &Call<'_>, lease: &Token<Issued>) -> Result<Option<Answer>> {
         let forbidden = || Err(self.refused(Kind::Forbidden, "the token may not do this", call));
         if self.is_good(lease).await? {
             return forbidden();
@@ -176,8 +199,8 @@ impl Session {
     }
 
     /// Another token in the place of a dead one; `None` where the credential gives the same again.
-    async fn another(&self, dead: &Lease<Token>) -> Result<Option<Lease<Token>>> {
-        self.tokens.drop(dead);
+    async fn another(&self, dead: &Token<Issued>) -> Result<Option<Token<Issued>>> {
+        self.tokens.invalidate(dead.generation);
         let fresh = self.token().await?;
         // A token that was issued a moment ago is good, even where its policies do not let it look itself up.
         let good = fresh.value.ours;
@@ -188,12 +211,12 @@ impl Session {
         Ok((!same).then_some(fresh))
     }
 
-    fn judgement(&self, lease: &Lease<Token>, good: bool) -> Judgement {
+    fn judgement(&self, lease: &Token<Issued>, good: bool) -> Judgement {
         Judgement { generation: lease.generation, good, at: self.parts.env.clock.now() }
     }
 
     /// True if the server knows the token. One look a token and [`limits::LOOK_BELIEVED`], however many ask.
-    async fn is_good(&self, lease: &Lease<Token>) -> Result<bool> {
+    async fn is_good(&self, lease: &Token<Issued>) -> Result<bool> {
         let now = self.parts.env.clock.now();
         let mut judged = self.judged.lock().await;
         match *judged {
@@ -208,7 +231,7 @@ impl Session {
 
     /// Looks the token up where it was issued; then in the root namespace, since a token of a parent namespace may not look
     /// itself up in a child.
-    async fn look_up(&self, lease: &Lease<Token>) -> Result<bool> {
+    async fn look_up(&self, lease: &Token<Issued>) -> Result<bool> {
         let own = self.parts.login_namespace.as_deref();
         for namespace in own.map(Some).into_iter().chain([None]) {
             let call = Call::read("auth/token/lookup-self", namespace);

@@ -79,7 +79,7 @@ impl<'a> Call<'a> {
 }
 
 /// A token as it goes on the wire.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::provider) struct TokenHeaders(HeaderMap);
 
 impl TokenHeaders {
@@ -160,6 +160,22 @@ fn address(server: &Url, call: &Call<'_>) -> Result<Url> {
         .extend(segments);
     if let Some((name, value)) = &call.query {
         url.query_pairs_mut().append_pair(name, value);
+    }
+    Ok(url)
+}
+
+/// The address of a server.
+///
+/// # Errors
+/// `Invalid` for what is no URL of HTTP with a host, and for one with more than a path.
+pub(in crate::provider) fn server(address: &str) -> Result<Url> {
+    let refuse = || {
+        Error::new(Kind::Invalid, "the server is written like https://vault.example:8200").with("server", address)
+    };
+    let url = Url::parse(address.trim()).map_err(|_| refuse())?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    if !plain || url.host_str().is_none() || url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse());
     }
     Ok(url)
 }
