@@ -18,7 +18,7 @@ The description is one JSON object:
     kubeconfig   a file with all that
     kubectl      the program of the API server's version
     helm         the program, or null            (--with helm)
-    openbao      {"address", "token"} or null    (--with openbao)
+    openbao      {"address", "token", "binary"} or null    (--with openbao)
     moto         {"address"} or null             (--with moto)
     audit        the audit log: a JSON event a line, level Metadata, or null   (--audit)
 
@@ -221,7 +221,7 @@ def _start_openbao(processes: Processes, programs: dict) -> dict:
     port, token = free_port(), f"root-{random.SystemRandom().randrange(1 << 64):016x}"
     listen = [f"-dev-listen-address=127.0.0.1:{port}", f"-dev-root-token-id={token}", "-dev-no-store-token"]
     processes.start("openbao", [programs["bao"], "server", "-dev", *listen])
-    return {"address": f"http://127.0.0.1:{port}", "token": token}
+    return {"address": f"http://127.0.0.1:{port}", "token": token, "binary": str(programs["bao"])}
 
 
 def _start_moto(processes: Processes, programs: dict) -> dict:

@@ -56,6 +56,13 @@ pub const WRITES_IN_FLIGHT: usize = 32;
 pub const FIND_DEPTH: usize = 32;
 /// Entries that one find may yield; more is an error, never a part.
 pub const FIND_ENTRIES: usize = 10_000;
+/// Names that one find may look at (100 000 names of 60 bytes are 6 MB).
+pub const FIND_VISITED: usize = 100_000;
+/// Reads and listings of one find under way at once. The gate counts a find as one send, so this stays small.
+pub const FIND_IN_FLIGHT: usize = 8;
+/// What a look at a token or a mount said is believed for this long: a store with many absent or forbidden keys asks once a minute, and a
+/// mount that is replaced by another kind is noticed within it.
+pub const LOOK_BELIEVED: Duration = Duration::from_secs(60);
 /// An empty complete answer proves absence only when a second read, at least this much later, is empty too.
 pub const ABSENCE_CONFIRMATION: Duration = Duration::from_secs(10);
 /// A compiled regular expression. Enough for every class of Unicode in every place of a pattern that a person writes; a pattern of

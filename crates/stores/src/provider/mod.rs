@@ -8,6 +8,7 @@
 pub mod aws;
 pub mod entry;
 pub mod env;
+pub mod vault;
 
 use std::{fmt::Debug, sync::Arc};
 
