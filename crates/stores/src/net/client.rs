@@ -272,8 +272,10 @@ fn failure(host: &str, error: &reqwest::Error) -> Error {
 
 /// The error and everything beneath it. An `io::Error` hides what it wraps from `source`, so it is looked into.
 fn sources<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Cause + 'static)> {
-    std::iter::successors(Some(error as &(dyn Cause + 'static)), |cause| {
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        wrapped.map(|inner| inner as &(dyn Cause + 'static)).or_else(|| cause.source())
-    })
+    std::iter::successors(Some(error as &(dyn Cause + 'static)), |cause| beneath(*cause))
+}
+
+fn beneath<'a>(cause: &'a (dyn Cause + 'static)) -> Option<&'a (dyn Cause + 'static)> {
+    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    wrapped.map(|inner| inner as &(dyn Cause + 'static)).or_else(|| cause.source())
 }

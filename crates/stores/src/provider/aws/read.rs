@@ -13,7 +13,7 @@ use super::auth::Session;
 use crate::{
     base::{Error, Kind, Result, SecretBytes, limits},
     provider::{
-        Access, Batch, Capabilities, Entry, Found, Probe, PropertyRule, Query, RemoteKey, Store, Want,
+        Access, Batch, Capabilities, Entry, Found, MapRule, Probe, PropertyRule, Query, RemoteKey, Store, Want,
     },
 };
 
@@ -79,6 +79,8 @@ impl<B: Backend> Store for Reader<B> {
             batch: B::BATCH,
             property: PropertyRule::EscapedThenPath,
             property_absence: false,
+            map: MapRule::Raw,
+            find_converts: false,
         }
     }
 

@@ -215,7 +215,7 @@ impl Door<'_> {
         let key = self.secret("auth.cert.secretRef", key, "tls.key").await?;
         let trust = Trust { ca: self.ca.map(<[u8]>::to_vec), client: Some(client_identity(&certificate, &key)?) };
         let client = self.env.http.client(&trust)?;
-        Ok(Wire { client, server: self.wire.server.clone(), headers: self.wire.headers.clone() })
+        Ok(Wire { client, server: self.wire.server.clone(), headers: self.wire.headers.clone(), clock: self.wire.clock.clone() })
     }
 
     async fn log_in(&self, wire: &Wire, call: &Call<'_>) -> Result<Fresh<Issued>> {

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{path::Layout, session::Session, wire};
 use crate::{
     base::{Error, Kind, Result, limits},
-    provider::entry::{Entry, Found},
+    provider::entry::Found,
 };
 
 /// All names below `root` (empty, or ending in `/`), each with `root` before it.

@@ -49,7 +49,7 @@ pub(super) use self::{
     wire::{Wire, header, server},
 };
 use super::{
-    Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, Probe, Problem, PropertyRule, Provider,
+    Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, MapRule, Probe, Problem, PropertyRule, Provider,
     Query, RemoteKey, Store, Want, identity_of,
 };
 use crate::{
@@ -162,7 +162,7 @@ async fn session(config: VaultConfig, env: Env) -> Result<Session> {
     let login = config.auth.as_ref().map_or(Ok(Login::Absent), login)?;
     let login_namespace = config.auth.and_then(|auth| auth.namespace).or_else(|| config.namespace.clone());
     Ok(Session::new(Parts {
-        wire: Wire { client: env.http.client(&trust)?, server: server(&config.server)?, headers },
+        wire: Wire { client: env.http.client(&trust)?, server: server(&config.server)?, headers, clock: env.clock.clone() },
         namespace: config.namespace,
         login_namespace,
         ca: trust.ca,
@@ -338,6 +338,8 @@ impl Store for VaultStore {
             batch: 1,
             property: PropertyRule::FieldThenPath,
             property_absence: false,
+            map: MapRule::Decoded,
+            find_converts: false,
         }
     }
 

@@ -14,10 +14,11 @@
 //! Because of the third row a bare 404 proves nothing by itself: [`Mount::proves`] has to say that the mount is the engine the
 //! store takes it for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,7 +29,7 @@ use super::{
     path::{self, KvVersion},
 };
 use crate::{
-    base::{Error, Kind, Result, SecretBytes},
+    base::{Clock, Error, Kind, Result, SecretBytes},
     net::client::{self, Answer},
 };
 
@@ -39,6 +40,8 @@ pub(in crate::provider) struct Wire {
     pub(in crate::provider) server: Url,
     /// Headers of every call: those the store names, and `X-Vault-Request`, without which an agent may refuse.
     pub(in crate::provider) headers: HeaderMap,
+    /// The date form of `Retry-After` counts from now.
+    pub(in crate::provider) clock: Arc<dyn Clock>,
 }
 
 /// One call below `/v1/`.
@@ -125,7 +128,7 @@ impl Wire {
     /// Every kind but `NotFound` and `Forbidden`, which [`Reply`] leaves to the caller.
     pub(in crate::provider) async fn send(&self, call: &Call<'_>, token: &TokenHeaders) -> Result<Reply> {
         let answer = client::send(&self.client, self.request(call, token)?).await?;
-        judge(answer).map_err(|error| error.with("host", self.host()).with("path", &call.path))
+        judge(answer, self.clock.now()).map_err(|error| error.with("host", self.host()).with("path", &call.path))
     }
 
     /// The host, for messages.
@@ -189,7 +192,7 @@ pub(in crate::provider) fn header(field: &'static str, value: &str) -> Result<He
         .map_err(|_| Error::new(Kind::Invalid, "a header may hold visible characters only").with("field", field))
 }
 
-fn judge(answer: Answer) -> Result<Reply> {
+fn judge(answer: Answer, now: Timestamp) -> Result<Reply> {
     let fail = |kind, what: &'static str| Err(Error::new(kind, what).with("status", answer.status.as_u16()));
     match answer.status.as_u16() {
         200..300 => Ok(Reply::Done(answer)),
@@ -203,7 +206,7 @@ fn judge(answer: Answer) -> Result<Reply> {
         },
         412 => fail(Kind::Unavailable, "the server has not caught up yet"),
         429 => {
-            let after = answer.retry_after();
+            let after = answer.retry_after(now);
             Err(Error::new(Kind::Throttled, "the server asks to slow down").after(after))
         }
         472 | 473 | 503 => fail(Kind::Unavailable, "the server is sealed or on standby"),
@@ -456,7 +459,7 @@ mod tests {
     }
 
     fn kind(status: u16, body: &str) -> Kind {
-        judge(answer(status, body)).unwrap_err().kind()
+        judge(answer(status, body), Timestamp::UNIX_EPOCH).unwrap_err().kind()
     }
 
     const DELETED: &str = r#"{"data":{"data":null,"metadata":{"deletion_time":"2026-11-21T10:04:38Z","destroyed":false,"version":1}}}"#;
@@ -465,7 +468,7 @@ mod tests {
     #[test]
     fn only_a_404_that_says_nothing_else_is_an_absence() {
         for body in [r#"{"errors":[]}"#, DELETED, DESTROYED] {
-            assert!(matches!(judge(answer(404, body)), Ok(Reply::Absent)), "{body}");
+            assert!(matches!(judge(answer(404, body), Timestamp::UNIX_EPOCH), Ok(Reply::Absent)), "{body}");
         }
     }
 
@@ -484,7 +487,7 @@ mod tests {
             ("", "the answer is not that of a vault server"),
         ];
         for (body, says) in cases {
-            let error = judge(answer(404, body)).unwrap_err();
+            let error = judge(answer(404, body), Timestamp::UNIX_EPOCH).unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid, "{body}");
             assert!(error.to_string().contains(says), "{body}: {error}");
         }
@@ -508,14 +511,14 @@ mod tests {
         for (status, want) in cases {
             assert_eq!(kind(status, "{}"), want, "{status}");
         }
-        assert!(matches!(judge(answer(403, "")), Ok(Reply::Denied)));
-        assert!(matches!(judge(answer(400, "")), Ok(Reply::Unfit)));
+        assert!(matches!(judge(answer(403, ""), Timestamp::UNIX_EPOCH), Ok(Reply::Denied)));
+        assert!(matches!(judge(answer(400, ""), Timestamp::UNIX_EPOCH), Ok(Reply::Unfit)));
     }
 
     #[test]
     fn no_error_repeats_the_body() {
         for status in [301, 401, 404, 405, 412, 429, 500, 503] {
-            let error = judge(answer(status, r#"{"errors":["marker-value"]}"#)).unwrap_err();
+            let error = judge(answer(status, r#"{"errors":["marker-value"]}"#), Timestamp::UNIX_EPOCH).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("marker-value"), "{status}");
         }
     }
