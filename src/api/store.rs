@@ -169,7 +169,10 @@ impl StoreSpec {
     #[must_use]
     pub fn retry(&self) -> Option<RetrySettings> {
         let settings = self.retry_settings.as_ref()?;
-        let interval = settings.retry_interval.as_deref().and_then(|text| keyferry_stores::base::duration::parse(text).ok());
+        let interval = settings
+            .retry_interval
+            .as_deref()
+            .and_then(|text| keyferry_stores::base::duration::parse(text).ok());
         Some(RetrySettings {
             max_retries: settings.max_retries.and_then(|most| u32::try_from(most).ok()),
             interval: interval.and_then(|interval| interval.try_into().ok()),

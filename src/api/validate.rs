@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn intervals_of_an_external_secret() {
         let interval = |text: &str| {
-            let spec: ExternalSecretSpec = serde_json::from_value(json!({ "refreshInterval": text })).unwrap();
+            let spec: ExternalSecretSpec =
+                serde_json::from_value(json!({ "refreshInterval": text })).unwrap();
             super::interval(&spec).map(|interval| interval.as_secs())
         };
         assert_eq!(interval("15s").unwrap(), 15);
@@ -101,7 +102,8 @@ mod tests {
     #[test]
     fn a_namespace_is_admitted_by_any_entry() {
         let labels = BTreeMap::from([("team".to_string(), "a".to_string())]);
-        let admits = |conditions| super::admits(&store(json!({ "conditions": conditions })), "team-a", &labels);
+        let admits =
+            |conditions| super::admits(&store(json!({ "conditions": conditions })), "team-a", &labels);
         for (conditions, admitted) in [
             (json!([]), true),
             (json!([{}]), false),
@@ -110,8 +112,14 @@ mod tests {
             (json!([{ "namespaceRegexes": ["^b"] }]), false),
             (json!([{ "namespaceSelector": {} }]), true),
             (json!([{ "namespaceSelector": { "matchLabels": { "team": "b" } } }]), false),
-            (json!([{ "namespaceSelector": { "matchExpressions": [{ "key": "team", "operator": "In", "values": ["a"] }] } }]), true),
-            (json!([{ "namespaceSelector": { "matchExpressions": [{ "key": "team", "operator": "DoesNotExist" }] } }]), false),
+            (
+                json!([{ "namespaceSelector": { "matchExpressions": [{ "key": "team", "operator": "In", "values": ["a"] }] } }]),
+                true,
+            ),
+            (
+                json!([{ "namespaceSelector": { "matchExpressions": [{ "key": "team", "operator": "DoesNotExist" }] } }]),
+                false,
+            ),
         ] {
             assert_eq!(admits(conditions.clone()).unwrap(), admitted, "{conditions}");
         }

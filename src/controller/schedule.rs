@@ -154,7 +154,11 @@ mod tests {
     #[test]
     fn waits_follow_kind_and_history() {
         let never = |failures| History { synced: false, failures, interval: Some(Duration::from_secs(3600)) };
-        let synced = |failures, interval| History { synced: true, failures, interval: Some(Duration::from_secs(interval)) };
+        let synced = |failures, interval| History {
+            synced: true,
+            failures,
+            interval: Some(Duration::from_secs(interval)),
+        };
         let cases = [
             (Kind::Unavailable, never(1), Some(5)),
             (Kind::NotFound, never(2), Some(10)),

@@ -45,7 +45,8 @@ impl Breaker {
             recent.pop_front();
         }
         if recent.len() >= DELETIONS {
-            let text = "the deletion is held: too many Secrets would be deleted within a minute; check the stores";
+            let text =
+                "the deletion is held: too many Secrets would be deleted within a minute; check the stores";
             return Err(Error::new(Kind::Throttled, text));
         }
         recent.push_back(now);
@@ -98,7 +99,10 @@ pub async fn apply(
 ) -> Applied {
     let mut deleted = Vec::new();
     for orphan in orphans.iter().filter(|orphan| is_orphan(want, orphan)) {
-        let state = Precondition { uid: orphan.uid.to_string(), resource_version: orphan.resource_version.to_string() };
+        let state = Precondition {
+            uid: orphan.uid.to_string(),
+            resource_version: orphan.resource_version.to_string(),
+        };
         match delete(pipeline, &orphan.key, &state).await {
             Ok(()) => deleted.push(Change::OrphanDeleted),
             Err(error) => return Applied { changes: deleted, ..Applied::failed(Failed::Orphans, error) },
@@ -128,7 +132,9 @@ async fn write(pipeline: &Pipeline, want: &Want<'_>, cached: Option<&ManagedSecr
     };
     let first = execute(pipeline, want, have.as_ref()).await;
     match &first.outcome {
-        Outcome::Failed(_, error) if error.kind() == Kind::Conflict && have.is_none() => second_look(pipeline, want).await,
+        Outcome::Failed(_, error) if error.kind() == Kind::Conflict && have.is_none() => {
+            second_look(pipeline, want).await
+        }
         Outcome::Failed(..) | Outcome::Done(_) => first,
     }
 }
@@ -172,7 +178,9 @@ async fn execute(pipeline: &Pipeline, want: &Want<'_>, have: Option<&Secret>) ->
         Plan::Replace(secret, refusal) => {
             let replaced = replace(pipeline, want, &secret).await;
             match refusal {
-                Some(refusal) => Applied { outcome: Outcome::Failed(refusal.what, refusal.error), ..replaced },
+                Some(refusal) => {
+                    Applied { outcome: Outcome::Failed(refusal.what, refusal.error), ..replaced }
+                }
                 None => replaced,
             }
         }
@@ -234,7 +242,10 @@ pub fn is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) ->
     let frozen = rendered.immutable && have.immutable;
     let writes = match want.creation {
         CreationPolicy::None => false,
-        CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => true,
+        CreationPolicy::Owner
+        | CreationPolicy::Orphan
+        | CreationPolicy::Merge
+        | CreationPolicy::CreateOrMerge => true,
     };
     writes
         && !have.deleting
@@ -275,7 +286,9 @@ fn content_is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey
         })
         && holds(&have.annotations, annotations, digests)
         && have.annotations.iter().all(|field| {
-            rendered.annotations.contains_key(&*field.name) || *field.name == *DATA_HASH_ANNOTATION || !ours(field)
+            rendered.annotations.contains_key(&*field.name)
+                || *field.name == *DATA_HASH_ANNOTATION
+                || !ours(field)
         })
 }
 
@@ -285,7 +298,11 @@ fn is_ours(want: &Want<'_>, have: &ManagedSecret, field: &Field) -> bool {
 }
 
 /// True if every wanted value is there.
-fn holds<'a>(have: &[Field], mut wanted: impl Iterator<Item = (&'a str, &'a [u8])>, digests: &DigestKey) -> bool {
+fn holds<'a>(
+    have: &[Field],
+    mut wanted: impl Iterator<Item = (&'a str, &'a [u8])>,
+    digests: &DigestKey,
+) -> bool {
     wanted.all(|(name, value)| {
         have.binary_search_by(|field| (*field.name).cmp(name))
             .is_ok_and(|at| have[at].digest == digests.fingerprint(value))

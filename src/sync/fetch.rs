@@ -115,7 +115,9 @@ impl Answered {
     pub fn size(&self) -> usize {
         match self {
             Self::Entry(entry) => entry.payload.size(),
-            Self::Found(found) => found.iter().map(|found| found.name.len() + found.entry.payload.size()).sum(),
+            Self::Found(found) => {
+                found.iter().map(|found| found.name.len() + found.entry.payload.size()).sum()
+            }
         }
     }
 }
@@ -249,7 +251,8 @@ impl Reads {
         let id = self.next_id;
         self.next_id += 1;
         let (waiters, quota, lane) = (vec![request.waiter], request.target.quota, request.lane);
-        let read = Read { key: key.clone(), quota, waiters, lane, not_before: now, started: None, throttled: 0 };
+        let read =
+            Read { key: key.clone(), quota, waiters, lane, not_before: now, started: None, throttled: 0 };
         self.reads.insert(id, read);
         self.queued.insert(key.clone(), id);
         Some((key, id))
@@ -257,7 +260,10 @@ impl Reads {
 
     fn running_since(&self, key: &ReadKey, cause: Timestamp) -> Option<ReadId> {
         let running = self.flying.get(key)?;
-        running.iter().copied().find(|id| self.reads.get(id).and_then(|read| read.started).is_some_and(|at| at >= cause))
+        running
+            .iter()
+            .copied()
+            .find(|id| self.reads.get(id).and_then(|read| read.started).is_some_and(|at| at >= cause))
     }
 
     /// Joins a queued read. A first sync pulls a periodic read forward; a second namespace takes a turn of its own for it.
@@ -295,7 +301,8 @@ impl Reads {
     /// Puts a due read into its gate, once for every namespace that waits for it.
     fn push(&mut self, id: ReadId) {
         let Some(read) = self.reads.get(&id) else { return };
-        let namespaces: BTreeSet<&str> = read.waiters.iter().map(|waiter| waiter.object.namespace.as_str()).collect();
+        let namespaces: BTreeSet<&str> =
+            read.waiters.iter().map(|waiter| waiter.object.namespace.as_str()).collect();
         if let Some(gate) = self.gates.get_mut(&read.quota) {
             namespaces.into_iter().for_each(|namespace| gate.push(read.lane, namespace, id));
         }
@@ -305,7 +312,8 @@ impl Reads {
     pub fn work(&mut self, now: Timestamp, full: &dyn Fn(&str) -> bool) -> Work {
         self.release_due(now);
         let mut work = Work { wake: self.delayed.first().map(|(at, _, _)| *at), ..Work::default() };
-        let quotas: Vec<Digest> = self.gates.iter().filter(|(_, gate)| !gate.is_empty()).map(|(id, _)| *id).collect();
+        let quotas: Vec<Digest> =
+            self.gates.iter().filter(|(_, gate)| !gate.is_empty()).map(|(id, _)| *id).collect();
         for quota in quotas {
             let wake = self.drain(quota, now, full, &mut work.calls);
             work.wake = [work.wake, wake].into_iter().flatten().min();
@@ -372,7 +380,9 @@ impl Reads {
         }
         match &key.ask {
             Ask::Find(query) => Call::Find(key.identity, id, query.clone()),
-            Ask::Key(_) => Call::Get(key.identity, ids.into_iter().filter_map(|id| self.remote_key(id)).collect()),
+            Ask::Key(_) => {
+                Call::Get(key.identity, ids.into_iter().filter_map(|id| self.remote_key(id)).collect())
+            }
         }
     }
 
@@ -387,7 +397,9 @@ impl Reads {
     /// along, which is what makes a batch full.
     fn pack(&self, first: &ReadKey, id: ReadId, batch: usize) -> Vec<ReadId> {
         let fits = |key: &ReadKey| match (&key.ask, &first.ask) {
-            (Ask::Key(key), Ask::Key(first)) => key.version.is_none() && key.want == first.want && key.property.is_none(),
+            (Ask::Key(key), Ask::Key(first)) => {
+                key.version.is_none() && key.want == first.want && key.property.is_none()
+            }
             (Ask::Key(_) | Ask::Find(_), Ask::Key(_) | Ask::Find(_)) => false,
         };
         let mut others: Vec<(&Arc<ReadKey>, ReadId)> = self
@@ -473,7 +485,12 @@ impl Reads {
 
     /// A call came back: one result a read, in the order they were asked. Who waited is answered; throttled reads go back
     /// into the gate.
-    pub fn done(&mut self, quota: Digest, results: Vec<(ReadId, Result<Answered>)>, now: Timestamp) -> Vec<Delivery> {
+    pub fn done(
+        &mut self,
+        quota: Digest,
+        results: Vec<(ReadId, Result<Answered>)>,
+        now: Timestamp,
+    ) -> Vec<Delivery> {
         self.pace(quota, &results, now);
         let mut deliveries = Vec::with_capacity(results.len());
         for (id, result) in results {
@@ -603,7 +620,8 @@ impl Reads {
 
     /// Removes gates that have nothing to pace and are a while idle; they start at their quota again.
     pub fn sweep_gates(&mut self, now: Timestamp, idle: SignedDuration) {
-        self.gates.retain(|_, gate| !gate.is_empty() || gate.in_flight() > 0 || !gate.is_idle_since(now, idle));
+        self.gates
+            .retain(|_, gate| !gate.is_empty() || gate.in_flight() > 0 || !gate.is_idle_since(now, idle));
     }
 }
 

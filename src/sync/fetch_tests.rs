@@ -16,7 +16,11 @@ fn digest(name: &str) -> Digest {
 }
 
 fn target(identity: &str) -> Target {
-    Target { identity: digest(identity), quota: digest("quota"), budget: Budget { per_second: 1e6, in_flight: 1000 } }
+    Target {
+        identity: digest(identity),
+        quota: digest("quota"),
+        budget: Budget { per_second: 1e6, in_flight: 1000 },
+    }
 }
 
 fn request(identity: &str, key: &str, object: &str, cause: i64) -> Request {
@@ -144,7 +148,8 @@ fn a_refused_batch_call_falls_back_to_single_reads_for_an_hour() {
     reads.batch_refused(digest("quota"), digest("a"), &ids(&batch[0]), at(1));
     let singles = reads.work(at(1), NOT_FULL).calls;
     assert_eq!(singles.iter().map(|call| keys(call).len()).collect::<Vec<_>>(), [1, 1, 1]);
-    let delivered: usize = singles.iter().map(|call| answer_all(&mut reads, call, &Ok(entry()), 2).len()).sum();
+    let delivered: usize =
+        singles.iter().map(|call| answer_all(&mut reads, call, &Ok(entry()), 2).len()).sum();
     assert_eq!(delivered, 3);
     let hour = 3_600_000;
     reads.request(at(hour), (0..3).map(|n| request("a", &format!("k{n}"), "n/1", hour)).collect(), None);
@@ -168,7 +173,8 @@ fn a_tick_is_spread_in_key_order_over_its_window() {
             order.push((millis, keys(&call)[0].to_string()));
         }
     }
-    let expected = [(1_000, "a"), (1_250, "b"), (1_500, "c"), (1_750, "d")].map(|(millis, key)| (millis, key.to_string()));
+    let expected = [(1_000, "a"), (1_250, "b"), (1_500, "c"), (1_750, "d")]
+        .map(|(millis, key)| (millis, key.to_string()));
     assert_eq!(order, expected);
 }
 
@@ -189,7 +195,11 @@ fn a_first_sync_pulls_a_spread_read_forward() {
 #[test]
 fn one_failed_opening_answers_everybody_who_waited() {
     let mut reads = Reads::default();
-    reads.request(at(0), (0..50).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(), None);
+    reads.request(
+        at(0),
+        (0..50).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(),
+        None,
+    );
     assert_eq!(reads.work(at(0), NOT_FULL).calls.len(), 1);
     let deliveries = reads.not_opened(digest("a"), &Error::new(Kind::Unauthenticated, "refused"));
     assert_eq!(deliveries.len(), 50);

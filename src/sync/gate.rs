@@ -147,7 +147,8 @@ impl Gate {
     /// True if the pace is the published one again and nothing was sent for a while.
     #[must_use]
     pub fn is_idle_since(&self, now: Timestamp, idle: SignedDuration) -> bool {
-        self.closed_until.is_none_or(|until| until <= now) && now.duration_since(self.last_raise.max(self.filled)) >= idle
+        self.closed_until.is_none_or(|until| until <= now)
+            && now.duration_since(self.last_raise.max(self.filled)) >= idle
     }
 
     /// Calls under way.

@@ -22,9 +22,7 @@ use crate::{
         digest,
         external_secret::{CreationPolicy, DeletionPolicy, RefreshPolicy},
     },
-    cluster::{
-        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
-    },
+    cluster::{CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret},
 };
 
 /// The API group of the owner of a Secret.
@@ -77,7 +75,9 @@ impl Schedule<'_> {
         if self.interval() <= SignedDuration::ZERO && !self.synced_version.is_empty() {
             return false;
         }
-        let Some(refreshed) = self.refreshed.filter(|_| self.synced_version == self.version) else { return true };
+        let Some(refreshed) = self.refreshed.filter(|_| self.synced_version == self.version) else {
+            return true;
+        };
         refreshed > now || now.duration_since(refreshed) > self.interval()
     }
 
@@ -124,7 +124,8 @@ impl Summary {
             name: secret.name.clone(),
             state: state(secret),
             managed: is_managed(secret),
-            hash_is_true: secret.annotations.get(DATA_HASH_ANNOTATION) == Some(&digest::of_data(&secret.data)),
+            hash_is_true: secret.annotations.get(DATA_HASH_ANNOTATION)
+                == Some(&digest::of_data(&secret.data)),
             controller_uid: controller(secret).map(|owner| owner.uid.clone()),
             created_by: secret.labels.get(CREATED_BY_LABEL).cloned(),
         }
@@ -137,9 +138,10 @@ impl Summary {
 pub fn target_is_valid(policy: CreationPolicy, target: Option<&Summary>) -> bool {
     match policy {
         CreationPolicy::Orphan => true,
-        CreationPolicy::Owner | CreationPolicy::Merge | CreationPolicy::None | CreationPolicy::CreateOrMerge => {
-            target.is_some_and(|target| target.managed && target.hash_is_true)
-        }
+        CreationPolicy::Owner
+        | CreationPolicy::Merge
+        | CreationPolicy::None
+        | CreationPolicy::CreateOrMerge => target.is_some_and(|target| target.managed && target.hash_is_true),
     }
 }
 
@@ -281,7 +283,10 @@ pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
         (CreationPolicy::None, _) => Plan::Nothing(Done::Synced),
         (CreationPolicy::Merge, None) => Plan::Nothing(Done::Missing),
         (
-            CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge | CreationPolicy::Merge,
+            CreationPolicy::Owner
+            | CreationPolicy::Orphan
+            | CreationPolicy::CreateOrMerge
+            | CreationPolicy::Merge,
             have,
         ) => plan_write(want, have),
     }
@@ -290,7 +295,11 @@ pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
 /// The stores hold nothing any more and `deletionPolicy: Delete` asks for the Secret to go.
 fn plan_deletion(want: &Want<'_>, emptiness: Emptiness, have: Option<&Secret>, now: Timestamp) -> Plan {
     if want.creation != CreationPolicy::Owner {
-        let why = format!("unable to delete secret {}: creationPolicy={} is not Owner", want.target, want.creation.word());
+        let why = format!(
+            "unable to delete secret {}: creationPolicy={} is not Owner",
+            want.target,
+            want.creation.word()
+        );
         return Plan::Refuse(Refusal::new(Failed::Delete, why));
     }
     if let Some(wait) = unconfirmed(emptiness, want.empty_since, now) {
@@ -301,7 +310,10 @@ fn plan_deletion(want: &Want<'_>, emptiness: Emptiness, have: Option<&Secret>, n
         Some(secret) if secret.deleting => Plan::Nothing(Done::Deleted),
         Some(secret) => match may_delete(&want.owner, secret) {
             Ok(()) => Plan::Delete(state(secret)),
-            Err(why) => Plan::Refuse(Refusal::new(Failed::Delete, format!("unable to delete secret {}: {why}", want.target))),
+            Err(why) => Plan::Refuse(Refusal::new(
+                Failed::Delete,
+                format!("unable to delete secret {}: {why}", want.target),
+            )),
         },
     }
 }
@@ -330,7 +342,9 @@ pub fn may_delete(owner: &Owner<'_>, secret: &Secret) -> Result<(), &'static str
     }
     let foreign_label = secret.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
     let foreign_data = secret.field_owners.iter().any(|fields| {
-        fields.manager.starts_with(FIELD_MANAGERS) && !owner.writes_as(&fields.manager) && !fields.data.is_empty()
+        fields.manager.starts_with(FIELD_MANAGERS)
+            && !owner.writes_as(&fields.manager)
+            && !fields.data.is_empty()
     });
     if foreign_label || foreign_data { Err("another ExternalSecret wrote it") } else { Ok(()) }
 }
@@ -344,7 +358,9 @@ fn plan_write(want: &Want<'_>, have: Option<&Secret>) -> Plan {
     match have {
         None => Plan::Create(Box::new(secret)),
         Some(have) if secret == *have => Plan::Unchanged,
-        Some(have) if have.immutable == Some(true) && content_differs(&secret, have) => plan_immutable(secret, have),
+        Some(have) if have.immutable == Some(true) && content_differs(&secret, have) => {
+            plan_immutable(secret, have)
+        }
         Some(_) => Plan::Replace(Box::new(secret), None),
     }
 }
@@ -387,7 +403,8 @@ pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal
 
 /// Takes off what we wrote before and puts on what is rendered now.
 fn fill(want: &Want<'_>, secret: &mut Secret) {
-    let owned: Vec<_> = secret.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)).collect();
+    let owned: Vec<_> =
+        secret.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)).collect();
     for fields in owned {
         fields.data.iter().for_each(|key| drop(secret.data.remove(key)));
         fields.labels.iter().for_each(|key| drop(secret.labels.remove(key)));
@@ -416,7 +433,10 @@ fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
     let owner = &want.owner;
     let other = controller(secret).filter(|reference| !owner.is(reference));
     if let Some(other) = other.filter(|reference| is_external_secret(reference)) {
-        let why = format!("unable to mutate secret {}: secret is owned by another ExternalSecret: {}", secret.name, other.name);
+        let why = format!(
+            "unable to mutate secret {}: secret is owned by another ExternalSecret: {}",
+            secret.name, other.name
+        );
         return Err(Refusal::new(Failed::Owned, why));
     }
     if want.creation != CreationPolicy::Owner {
@@ -455,7 +475,11 @@ pub fn orphans<'s>(
 /// What to delete when the ExternalSecret itself is being deleted (reference 2.10): with `deletionPolicy: Delete` the target, if this
 /// object controls it; else nothing. What Owner targets become is the garbage collector's business.
 #[must_use]
-pub fn on_deletion(owner: &Owner<'_>, deletion: DeletionPolicy, target: Option<&Secret>) -> Option<Precondition> {
+pub fn on_deletion(
+    owner: &Owner<'_>,
+    deletion: DeletionPolicy,
+    target: Option<&Secret>,
+) -> Option<Precondition> {
     match deletion {
         DeletionPolicy::Delete => target
             .filter(|secret| controller(secret).is_some_and(|controller| controller.uid == owner.uid))

@@ -25,8 +25,8 @@ use crate::{
     api::{
         digest,
         external_secret::{
-            CreationPolicy, DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus, MetadataPolicy, RemoteRef,
-            SecretStoreRef, SourceRef, StoreKind,
+            CreationPolicy, DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus,
+            MetadataPolicy, RemoteRef, SecretStoreRef, SourceRef, StoreKind,
         },
     },
     cluster::{
@@ -149,10 +149,13 @@ pub struct Finished {
 
 impl Finished {
     fn of(object: &Object, told: &Told, pipeline: &Pipeline) -> Self {
-        let written = told.applied.written.as_ref().map(|secret| ManagedSecret::of(secret, &pipeline.digests));
+        let written =
+            told.applied.written.as_ref().map(|secret| ManagedSecret::of(secret, &pipeline.digests));
         let finished = match &told.applied.outcome {
             Outcome::Failed(_, error) => Self::failed(object, error.clone()),
-            Outcome::Done(_) => Self { ready: Some(true), refreshed: Some(object.began), ..Self::done(object) },
+            Outcome::Done(_) => {
+                Self { ready: Some(true), refreshed: Some(object.began), ..Self::done(object) }
+            }
         };
         match told.applied.confirm {
             None => Self { written, confirm: None, empty_since: None, ..finished },
@@ -247,7 +250,8 @@ async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
     let (annotations, labels) = (object.raw.annotations.to_map(), object.raw.labels.to_map());
     let version = digest::synced_resource_version(object.raw.generation, &annotations, &labels);
     let (subject, old) = (object.subject(), status_of(object));
-    let binding = told.applied.bound.and_then(|existed| report::binding(&told.target, existed, &told.applied.outcome));
+    let binding =
+        told.applied.bound.and_then(|existed| report::binding(&told.target, existed, &told.applied.outcome));
     let finding = report::Finding {
         subject: &subject,
         outcome: told.applied.outcome,
@@ -355,7 +359,11 @@ pub fn default_store(spec: &ExternalSecretSpec, namespace: &str) -> Option<Store
 
 fn named_store(store: &SecretStoreRef, namespace: &str) -> StoreRef {
     let clustered = store.kind == Some(StoreKind::ClusterSecretStore);
-    StoreRef::named(clustered.then_some("ClusterSecretStore"), store.name.as_deref().unwrap_or_default(), namespace)
+    StoreRef::named(
+        clustered.then_some("ClusterSecretStore"),
+        store.name.as_deref().unwrap_or_default(),
+        namespace,
+    )
 }
 
 /// Every store that the specification names.
@@ -377,7 +385,8 @@ pub fn asks(spec: &ExternalSecretSpec, namespace: &str) -> Vec<(StoreRef, Ask)> 
         let named = source.and_then(|source| source.store_ref.as_ref());
         named.map_or_else(default, |named| named_store(named, namespace))
     };
-    let many = spec.data_from.iter().flatten().map(|entry| (store(entry.source_ref.as_ref()), ask_many(entry)));
+    let many =
+        spec.data_from.iter().flatten().map(|entry| (store(entry.source_ref.as_ref()), ask_many(entry)));
     let single = spec.data.iter().flatten();
     let single = single.map(|entry| (store(entry.source_ref.as_ref()), ask_one(&entry.remote_ref)));
     many.chain(single).collect()
@@ -396,7 +405,8 @@ fn ask_many(entry: &DataFrom) -> Ask {
 }
 
 fn ask_one(reference: &RemoteRef) -> Ask {
-    let want = if reference.metadata_policy == Some(MetadataPolicy::Fetch) { Want::Metadata } else { Want::Value };
+    let want =
+        if reference.metadata_policy == Some(MetadataPolicy::Fetch) { Want::Metadata } else { Want::Value };
     let version = reference.version.clone().filter(|version| !version.is_empty());
     Ask::Key(RemoteKey { key: reference.key.clone(), version, property: None, want })
 }

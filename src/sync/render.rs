@@ -91,7 +91,10 @@ fn from_template(template: &Template, values: &BTreeMap<String, SecretBytes>, im
 /// `Refused`.
 pub fn authorize_write(secret: &Secret, scope: &Scope) -> Result<()> {
     if scope.consumer() != Some(secret.namespace.as_str()) {
-        let refusal = Error::new(Kind::Refused, "a Secret may be written only into the namespace of its ExternalSecret");
+        let refusal = Error::new(
+            Kind::Refused,
+            "a Secret may be written only into the namespace of its ExternalSecret",
+        );
         return Err(refusal.with("namespace", &secret.namespace));
     }
     authorize(&secret.type_, &secret.annotations).map_err(|error| error.within("could not apply template"))

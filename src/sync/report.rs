@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 
 use super::plan::{Done, Failed};
 use crate::{
-    api::{digest, external_secret::{Condition, ExternalSecretStatus}},
+    api::{
+        digest,
+        external_secret::{Condition, ExternalSecretStatus},
+    },
     cluster::{Event, Subject},
 };
 
@@ -199,7 +202,8 @@ fn with_ready(old: &[Condition], mut new: Condition) -> Option<Vec<Condition>> {
         }
         new.last_transition_time.clone_from(&before.last_transition_time);
     }
-    let mut conditions: Vec<_> = old.iter().filter(|condition| condition.type_ != new.type_).cloned().collect();
+    let mut conditions: Vec<_> =
+        old.iter().filter(|condition| condition.type_ != new.type_).cloned().collect();
     conditions.push(new);
     Some(conditions)
 }
@@ -244,7 +248,8 @@ fn events(finding: &Finding<'_>) -> Vec<Event> {
         reason,
         message: bounded(message),
     };
-    let missing = finding.missing.iter().map(|message| event(false, "MissingProviderSecret", message.clone()));
+    let missing =
+        finding.missing.iter().map(|message| event(false, "MissingProviderSecret", message.clone()));
     let changes = finding.changes.iter().map(|change| {
         let (reason, message) = change.words();
         event(false, reason, message.to_string())
@@ -298,7 +303,8 @@ fn is_word(c: char) -> bool {
 
 /// The last two words, lower case, letters and digits alone: `request`, `id` are `requestid`.
 fn next_label(before: &str, token: &str) -> String {
-    let word: String = token.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let word: String =
+        token.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     if word == "id" { format!("{before}id") } else { word }
 }
 

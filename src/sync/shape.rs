@@ -20,8 +20,8 @@ use keyferry_stores::{
 };
 
 use crate::api::external_secret::{
-    ConversionStrategy, Data, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, NullBytePolicy, RemoteRef,
-    Rewrite,
+    ConversionStrategy, Data, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find,
+    NullBytePolicy, RemoteRef, Rewrite,
 };
 pub use property::value;
 pub use unbuilt::unbuilt;
@@ -87,7 +87,8 @@ pub fn assemble(spec: &ExternalSecretSpec, answers: &Answers) -> Result<Assemble
     if (data_from.len(), data.len()) != (answers.data_from.len(), answers.data.len()) {
         return Err(Error::new(Kind::Bug, "there are not as many answers as entries"));
     }
-    let mut assembly = Assembly { deletion: spec.deletion_policy(), values: BTreeMap::new(), missing: Vec::new() };
+    let mut assembly =
+        Assembly { deletion: spec.deletion_policy(), values: BTreeMap::new(), missing: Vec::new() };
     for (i, (source, answer)) in data_from.iter().zip(&answers.data_from).enumerate() {
         let place = Place {
             text: format!("spec.dataFrom[{i}]{}", suffix(source)),
@@ -159,7 +160,9 @@ fn check_size(values: &keys::Values) -> Result<()> {
     if size <= SECRET_BYTES {
         return Ok(());
     }
-    Err(Error::new(Kind::Invalid, "the values do not fit into a Secret").with("bytes", size).with("limit", SECRET_BYTES))
+    Err(Error::new(Kind::Invalid, "the values do not fit into a Secret")
+        .with("bytes", size)
+        .with("limit", SECRET_BYTES))
 }
 
 fn suffix(source: &DataFrom) -> &'static str {
@@ -184,7 +187,9 @@ fn many(source: &DataFrom, answer: &Answer) -> Result<keys::Values> {
             let values = map(entry.as_ref().map_err(Clone::clone)?, extract, &rules.capabilities)?;
             Steps::of_extract(extract, rewrite).run(values)
         }
-        (_, Answer::Entry(..) | Answer::Found(..)) => Err(Error::new(Kind::Bug, "the answer does not fit the entry")),
+        (_, Answer::Entry(..) | Answer::Found(..)) => {
+            Err(Error::new(Kind::Bug, "the answer does not fit the entry"))
+        }
     }
 }
 
@@ -193,7 +198,9 @@ fn single(data: &Data, answer: &Answer) -> Result<keys::Values> {
     let (entry, rules) = match answer {
         Answer::Failed(error) => return Err(error.clone()),
         Answer::Entry(entry, rules) => (entry.as_ref().map_err(Clone::clone)?, rules),
-        Answer::Found(..) | Answer::Nothing => return Err(Error::new(Kind::Bug, "the answer does not fit the entry")),
+        Answer::Found(..) | Answer::Nothing => {
+            return Err(Error::new(Kind::Bug, "the answer does not fit the entry"));
+        }
     };
     let reference = &data.remote_ref;
     let value = property::value(entry, reference, &rules.capabilities)?;
@@ -209,7 +216,11 @@ fn single(data: &Data, answer: &Answer) -> Result<keys::Values> {
 ///
 /// # Errors
 /// As [`value`]; `Malformed` if the value is not a JSON object.
-pub fn map(entry: &Entry, reference: &RemoteRef, capabilities: &Capabilities) -> Result<BTreeMap<String, SecretBytes>> {
+pub fn map(
+    entry: &Entry,
+    reference: &RemoteRef,
+    capabilities: &Capabilities,
+) -> Result<BTreeMap<String, SecretBytes>> {
     let whole = reference.property.as_deref().is_none_or(str::is_empty);
     if let (Payload::Fields(fields), true) = (&entry.payload, whole) {
         return Ok(fields.clone());
@@ -228,7 +239,11 @@ pub fn map(entry: &Entry, reference: &RemoteRef, capabilities: &Capabilities) ->
 /// What `find` yields: names and whole values. Some providers of ESO convert the names at once, so that rewrites see them converted.
 fn names(found: Vec<Found>, find: &Find, rules: &Rules) -> Result<keys::Values> {
     let values = found.into_iter().map(|found| (found.name, property::whole(&found.entry.payload))).collect();
-    if rules.capabilities.find_converts { keys::convert(find.conversion_strategy, values) } else { Ok(values) }
+    if rules.capabilities.find_converts {
+        keys::convert(find.conversion_strategy, values)
+    } else {
+        Ok(values)
+    }
 }
 
 /// The steps that every map goes through.
@@ -254,10 +269,12 @@ impl<'s> Steps<'s> {
     fn run(&self, values: keys::Values) -> Result<keys::Values> {
         let values = if self.rewrite.is_empty() {
             let strategy = self.conversion.map_or("", ConversionStrategy::word);
-            keys::convert(self.conversion, values)
-                .map_err(|error| error.within(format!("error applying conversion strategy {strategy} to keys")))?
+            keys::convert(self.conversion, values).map_err(|error| {
+                error.within(format!("error applying conversion strategy {strategy} to keys"))
+            })?
         } else {
-            rewrite::apply(self.rewrite, values).map_err(|error| error.within("error applying rewrite to keys"))?
+            rewrite::apply(self.rewrite, values)
+                .map_err(|error| error.within("error applying rewrite to keys"))?
         };
         let values = keys::validate(values).map_err(|error| {
             error.within("invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)")

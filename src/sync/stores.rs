@@ -37,7 +37,9 @@ impl StoreRef {
     #[must_use]
     pub fn named(kind: Option<&str>, name: &str, namespace: &str) -> Self {
         match kind {
-            Some("ClusterSecretStore") => Self { kind: StatusKind::ClusterSecretStore, key: ObjectKey::new("", name) },
+            Some("ClusterSecretStore") => {
+                Self { kind: StatusKind::ClusterSecretStore, key: ObjectKey::new("", name) }
+            }
             _ => Self { kind: StatusKind::SecretStore, key: ObjectKey::new(namespace, name) },
         }
     }
@@ -142,7 +144,11 @@ impl Fetcher {
             let mut queue = Vec::with_capacity(requests.len());
             for (request, opener) in requests {
                 match state.reads.refuse_if_down(request.target.identity, now) {
-                    Some(error) => refused.push(Delivery { waiter: request.waiter, answer: Err(error), capabilities: None }),
+                    Some(error) => refused.push(Delivery {
+                        waiter: request.waiter,
+                        answer: Err(error),
+                        capabilities: None,
+                    }),
                     None => {
                         state.pooled(request.target.identity, opener);
                         queue.push(request);
@@ -189,8 +195,10 @@ impl Fetcher {
     pub async fn close_unused(&self, in_use: &HashSet<Digest>) {
         let unused: Vec<Arc<Pooled>> = {
             let mut state = self.0.state();
-            let idle: Vec<Digest> = state.pool.keys().filter(|identity| !in_use.contains(identity)).copied().collect();
-            let closing = idle.into_iter().filter(|identity| state.reads.forget(*identity)).collect::<Vec<_>>();
+            let idle: Vec<Digest> =
+                state.pool.keys().filter(|identity| !in_use.contains(identity)).copied().collect();
+            let closing =
+                idle.into_iter().filter(|identity| state.reads.forget(*identity)).collect::<Vec<_>>();
             closing.iter().filter_map(|identity| state.pool.remove(identity)).collect()
         };
         for pooled in unused {
@@ -264,7 +272,9 @@ impl Shared {
             Ok(Batch::Refused(error)) if count > 1 => return self.refuse_batch(identity, &ids, &error),
             Ok(Batch::Answers(answers)) if answers.len() == count => answers,
             Ok(Batch::Refused(error)) | Err(error) => vec![Err(error); count],
-            Ok(Batch::Answers(_)) => vec![Err(Error::new(Kind::Bug, "the provider answered another number of keys")); count],
+            Ok(Batch::Answers(_)) => {
+                vec![Err(Error::new(Kind::Bug, "the provider answered another number of keys")); count]
+            }
         };
         let results = results.into_iter().map(|result| result.map(|entry| Answered::Entry(Arc::new(entry))));
         self.finish(ids.into_iter().zip(results).collect());
@@ -297,7 +307,8 @@ impl Shared {
 
     fn finish(&self, results: Vec<(ReadId, Result<Answered>)>) {
         let first = results.first().map(|(id, _)| *id);
-        let size: usize = results.iter().filter_map(|(_, result)| result.as_ref().ok()).map(Answered::size).sum();
+        let size: usize =
+            results.iter().filter_map(|(_, result)| result.as_ref().ok()).map(Answered::size).sum();
         let (held, deliveries) = {
             let mut state = self.state();
             let namespace = first.and_then(|id| state.reads.namespace_of(id)).unwrap_or_default().to_string();
@@ -312,7 +323,8 @@ impl Shared {
         if deliveries.is_empty() {
             return;
         }
-        let delivered = deliveries.into_iter().map(|delivery| Delivered { delivery, _held: held.clone() }).collect();
+        let delivered =
+            deliveries.into_iter().map(|delivery| Delivered { delivery, _held: held.clone() }).collect();
         // The receiver is gone only when the process ends.
         let _ended = self.deliveries.send(delivered);
     }

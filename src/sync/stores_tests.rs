@@ -39,7 +39,11 @@ impl Opener for Scripted {
     async fn open(&self) -> Result<Arc<dyn Store>> {
         self.counts.opens.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(50)).await;
-        if self.opens { Ok(Arc::new(self.clone())) } else { Err(Error::new(Kind::Unauthenticated, "refused")) }
+        if self.opens {
+            Ok(Arc::new(self.clone()))
+        } else {
+            Err(Error::new(Kind::Unauthenticated, "refused"))
+        }
     }
 }
 
@@ -57,7 +61,9 @@ impl Store for Scripted {
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.counts.now.fetch_sub(1, Ordering::SeqCst);
         self.counts.reads.fetch_add(keys.len(), Ordering::SeqCst);
-        Batch::Answers(keys.iter().map(|_| Ok(Entry::bytes(SecretBytes::new(vec![b'v'; self.size])))).collect())
+        Batch::Answers(
+            keys.iter().map(|_| Ok(Entry::bytes(SecretBytes::new(vec![b'v'; self.size])))).collect(),
+        )
     }
 
     async fn probe(&self) -> Result<Probe> {
@@ -78,7 +84,8 @@ fn identity() -> Digest {
 }
 
 fn requests(count: usize, store: &Scripted) -> Vec<(Request, Arc<dyn Opener>)> {
-    let target = Target { identity: identity(), quota: identity(), budget: Budget { per_second: 1e6, in_flight: 64 } };
+    let target =
+        Target { identity: identity(), quota: identity(), budget: Budget { per_second: 1e6, in_flight: 64 } };
     let request = |n: usize| Request {
         target,
         ask: Ask::Key(RemoteKey::value(format!("key-{n}"))),

@@ -59,7 +59,10 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub async fn serve_metrics(listener: TcpListener, sources: Vec<Arc<dyn Source>>) -> std::io::Result<()> {
     let sources: Arc<[Arc<dyn Source>]> = sources.into();
     let scrape = |State(sources): State<Arc<[Arc<dyn Source>]>>| async move {
-        ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics::text(&sources))
+        (
+            [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            metrics::text(&sources),
+        )
     };
     axum::serve(listener, Router::new().route("/metrics", get(scrape)).with_state(sources)).await
 }

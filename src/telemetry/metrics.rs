@@ -116,7 +116,8 @@ fn names(row: &ObjectRow) -> [(&'static str, &str); 2] {
 
 fn conditions(encoder: &mut DescriptorEncoder<'_>, prefix: &str, rows: &[ObjectRow]) -> fmt::Result {
     let name = format!("{prefix}_status_condition");
-    let mut metric = encoder.encode_descriptor(&name, "The condition of an object", None, MetricType::Gauge)?;
+    let mut metric =
+        encoder.encode_descriptor(&name, "The condition of an object", None, MetricType::Gauge)?;
     for row in rows {
         let Some(ready) = row.ready else { continue };
         for (status, value) in [("True", ready), ("False", !ready)] {
@@ -153,7 +154,8 @@ fn figures(encoder: &mut DescriptorEncoder<'_>, figures: &[Figure]) -> fmt::Resu
         let kind = if first.counter { MetricType::Counter } else { MetricType::Gauge };
         let mut metric = encoder.encode_descriptor(first.name, first.help, None, kind)?;
         for figure in group {
-            let labels: Vec<(&str, &str)> = figure.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let labels: Vec<(&str, &str)> =
+                figure.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
             if figure.counter {
                 ConstCounter::new(figure.value).encode(metric.encode_family(&labels.as_slice())?)?;
             } else {
@@ -178,7 +180,10 @@ mod tests {
     impl Source for One {
         fn objects(&self) -> (&'static str, Vec<ObjectRow>) {
             let (namespace, name) = ("team".to_string(), "es".to_string());
-            ("externalsecret", vec![ObjectRow { namespace, name, calls: 3, errors: 1, duration: 42, ready: self.0 }])
+            (
+                "externalsecret",
+                vec![ObjectRow { namespace, name, calls: 3, errors: 1, duration: 42, ready: self.0 }],
+            )
         }
     }
 

@@ -87,7 +87,10 @@ impl Credentials for InMemory {
         let reference = Ref::secret(field, selector).ok_or_else(|| missing(field, "no name"))?;
         let found = self.scope.resolve(&reference)?;
         let key = selector.key.clone().unwrap_or_else(|| default_key.to_string());
-        self.secrets.get(&(found.namespace, found.name.clone(), key)).cloned().ok_or_else(|| missing(field, &found.name))
+        self.secrets
+            .get(&(found.namespace, found.name.clone(), key))
+            .cloned()
+            .ok_or_else(|| missing(field, &found.name))
     }
 
     async fn ca(&self, field: &'static str, provider: &CaProvider) -> Result<Vec<u8>> {

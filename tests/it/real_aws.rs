@@ -58,7 +58,8 @@ impl World {
 
     async fn parameter(&self, name: &str, value: &str, tags: &[(&str, &str)]) {
         let tags: Vec<_> = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
-        self.ssm("PutParameter", json!({"Name": name, "Value": value, "Type": "SecureString", "Tags": tags})).await;
+        self.ssm("PutParameter", json!({"Name": name, "Value": value, "Type": "SecureString", "Tags": tags}))
+            .await;
     }
 
     /// A store with an access key; `more` goes over the plain configuration.
@@ -75,8 +76,14 @@ impl World {
         let credentials = InMemory::new(Scope::Namespace(NAMESPACE.into()))
             .secret(NAMESPACE, "aws", ("id", KEY_ID))
             .secret(NAMESPACE, "aws", ("secret", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"))
-            .account(NAMESPACE, "reader", &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111111111111:role/reader")])
-            .tokens(Box::new(|namespace, name, audiences| Ok(format!("{namespace}.{name}.{}", audiences.join("+")))));
+            .account(
+                NAMESPACE,
+                "reader",
+                &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111111111111:role/reader")],
+            )
+            .tokens(Box::new(|namespace, name, audiences| {
+                Ok(format!("{namespace}.{name}.{}", audiences.join("+")))
+            }));
         let env = credentials.env("store", &[("AWS_ENDPOINT_URL", &self.address)]);
         let config = serde_json::from_value(config).unwrap();
         assert_eq!(Aws::validate(&config, &Scope::Namespace(NAMESPACE.into())), []);
@@ -86,7 +93,8 @@ impl World {
 
 /// A request token, which moto and AWS make the version of: 32 to 64 letters.
 fn token(name: &str, value: &str) -> String {
-    let letters: String = format!("{name}-{value}").chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    let letters: String =
+        format!("{name}-{value}").chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     format!("{letters:0<40}")
 }
 
@@ -191,7 +199,8 @@ async fn a_key_may_be_an_arn_in_a_batch_too() {
     world.secret("arn/two", "2", &[]).await;
     let store = world.store("SecretsManager", json!({})).await;
     let keys = [RemoteKey::value(&arn), RemoteKey::value("arn/two"), RemoteKey::value("arn/one")];
-    let values: Vec<_> = answers(&*store, &keys).await.into_iter().map(|answer| text(&answer.unwrap())).collect();
+    let values: Vec<_> =
+        answers(&*store, &keys).await.into_iter().map(|answer| text(&answer.unwrap())).collect();
     assert_eq!(values, ["1", "2", "1"]);
 }
 
@@ -277,14 +286,20 @@ async fn a_find_that_asks_for_nothing_or_for_nonsense_is_invalid() {
 async fn parameters_are_read_decrypted_by_version_and_in_batches() {
     let world = World::new("us-east-1");
     world.parameter("/values/a", "old", &[]).await;
-    world.ssm("PutParameter", json!({"Name": "/values/a", "Value": "new", "Type": "SecureString", "Overwrite": true})).await;
+    world
+        .ssm(
+            "PutParameter",
+            json!({"Name": "/values/a", "Value": "new", "Type": "SecureString", "Overwrite": true}),
+        )
+        .await;
     world.parameter("/values/b", "b", &[]).await;
     let store = world.store("ParameterStore", json!({"prefix": "/values/"})).await;
     assert_eq!(store.capabilities().batch, 10);
     let entry = one(&*store, RemoteKey::value("a")).await.unwrap();
     assert_eq!((text(&entry), entry.version.as_deref()), ("new".into(), Some("2")));
     assert_eq!(text(&one(&*store, version("a", "1")).await.unwrap()), "old");
-    let keys = [RemoteKey::value("b"), RemoteKey::value("absent"), RemoteKey::value("a"), RemoteKey::value("b")];
+    let keys =
+        [RemoteKey::value("b"), RemoteKey::value("absent"), RemoteKey::value("a"), RemoteKey::value("b")];
     let mut answers = answers(&*store, &keys).await;
     assert_eq!(answers.remove(1).unwrap_err().kind(), Kind::NotFound);
     let values: Vec<_> = answers.into_iter().map(|answer| text(&answer.unwrap())).collect();

@@ -29,7 +29,8 @@ pub(super) fn is_json(value: &[u8]) -> bool {
 /// # Errors
 /// `Malformed` if `value` is anything else.
 pub(super) fn object(value: &[u8]) -> Result<BTreeMap<String, &str>> {
-    let text = std::str::from_utf8(value).ok().filter(|text| is_json(text.as_bytes())).ok_or_else(not_an_object)?;
+    let text =
+        std::str::from_utf8(value).ok().filter(|text| is_json(text.as_bytes())).ok_or_else(not_an_object)?;
     let text = trim(text);
     if text == "null" {
         return Ok(BTreeMap::new());
@@ -90,7 +91,12 @@ impl Json {
     }
 
     fn nested(raw: &str, depth: usize) -> Result<Self> {
-        let malformed = || Error::new(Kind::Malformed, "unable to unmarshal secret: a value is nested too deep or a number is too large");
+        let malformed = || {
+            Error::new(
+                Kind::Malformed,
+                "unable to unmarshal secret: a value is nested too deep or a number is too large",
+            )
+        };
         let depth = depth.checked_sub(1).ok_or_else(malformed)?;
         Ok(match raw.as_bytes().first() {
             Some(b'{') => {
@@ -100,7 +106,9 @@ impl Json {
             }
             Some(b'[') => {
                 let elements = elements(raw).ok_or_else(malformed)?;
-                Self::List(elements.into_iter().map(|value| Self::nested(value, depth)).collect::<Result<_>>()?)
+                Self::List(
+                    elements.into_iter().map(|value| Self::nested(value, depth)).collect::<Result<_>>()?,
+                )
             }
             Some(b'"') => Self::Text(Zeroizing::new(string(raw)?)),
             Some(b't') => Self::Bool(true),
@@ -202,7 +210,8 @@ fn trim(text: &str) -> &str {
 }
 
 fn string(raw: &str) -> Result<String> {
-    serde_json::from_str(raw).map_err(|_| Error::new(Kind::Malformed, "unable to unmarshal secret: a string is not text"))
+    serde_json::from_str(raw)
+        .map_err(|_| Error::new(Kind::Malformed, "unable to unmarshal secret: a string is not text"))
 }
 
 /// Takes one value off the front: the value as `T` and the text behind it.
@@ -269,7 +278,8 @@ mod tests {
             ("uni", "ü"),
         ];
         let object = object(TYPES.as_bytes()).unwrap();
-        let rendered: Vec<_> = object.iter().map(|(key, raw)| (key.as_str(), raw_field(raw).unwrap())).collect();
+        let rendered: Vec<_> =
+            object.iter().map(|(key, raw)| (key.as_str(), raw_field(raw).unwrap())).collect();
         let rendered: Vec<_> = rendered.iter().map(|(key, value)| (*key, text(value))).collect();
         assert_eq!(rendered, expected);
     }
@@ -285,8 +295,10 @@ mod tests {
             ("true", "true"),
             ("null", ""),
             (r#""<a>""#, "<a>"),
-            (r#"{"b": 1e21, "a": ["<&>", 1e-7, 0.000001, null, -0.5, 1.0], "c": {}, "d": []}"#,
-             "{\"a\":[\"\\u003c\\u0026\\u003e\",1e-7,0.000001,null,-0.5,1],\"b\":1e+21,\"c\":{},\"d\":[]}"),
+            (
+                r#"{"b": 1e21, "a": ["<&>", 1e-7, 0.000001, null, -0.5, 1.0], "c": {}, "d": []}"#,
+                "{\"a\":[\"\\u003c\\u0026\\u003e\",1e-7,0.000001,null,-0.5,1],\"b\":1e+21,\"c\":{},\"d\":[]}",
+            ),
         ];
         for (raw, rendered) in cases {
             assert_eq!(text(&decoded_field(raw).unwrap()), rendered, "{raw}");

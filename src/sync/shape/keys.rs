@@ -59,7 +59,9 @@ pub(super) fn validate(mut values: Values) -> Result<Values> {
             return Err(Error::new(Kind::Invalid, text));
         }
         if let Some(c) = key.chars().find(|c| !is_kept(*c)) {
-            let text = format!("key has invalid character {c}, only alphanumeric, '-', '.' and '_' are allowed: {key}");
+            let text = format!(
+                "key has invalid character {c}, only alphanumeric, '-', '.' and '_' are allowed: {key}"
+            );
             return Err(Error::new(Kind::Invalid, text));
         }
     }
@@ -72,7 +74,8 @@ pub(super) fn validate(mut values: Values) -> Result<Values> {
 /// `Invalid`, naming the key whose value is not in the encoding.
 pub(super) fn decode_all(strategy: Option<DecodingStrategy>, values: Values) -> Result<Values> {
     let decoded = values.into_iter().map(|(key, value)| {
-        let value = decode(strategy, value).map_err(|error| error.within(format!("failure decoding key {key}")))?;
+        let value =
+            decode(strategy, value).map_err(|error| error.within(format!("failure decoding key {key}")))?;
         Ok((key, value))
     });
     decoded.collect()
@@ -97,7 +100,8 @@ fn decoded(alphabet: &alphabet::Alphabet, value: &SecretBytes) -> Result<SecretB
     let config = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
-    let text: Vec<u8> = value.expose().iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let text: Vec<u8> =
+        value.expose().iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let text = zeroize::Zeroizing::new(text);
     let bytes = GeneralPurpose::new(alphabet, config).decode(text.as_slice()).map_err(|error| {
         let at = match error {
@@ -113,7 +117,9 @@ fn decoded(alphabet: &alphabet::Alphabet, value: &SecretBytes) -> Result<SecretB
 ///
 /// # Errors
 /// `Invalid`, naming the key.
-pub(super) fn refuse_null_bytes<'v>(values: impl IntoIterator<Item = (&'v String, &'v SecretBytes)>) -> Result<()> {
+pub(super) fn refuse_null_bytes<'v>(
+    values: impl IntoIterator<Item = (&'v String, &'v SecretBytes)>,
+) -> Result<()> {
     match values.into_iter().find(|(_, value)| value.expose().contains(&0)) {
         None => Ok(()),
         Some((key, _)) => Err(Error::new(

@@ -61,7 +61,8 @@ fn field(bytes: &SecretBytes, property: &str) -> Result<Option<SecretBytes>> {
 
 /// A path below a byte field: the field is what stands before the first dot.
 fn below<'f>(property: &str, fields: impl Fn(&str) -> Option<&'f SecretBytes>) -> Option<SecretBytes> {
-    let (name, path) = property.split_once('.').filter(|(name, path)| !name.is_empty() && !path.is_empty())?;
+    let (name, path) =
+        property.split_once('.').filter(|(name, path)| !name.is_empty() && !path.is_empty())?;
     let found = gjson::get(fields(name)?.expose_str()?, path);
     found.exists().then(|| SecretBytes::from(found.text()))
 }
@@ -77,6 +78,9 @@ fn missing(entry: &Entry, property: &str, reference: &RemoteRef, capabilities: &
     if has_properties {
         Error::new(Kind::Invalid, format!("property {property} does not exist in secret {}", reference.key))
     } else {
-        Error::new(Kind::Malformed, format!("property {property} is asked for, but secret {} is not JSON", reference.key))
+        Error::new(
+            Kind::Malformed,
+            format!("property {property} is asked for, but secret {} is not JSON", reference.key),
+        )
     }
 }

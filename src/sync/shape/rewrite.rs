@@ -35,21 +35,27 @@ fn step(operation: &Rewrite, values: Values) -> Result<Values> {
 
 /// Of keys that become one, the last in sorted order stays; ESO's choice changes from run to run.
 fn replaced(operation: &RewriteRegexp, values: Values) -> Result<Values> {
-    let pattern = Pattern::new(&operation.source).map_err(|error| error.within("regexp failed with failed to compile"))?;
-    let rewritten = values.into_iter().map(|(key, value)| (pattern.replace_all(&key, &operation.target), value));
+    let pattern = Pattern::new(&operation.source)
+        .map_err(|error| error.within("regexp failed with failed to compile"))?;
+    let rewritten =
+        values.into_iter().map(|(key, value)| (pattern.replace_all(&key, &operation.target), value));
     Ok(rewritten.collect())
 }
 
 fn merged(operation: &RewriteMerge, mut values: Values) -> Result<Values> {
     let (object, conflicts) = collect(operation, &values)?;
     if operation.conflict_policy != Some(MergeConflictPolicy::Ignore) && !conflicts.is_empty() {
-        return Err(Error::new(Kind::Invalid, format!("merge failed with conflicts: {}", conflicts.join(", "))));
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("merge failed with conflicts: {}", conflicts.join(", ")),
+        ));
     }
     match operation.strategy.unwrap_or_default() {
         MergeStrategy::Extract => Ok(object.into_iter().map(|(key, value)| (key, value.render())).collect()),
         MergeStrategy::Json => {
             let into = operation.into.as_deref().filter(|into| !into.is_empty());
-            let into = into.ok_or_else(|| Error::new(Kind::Invalid, "merge failed with missing 'into' field"))?;
+            let into =
+                into.ok_or_else(|| Error::new(Kind::Invalid, "merge failed with missing 'into' field"))?;
             values.insert(into.to_string(), Json::Object(object).marshal(false));
             Ok(values)
         }
@@ -60,8 +66,9 @@ fn merged(operation: &RewriteMerge, mut values: Values) -> Result<Values> {
 fn collect(operation: &RewriteMerge, values: &Values) -> Result<(BTreeMap<String, Json>, Vec<String>)> {
     let (mut object, mut conflicts) = (BTreeMap::new(), Vec::new());
     for key in order(operation, values)? {
-        let members = json::object(values[key].expose())
-            .map_err(|error| error.within(format!("merge failed with failed to unmarshal JSON of key {key:?}")))?;
+        let members = json::object(values[key].expose()).map_err(|error| {
+            error.within(format!("merge failed with failed to unmarshal JSON of key {key:?}"))
+        })?;
         for (name, raw) in members {
             let value = Json::parse(raw)?;
             if object.insert(name.clone(), value).is_some() {
@@ -80,7 +87,10 @@ fn order<'v>(operation: &'v RewriteMerge, values: &'v Values) -> Result<Vec<&'v 
         if values.contains_key(key) {
             keys.push(key);
         } else if operation.priority_policy != Some(MergePriorityPolicy::IgnoreNotFound) {
-            return Err(Error::new(Kind::Invalid, format!("merge failed with key {key:?} not found in input map")));
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("merge failed with key {key:?} not found in input map"),
+            ));
         }
     }
     Ok(keys)

@@ -22,8 +22,10 @@ const NESTED: &str = r#"{"user": {"first": "Ann", "age": 7, "tags": ["x", "y"], 
     "big": 12345678901234567890, "null": null, "empty": "", "html": "<a&b>", "list": [{"id": 1, "v": "one"}, {"id": 2, "v": "two"}]}"#;
 const TYPES: &str = r#"{"str": "s", "int": 7, "float": 1.5, "exp": 1e+21, "big": 12345678901234567890, "t": true, "f": false,
     "nil": null, "obj": {"b": 1, "a": "<x>"}, "arr": [1, "2", null], "uni": "ü", "emp": ""}"#;
-const MERGE: [(&str, &str); 2] =
-    [("m-a", r#"{"x": "1", "n": 5, "o": {"q": [1]}, "b": true, "z": null}"#), ("m-b", r#"{"y": "2", "f": 1.25}"#)];
+const MERGE: [(&str, &str); 2] = [
+    ("m-a", r#"{"x": "1", "n": 5, "o": {"q": [1]}, "b": true, "z": null}"#),
+    ("m-b", r#"{"y": "2", "f": 1.25}"#),
+];
 const CLASH: [(&str, &str); 3] =
     [("m-a", r#"{"x": "1", "y": "a"}"#), ("m-b", r#"{"x": "2"}"#), ("m-c", r#"{"x": "3"}"#)];
 
@@ -56,7 +58,10 @@ fn answers(spec: &ExternalSecretSpec, entries: &[(&str, &str)], rules: Rules) ->
         let entry = entries.iter().find(|(name, _)| *name == key).map(|(_, value)| bytes(value));
         Answer::Entry(entry.ok_or_else(|| Error::new(Kind::NotFound, "Secret does not exist")), rules)
     };
-    let all = entries.iter().map(|(name, value)| Found { name: (*name).into(), entry: bytes(value) }).collect::<Vec<_>>();
+    let all = entries
+        .iter()
+        .map(|(name, value)| Found { name: (*name).into(), entry: bytes(value) })
+        .collect::<Vec<_>>();
     let data_from = spec.data_from.iter().map(|source| match &source.extract {
         Some(extract) => read(&extract.key),
         None => Answer::Found(Ok(all.clone()), rules),
@@ -71,12 +76,16 @@ fn run(yaml: &str, entries: &[(&str, &str)]) -> Result<Assembled> {
 }
 
 fn shown(values: &BTreeMap<String, SecretBytes>) -> Vec<(String, String)> {
-    values.iter().map(|(key, value)| (key.clone(), String::from_utf8_lossy(value.expose()).into_owned())).collect()
+    values
+        .iter()
+        .map(|(key, value)| (key.clone(), String::from_utf8_lossy(value.expose()).into_owned()))
+        .collect()
 }
 
 #[track_caller]
 fn gives(yaml: &str, entries: &[(&str, &str)], expected: &[(&str, &str)]) {
-    let expected: Vec<_> = expected.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect();
     assert_eq!(shown(&run(yaml, entries).unwrap().values), expected, "{yaml}");
 }
 
@@ -88,7 +97,8 @@ fn fails(yaml: &str, entries: &[(&str, &str)], kind: Kind, text: &str) {
 
 #[test]
 fn data_from_comes_in_order_and_data_comes_last() {
-    let yaml = "{data: [{secretKey: z, remoteRef: {key: c}}], dataFrom: [{extract: {key: a}}, {extract: {key: b}}]}";
+    let yaml =
+        "{data: [{secretKey: z, remoteRef: {key: c}}], dataFrom: [{extract: {key: a}}, {extract: {key: b}}]}";
     let entries = [("a", r#"{"x": "1", "y": "1", "z": "1"}"#), ("b", r#"{"y": "2", "z": "2"}"#), ("c", "3")];
     gives(yaml, &entries, &[("x", "1"), ("y", "2"), ("z", "3")]);
 }
@@ -122,7 +132,8 @@ fn an_extracted_value_keeps_its_text() {
 fn vault_writes_numbers_and_objects_anew() {
     let rules = with_capabilities(|capabilities| capabilities.map = MapRule::Decoded);
     let map = map(&bytes(TYPES), &reference(""), &rules.capabilities).unwrap();
-    let expected = [("arr", r#"[1,"2",null]"#), ("big", "12345678901234567000"), ("exp", "1000000000000000000000")];
+    let expected =
+        [("arr", r#"[1,"2",null]"#), ("big", "12345678901234567000"), ("exp", "1000000000000000000000")];
     for (key, value) in expected {
         assert_eq!(map[key].expose_str(), Some(value), "{key}");
     }
@@ -162,14 +173,21 @@ fn values_are_decoded() {
         ("bits", "aGk/aGl="),
     ];
     let yaml = |strategy: &str, keys: &[&str]| {
-        let entry = |key: &&str| format!("{{secretKey: {key}, remoteRef: {{key: {key}, decodingStrategy: {strategy}}}}}");
+        let entry = |key: &&str| {
+            format!("{{secretKey: {key}, remoteRef: {{key: {key}, decodingStrategy: {strategy}}}}}")
+        };
         format!("{{data: [{}]}}", keys.iter().map(entry).collect::<Vec<_>>().join(", "))
     };
     gives(&yaml("None", &["nl", "std"]), &entries, &[("nl", "aGVs\r\nbG8=\n"), ("std", "aGVsbG8/Pz8+")]);
     gives(&yaml("Base64", &["nl", "std"]), &entries, &[("nl", "hello"), ("std", "hello???>")]);
     gives(&yaml("Base64", &["bits"]), &entries, &[("bits", "hi?hi")]);
     gives(&yaml("Base64URL", &["url"]), &entries, &[("url", "hello???>")]);
-    let auto = [("plain", "hello world!"), ("std", "hello???>"), ("test", "\u{fffd}\u{fffd}-"), ("url", "hello???>")];
+    let auto = [
+        ("plain", "hello world!"),
+        ("std", "hello???>"),
+        ("test", "\u{fffd}\u{fffd}-"),
+        ("url", "hello???>"),
+    ];
     gives(&yaml("Auto", &["plain", "std", "test", "url"]), &entries, &auto);
 }
 
@@ -195,11 +213,16 @@ fn every_value_of_an_extract_is_decoded() {
 
 #[test]
 fn null_bytes_are_refused_on_demand() {
-    let yaml = "{data: [{secretKey: a, remoteRef: {key: z, decodingStrategy: Base64, nullBytePolicy: Fail}}]}";
+    let yaml =
+        "{data: [{secretKey: a, remoteRef: {key: z, decodingStrategy: Base64, nullBytePolicy: Fail}}]}";
     let text = "error processing spec.data[0] (key: z), err: fetched secret value for key \"a\" contains null bytes; use a text-safe \
                 format such as PEM/base64 or leave nullBytePolicy unset for intentional binary data";
     fails(yaml, &[("z", "AAE=")], Kind::Invalid, text);
-    gives("{data: [{secretKey: a, remoteRef: {key: z, decodingStrategy: Base64}}]}", &[("z", "AAE=")], &[("a", "\0\u{1}")]);
+    gives(
+        "{data: [{secretKey: a, remoteRef: {key: z, decodingStrategy: Base64}}]}",
+        &[("z", "AAE=")],
+        &[("a", "\0\u{1}")],
+    );
 }
 
 #[test]
@@ -239,7 +262,8 @@ fn a_key_over_253_bytes_is_refused() {
 
 #[test]
 fn a_store_that_converts_in_find_does_so_before_rewrites() {
-    let yaml = "{dataFrom: [{find: {name: {regexp: a/b}}, rewrite: [{regexp: {source: 'a/b/(.*)', target: $1}}]}]}";
+    let yaml =
+        "{dataFrom: [{find: {name: {regexp: a/b}}, rewrite: [{regexp: {source: 'a/b/(.*)', target: $1}}]}]}";
     let entries = [("a/b/c", "1"), ("a/b/d", "2")];
     gives(yaml, &entries, &[("a_b_c", "1"), ("a_b_d", "2")]);
     let spec = spec(yaml);
@@ -265,7 +289,9 @@ fn merge_into_one_json_key_keeps_the_others() {
 
 #[test]
 fn merge_conflicts_are_settled_by_policy_and_priority() {
-    let yaml = |merge: &str| format!("{{dataFrom: [{{find: {{name: {{regexp: ^m-}}}}, rewrite: [{{merge: {merge}}}]}}]}}");
+    let yaml = |merge: &str| {
+        format!("{{dataFrom: [{{find: {{name: {{regexp: ^m-}}}}, rewrite: [{{merge: {merge}}}]}}]}}")
+    };
     let text = "error processing spec.dataFrom[0].find, err: error applying rewrite to keys: failed rewrite operation[0]: merge failed \
                 with conflicts: x, x";
     fails(&yaml("{}"), &CLASH, Kind::Invalid, text);
@@ -335,7 +361,8 @@ fn absence_counts_only_where_the_provider_proves_it() {
 fn only_not_found_is_absence() {
     let spec = spec("{target: {deletionPolicy: Delete}, data: [{secretKey: x, remoteRef: {key: k}}]}");
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::NotFound) {
-        let answers = Answers { data_from: Vec::new(), data: vec![Answer::Entry(Err(Error::new(kind, "no")), FAKE)] };
+        let answers =
+            Answers { data_from: Vec::new(), data: vec![Answer::Entry(Err(Error::new(kind, "no")), FAKE)] };
         assert_eq!(assemble(&spec, &answers).unwrap_err().kind(), kind);
     }
 }
@@ -344,7 +371,10 @@ fn only_not_found_is_absence() {
 fn emptiness_is_proven_only_if_every_entry_is_absent() {
     let delete = "target: {deletionPolicy: Delete}";
     let cases = [
-        (format!("{{{delete}, data: [{{secretKey: a, remoteRef: {{key: gone}}}}]}}"), Some(Emptiness::Proven)),
+        (
+            format!("{{{delete}, data: [{{secretKey: a, remoteRef: {{key: gone}}}}]}}"),
+            Some(Emptiness::Proven),
+        ),
         (
             format!("{{{delete}, dataFrom: [{{extract: {{key: gone}}}}, {{extract: {{key: empty}}}}]}}"),
             Some(Emptiness::Unproven),

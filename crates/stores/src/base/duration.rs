@@ -21,7 +21,10 @@ const NANOS: [(&str, i128); 8] = [
 /// `Invalid`, naming the text: durations are never secret.
 pub fn parse(text: &str) -> Result<SignedDuration> {
     let refuse = || {
-        Error::new(Kind::Invalid, format!("invalid duration {text:?}: write it like 1h30m, 90s or 0 (units: ns, us, ms, s, m, h)"))
+        Error::new(
+            Kind::Invalid,
+            format!("invalid duration {text:?}: write it like 1h30m, 90s or 0 (units: ns, us, ms, s, m, h)"),
+        )
     };
     let (sign, rest) = match text.as_bytes() {
         [b'-', ..] => (-1, &text[1..]),

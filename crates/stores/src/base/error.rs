@@ -205,7 +205,9 @@ mod tests {
 
     #[test]
     fn a_wider_sentence_keeps_kind_and_wait() {
-        let error = Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(3))).within("reading a key");
+        let error = Error::new(Kind::Throttled, "slow down")
+            .after(Some(Duration::from_secs(3)))
+            .within("reading a key");
         assert_eq!((error.kind(), error.wait()), (Kind::Throttled, Some(Duration::from_secs(3))));
         assert_eq!(error.to_string(), "reading a key: slow down");
     }

@@ -47,7 +47,8 @@ pub const FLOOD_GATE: Duration = Duration::from_secs(10);
 /// Waits of an object that has never been synced.
 pub const NEVER_SYNCED: Backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(300) };
 /// Waits of a synced object after a transient failure.
-pub const SYNCED_TRANSIENT: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(300) };
+pub const SYNCED_TRANSIENT: Backoff =
+    Backoff { first: Duration::from_secs(1), most: Duration::from_secs(300) };
 /// The longest wait of a synced object after any other failure; its interval if that is shorter.
 pub const SYNCED_OTHER: Duration = Duration::from_secs(600);
 /// Writes to the API server under way at once.

@@ -109,7 +109,13 @@ impl Ref {
     #[must_use]
     pub fn secret(field: &'static str, selector: &SecretKeySelector) -> Option<Self> {
         let name = selector.name.clone()?;
-        Some(Self { kind: RefKind::Secret, field, name, namespace: selector.namespace.clone(), strict: false })
+        Some(Self {
+            kind: RefKind::Secret,
+            field,
+            name,
+            namespace: selector.namespace.clone(),
+            strict: false,
+        })
     }
 
     /// A reference to a ServiceAccount.
@@ -184,7 +190,9 @@ impl Scope {
                 return Err(refuse("cluster scope requires namespace"));
             }
             (Self::Cluster(consumer), None) => consumer,
-            (Self::ClusterOnly, None) => return Err(refuse("the namespace is that of the consumer, and there is none")),
+            (Self::ClusterOnly, None) => {
+                return Err(refuse("the namespace is that of the consumer, and there is none"));
+            }
         };
         let (kind, name) = (reference.kind, reference.name.clone());
         Ok(Resolved { kind, namespace: namespace.to_string(), name })
@@ -193,7 +201,8 @@ impl Scope {
     /// True if some reference takes the namespace of a consumer that is not there: such a store cannot be judged on its own.
     #[must_use]
     pub fn is_referent(&self, references: &[Ref]) -> bool {
-        *self == Self::ClusterOnly && references.iter().any(|reference| reference.namespace.is_none() && !reference.strict)
+        *self == Self::ClusterOnly
+            && references.iter().any(|reference| reference.namespace.is_none() && !reference.strict)
     }
 }
 
@@ -213,7 +222,8 @@ mod tests {
     use super::*;
 
     fn secret(namespace: Option<&str>) -> Ref {
-        let selector = SecretKeySelector { name: Some("s".into()), namespace: namespace.map(Into::into), key: None };
+        let selector =
+            SecretKeySelector { name: Some("s".into()), namespace: namespace.map(Into::into), key: None };
         Ref::secret("auth.tokenSecretRef", &selector).unwrap()
     }
 
@@ -230,7 +240,8 @@ mod tests {
         let scope = Scope::Cluster("team".into());
         assert_eq!(scope.resolve(&secret(None)).unwrap().namespace, "team");
         assert_eq!(scope.resolve(&secret(Some("vault"))).unwrap().namespace, "vault");
-        let ca = CaProvider { kind: CaProviderType::ConfigMap, name: "ca".into(), key: None, namespace: None };
+        let ca =
+            CaProvider { kind: CaProviderType::ConfigMap, name: "ca".into(), key: None, namespace: None };
         assert_eq!(scope.resolve(&Ref::ca("caProvider", &ca)).unwrap_err().kind(), Kind::Refused);
     }
 

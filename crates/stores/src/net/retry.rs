@@ -120,10 +120,15 @@ mod tests {
     async fn tries(policy: Retry, error: Error) -> (u32, Duration) {
         let clock = SystemClock::starting_at(Timestamp::UNIX_EPOCH);
         let mut runs = 0;
-        let outcome: Result<()> = retry(&clock, policy, || 1.0, || {
-            runs += 1;
-            std::future::ready(Err(error.clone()))
-        })
+        let outcome: Result<()> = retry(
+            &clock,
+            policy,
+            || 1.0,
+            || {
+                runs += 1;
+                std::future::ready(Err(error.clone()))
+            },
+        )
         .await;
         assert_eq!(outcome.unwrap_err().kind(), error.kind());
         let passed = clock.now().duration_since(Timestamp::UNIX_EPOCH);

@@ -76,13 +76,22 @@ pub trait Credentials: Send + Sync + Debug {
     fn scope(&self) -> &Scope;
 
     /// The value of a key of a Secret; `default_key` where the selector names none.
-    async fn secret(&self, field: &'static str, selector: &SecretKeySelector, default_key: &str) -> Result<SecretBytes>;
+    async fn secret(
+        &self,
+        field: &'static str,
+        selector: &SecretKeySelector,
+        default_key: &str,
+    ) -> Result<SecretBytes>;
 
     /// The PEM that a `caProvider` names.
     async fn ca(&self, field: &'static str, provider: &CaProvider) -> Result<Vec<u8>>;
 
     /// A ServiceAccount, for its annotations.
-    async fn service_account(&self, field: &'static str, selector: &ServiceAccountSelector) -> Result<ServiceAccount>;
+    async fn service_account(
+        &self,
+        field: &'static str,
+        selector: &ServiceAccountSelector,
+    ) -> Result<ServiceAccount>;
 
     /// A token of a ServiceAccount by TokenRequest, with these audiences only (empty = the API server's own).
     async fn token(&self, field: &'static str, request: &TokenRequest<'_>) -> Result<ServiceAccountToken>;

@@ -8,6 +8,8 @@
 pub mod aws;
 pub mod entry;
 pub mod env;
+pub mod fake;
+pub mod list;
 pub mod vault;
 
 use std::{fmt::Debug, sync::Arc};
@@ -20,7 +22,8 @@ use crate::base::{
     refs::{Ref, Scope},
 };
 pub use entry::{
-    Absence, Access, Budget, Capabilities, Entry, Found, MapRule, Payload, PropertyRule, Query, RemoteKey, Want,
+    Absence, Access, Budget, Capabilities, Entry, Found, MapRule, Payload, PropertyRule, Query, RemoteKey,
+    Want,
 };
 pub use env::{Credentials, Env, RetrySettings};
 
@@ -40,6 +43,12 @@ impl Digest {
         let mut out = [0; 32];
         out.copy_from_slice(context.finish().as_ref());
         Self(out)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -74,22 +83,31 @@ impl Problem {
 }
 
 /// What a probe finds out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Probe {
     /// The credential works.
     Ready,
     /// It cannot be told (reference 3.1: `ValidationUnknown` when an error comes with it).
-    Unknown,
+    Unknown(Option<Error>),
 }
 
 /// One provider: a unit struct a folder, no state.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// The CRD fragment.
-    type Config: serde::de::DeserializeOwned + serde::Serialize + schemars::JsonSchema + Debug + Clone + Send + Sync;
+    type Config: serde::de::DeserializeOwned
+        + serde::Serialize
+        + schemars::JsonSchema
+        + Debug
+        + Clone
+        + Send
+        + Sync;
 
     /// May "not there" lead to a deletion?
     const ABSENCE: Absence;
+
+    /// What a store of it may be used for (`status.capabilities`).
+    const ACCESS: Access;
 
     /// True where ESO flags the provider as not maintained (an event on each validation).
     const UNMAINTAINED: bool = false;
@@ -163,5 +181,7 @@ pub fn identity_of(config: &impl serde::Serialize, consumer: &Consumer<'_>, extr
     // A configuration that does not serialise shares with nobody but itself; serde_json cannot fail on plain structs.
     let config = serde_json::to_vec(config).unwrap_or_default();
     let versions = consumer.versions.iter().map(String::as_bytes);
-    Digest::of(std::iter::once(config.as_slice()).chain(versions).chain(extra.iter().map(|part| part.as_bytes())))
+    Digest::of(
+        std::iter::once(config.as_slice()).chain(versions).chain(extra.iter().map(|part| part.as_bytes())),
+    )
 }

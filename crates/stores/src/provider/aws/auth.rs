@@ -33,8 +33,15 @@ use super::{
     transport::{Service, Transport, is_true},
 };
 use crate::{
-    base::{Error, Kind, Result, limits, refs::{Scope, SecretKeySelector, ServiceAccountSelector}},
-    net::{client::Trust, retry::{Retry, jitter, retry}, token::{Fresh, Token, TokenCache}},
+    base::{
+        Error, Kind, Result, limits,
+        refs::{Scope, SecretKeySelector, ServiceAccountSelector},
+    },
+    net::{
+        client::Trust,
+        retry::{Retry, jitter, retry},
+        token::{Fresh, Token, TokenCache},
+    },
     provider::{Env, Probe, env::TokenRequest},
 };
 
@@ -172,7 +179,9 @@ impl Session {
     async fn obtain(&self) -> Result<Credentials> {
         let mut credentials = match &self.source {
             Source::Fixed(credentials) => credentials.clone(),
-            Source::WebIdentity { account, audiences, role } => self.web_identity(account, audiences, role).await?,
+            Source::WebIdentity { account, audiences, role } => {
+                self.web_identity(account, audiences, role).await?
+            }
             Source::Process => self.process().await?,
         };
         for role in &self.roles {
@@ -202,7 +211,8 @@ impl Session {
         let call = sts("AssumeRole");
         let tags: Result<Vec<_>, _> =
             role.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-        let tags = tags.map_err(|error| Error::new(Kind::Invalid, "a session tag has no key").because(error))?;
+        let tags =
+            tags.map_err(|error| Error::new(Kind::Invalid, "a session tag has no key").because(error))?;
         let settings = self.settings(Service::Sts, Some(SharedCredentialsProvider::new(credentials)));
         let request = Sts::new(&settings).assume_role().role_arn(&role.arn).role_session_name(SESSION);
         let request = request
@@ -235,7 +245,7 @@ impl Session {
         match asked.map_err(|error| failure(sts("GetCallerIdentity"), error)) {
             Ok(_) => Ok(Probe::Ready),
             Err(error) if error.kind() == Kind::Unauthenticated => Err(error),
-            Err(_) => Ok(Probe::Unknown),
+            Err(_) => Ok(Probe::Unknown(None)),
         }
     }
 }
@@ -376,11 +386,16 @@ fn no_process_identity(error: CredentialsError) -> Error {
     let meant = match &error {
         _ if refused.is_some() => refused,
         CredentialsError::ProviderTimedOut(_) => Some(Error::new(Kind::Unavailable, "no answer in time")),
-        CredentialsError::InvalidConfiguration(_) => Some(Error::new(Kind::Invalid, "its configuration cannot be used")),
+        CredentialsError::InvalidConfiguration(_) => {
+            Some(Error::new(Kind::Invalid, "its configuration cannot be used"))
+        }
         _ => None,
     };
     let missing = || {
-        Error::new(Kind::Unauthenticated, "no credential: set auth.jwt or auth.secretRef, or give the controller a role")
+        Error::new(
+            Kind::Unauthenticated,
+            "no credential: set auth.jwt or auth.secretRef, or give the controller a role",
+        )
     };
     meant.unwrap_or_else(missing).within("the identity of the controller").because(error)
 }
@@ -442,7 +457,11 @@ mod tests {
 
     #[test]
     fn the_policy_says_which_tags_a_session_has() {
-        let own = pairs(&[("esoNamespace", "team"), ("esoStoreName", "aws"), ("esoStoreKind", "ClusterSecretStore")]);
+        let own = pairs(&[
+            ("esoNamespace", "team"),
+            ("esoStoreName", "aws"),
+            ("esoStoreKind", "ClusterSecretStore"),
+        ]);
         let given = json!([{"key": "k", "value": "v"}]);
         assert_eq!(tags(json!({"sessionTags": given})), pairs(&[("k", "v")]));
         assert_eq!(tags(json!({"sessionTags": given, "sessionTagsPolicy": "None"})), pairs(&[("k", "v")]));
@@ -460,7 +479,8 @@ mod tests {
 
     #[test]
     fn half_an_access_key_in_the_environment_is_none() {
-        let variables = |names: &[&str]| names.iter().map(|name| ((*name).to_string(), "x".to_string())).collect();
+        let variables =
+            |names: &[&str]| names.iter().map(|name| ((*name).to_string(), "x".to_string())).collect();
         assert!(of_environment(&variables(&["AWS_ACCESS_KEY_ID"])).is_none());
         assert!(of_environment(&variables(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])).is_some());
     }

@@ -49,7 +49,11 @@ const CODES: &[(&str, Kind, &str)] = &[
     ("UnauthorizedOperation", Kind::Forbidden, DENIED),
     ("NotAuthorized", Kind::Forbidden, DENIED),
     ("OptInRequired", Kind::Forbidden, "the account is not signed up for this service"),
-    ("DecryptionFailure", Kind::Forbidden, "the secret cannot be decrypted with its KMS key: it is disabled, deleted or not allowed"),
+    (
+        "DecryptionFailure",
+        Kind::Forbidden,
+        "the secret cannot be decrypted with its KMS key: it is disabled, deleted or not allowed",
+    ),
     ("UnrecognizedClientException", Kind::Unauthenticated, "the access key is not known"),
     ("InvalidClientTokenId", Kind::Unauthenticated, "the access key is not known"),
     ("InvalidAccessKeyId", Kind::Unauthenticated, "the access key is not known"),
@@ -57,7 +61,11 @@ const CODES: &[(&str, Kind, &str)] = &[
     ("ExpiredToken", Kind::Unauthenticated, EXPIRED),
     ("ExpiredTokenException", Kind::Unauthenticated, EXPIRED),
     ("RequestExpired", Kind::Unauthenticated, "the signature has expired: compare the clock of this node"),
-    ("RequestTimeTooSkewed", Kind::Unauthenticated, "the signature is not valid now: compare the clock of this node"),
+    (
+        "RequestTimeTooSkewed",
+        Kind::Unauthenticated,
+        "the signature is not valid now: compare the clock of this node",
+    ),
     ("InvalidSignatureException", Kind::Unauthenticated, SIGNATURE),
     ("SignatureDoesNotMatch", Kind::Unauthenticated, SIGNATURE),
     ("IncompleteSignature", Kind::Unauthenticated, SIGNATURE),
@@ -230,7 +238,8 @@ fn is_name(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    const READ: Call<'static> = Call { service: Service::SecretsManager, action: "GetSecretValue", entry: Some("db") };
+    const READ: Call<'static> =
+        Call { service: Service::SecretsManager, action: "GetSecretValue", entry: Some("db") };
 
     fn kind(call: Call<'_>, status: u16, code: Option<&str>) -> Kind {
         classify(call, Said { status: Some(status), code, ..Said::default() }).kind()
@@ -267,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_secret_marked_for_deletion_is_absent() {
-        let message = Some("You can't perform this operation on the secret because it was marked for deletion.");
+        let message =
+            Some("You can't perform this operation on the secret because it was marked for deletion.");
         for code in ["InvalidRequestException", "InvalidParameterException"] {
             let said = Said { status: Some(400), code: Some(code), message, ..Said::default() };
             assert_eq!(classify(READ, said).kind(), Kind::NotFound);
@@ -296,7 +306,12 @@ mod tests {
     fn a_denial_names_principal_and_action_and_nothing_that_varies() {
         let message = "User: arn:aws:sts::123456789012:assumed-role/reader/1700000000 is not authorized to perform: \
                        kms:Decrypt on resource: key (Request ID: 0c1d-77) Credential=AKIAEXAMPLE/20250101";
-        let said = Said { status: Some(400), code: Some("AccessDeniedException"), message: Some(message), ..Said::default() };
+        let said = Said {
+            status: Some(400),
+            code: Some("AccessDeniedException"),
+            message: Some(message),
+            ..Said::default()
+        };
         assert_eq!(
             classify(READ, said).to_string(),
             "GetSecretValue: access denied (entry=db, code=AccessDeniedException, \
@@ -307,7 +322,12 @@ mod tests {
     #[test]
     fn a_wait_is_kept() {
         let wait = Some(Duration::from_secs(7));
-        let said = Said { status: Some(400), code: Some("ThrottlingException"), retry_after: wait, ..Said::default() };
+        let said = Said {
+            status: Some(400),
+            code: Some("ThrottlingException"),
+            retry_after: wait,
+            ..Said::default()
+        };
         assert_eq!(classify(READ, said).wait(), wait);
     }
 }

@@ -28,7 +28,7 @@ use self::{
     read::Reader,
     secrets_manager::SecretsManager,
 };
-use super::{Absence, Budget, Consumer, Digest, Env, Problem, Provider, Store, identity_of};
+use super::{Absence, Access, Budget, Consumer, Digest, Env, Problem, Provider, Store, identity_of};
 use crate::base::{
     Error, Kind, Result,
     refs::{Ref, Scope, SecretKeySelector},
@@ -53,6 +53,8 @@ impl Provider for Aws {
     type Config = AwsConfig;
 
     const ABSENCE: Absence = Absence::Proves;
+
+    const ACCESS: Access = Access::ReadWrite;
 
     fn validate(config: &AwsConfig, scope: &Scope) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -87,9 +89,11 @@ impl Provider for Aws {
             SessionTagsPolicy::Simple | SessionTagsPolicy::Custom => true,
         };
         match (tagged, unknown) {
-            (true, _) => {
-                identity_of(config, consumer, &["tagged", namespace, consumer.store_name, consumer.store_kind])
-            }
+            (true, _) => identity_of(
+                config,
+                consumer,
+                &["tagged", namespace, consumer.store_name, consumer.store_kind],
+            ),
             (false, true) => identity_of(config, consumer, &["unknown", namespace]),
             (false, false) => identity_of(config, consumer, &["shared"]),
         }
@@ -125,9 +129,10 @@ impl Provider for Aws {
                 let backend = ParameterStore::new(Arc::new(Session::open(&config, env).await?));
                 Ok(Arc::new(Reader { backend, prefix }))
             }
-            AwsService::CertificateManager => {
-                Err(Error::new(Kind::Unsupported, "service CertificateManager (push of certificates) is not built yet"))
-            }
+            AwsService::CertificateManager => Err(Error::new(
+                Kind::Unsupported,
+                "service CertificateManager (push of certificates) is not built yet",
+            )),
         }
     }
 }
@@ -155,36 +160,44 @@ fn selectors(secret_ref: &AwsSecretRef) -> [(&'static str, Option<&SecretKeySele
 fn region_problem(region: &str) -> Option<Problem> {
     let parts: Vec<_> = region.split('-').collect();
     let (first, last) = (parts[0], parts[parts.len() - 1]);
-    let is_lower = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_lower =
+        |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let is_region = parts.len() > 2
         && parts.iter().all(is_lower)
         && first.bytes().all(|b| b.is_ascii_lowercase())
         && last.bytes().all(|b| b.is_ascii_digit());
-    (!is_region).then(|| Problem::new("region", format!("region not found: {region:?}; name one such as eu-central-1")))
+    (!is_region).then(|| {
+        Problem::new("region", format!("region not found: {region:?}; name one such as eu-central-1"))
+    })
 }
 
 fn auth_problems(config: &AwsConfig) -> Vec<Problem> {
     let Some(auth) = &config.auth else { return Vec::new() };
     if let Some(jwt) = &auth.jwt {
         let missing = jwt.service_account_ref.as_ref().is_none_or(|account| account.name.is_empty());
-        let problem = Problem::new("auth.jwt.serviceAccountRef", "name the ServiceAccount whose role is assumed");
+        let problem =
+            Problem::new("auth.jwt.serviceAccountRef", "name the ServiceAccount whose role is assumed");
         return Vec::from_iter(missing.then_some(problem));
     }
     let Some(secret_ref) = &auth.secret_ref else { return Vec::new() };
     let [id, secret, token] = selectors(secret_ref);
     let given = |part: Option<&String>| part.is_some_and(|part| !part.is_empty());
-    let complete = |selector: &SecretKeySelector| given(selector.name.as_ref()) && given(selector.key.as_ref());
+    let complete =
+        |selector: &SecretKeySelector| given(selector.name.as_ref()) && given(selector.key.as_ref());
     let required = [id, secret].into_iter().filter(|(_, selector)| !selector.is_some_and(complete));
-    let optional = [token].into_iter().filter(|(_, selector)| selector.is_some_and(|selector| !complete(selector)));
+    let optional =
+        [token].into_iter().filter(|(_, selector)| selector.is_some_and(|selector| !complete(selector)));
     let problem = |(field, _)| Problem::new(field, "name the Secret and the key in it");
     required.chain(optional).map(problem).collect()
 }
 
 fn role_problems(config: &AwsConfig) -> Vec<Problem> {
     let is_arn = |arn: &str| arn.is_empty() || arn.starts_with("arn:");
-    let problem = |field: String| Problem::new(field, "give the ARN of the role (arn:aws:iam::<account>:role/<name>)");
+    let problem =
+        |field: String| Problem::new(field, "give the ARN of the role (arn:aws:iam::<account>:role/<name>)");
     let additional = config.additional_roles.iter().flatten().enumerate();
-    let additional = additional.filter(|(_, arn)| !is_arn(arn)).map(|(i, _)| problem(format!("additionalRoles[{i}]")));
+    let additional =
+        additional.filter(|(_, arn)| !is_arn(arn)).map(|(i, _)| problem(format!("additionalRoles[{i}]")));
     let role = config.role.iter().filter(|arn| !is_arn(arn)).map(|_| problem("role".into()));
     additional.chain(role).collect()
 }
@@ -196,7 +209,8 @@ fn tag_problems(config: &AwsConfig) -> Vec<Problem> {
     let custom = config.custom_session_tags.iter().flatten();
     let reserved = custom.filter(|(key, _)| RESERVED_TAGS.contains(&key.as_str())).map(|(key, _)| {
         let list = RESERVED_TAGS.join(", ");
-        let message = format!("customSessionTags cannot contain automatically injected reserved keys: {list}");
+        let message =
+            format!("customSessionTags cannot contain automatically injected reserved keys: {list}");
         Problem::new(format!("customSessionTags.{key}"), message)
     });
     unnamed.chain(reserved).collect()
@@ -207,7 +221,10 @@ fn deletion_problems(config: &AwsConfig) -> Vec<Problem> {
     let days = deletion.recovery_window_in_days.unwrap_or_default();
     let field = "secretsManager.recoveryWindowInDays";
     if days != 0 && deletion.force_delete_without_recovery.unwrap_or_default() {
-        return vec![Problem::new(field, "cannot be combined with forceDeleteWithoutRecovery: leave one out")];
+        return vec![Problem::new(
+            field,
+            "cannot be combined with forceDeleteWithoutRecovery: leave one out",
+        )];
     }
     if days != 0 && !(7..=30).contains(&days) {
         return vec![Problem::new(field, "must be between 7 and 30 days")];
@@ -220,6 +237,7 @@ fn scope_problems(config: &AwsConfig, scope: &Scope) -> Vec<Problem> {
     if scope.is_referent(&references) {
         return Vec::new();
     }
-    let refused = references.iter().filter_map(|reference| Some((reference, scope.resolve(reference).err()?)));
+    let refused =
+        references.iter().filter_map(|reference| Some((reference, scope.resolve(reference).err()?)));
     refused.map(|(reference, error)| Problem::new(reference.field, error.to_string())).collect()
 }

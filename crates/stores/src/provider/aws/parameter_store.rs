@@ -74,8 +74,11 @@ impl ParameterStore {
             let answer = self
                 .session
                 .call(call("DescribeParameters", None), || {
-                    let request = self.client.describe_parameters().max_results(50).set_next_token(token.clone());
-                    request.set_parameter_filters(Some(filters.to_vec()).filter(|filters| !filters.is_empty())).send()
+                    let request =
+                        self.client.describe_parameters().max_results(50).set_next_token(token.clone());
+                    request
+                        .set_parameter_filters(Some(filters.to_vec()).filter(|filters| !filters.is_empty()))
+                        .send()
                 })
                 .await?;
             for parameter in answer.parameters.unwrap_or_default() {
@@ -114,7 +117,8 @@ impl Backend for ParameterStore {
 
     async fn tags(&self, id: &str) -> Result<BTreeMap<String, String>> {
         let list = || {
-            let request = self.client.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
+            let request =
+                self.client.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
             request.resource_id(id).send()
         };
         let answer = self.session.call(call("ListTagsForResource", Some(id)), list).await?;
@@ -220,7 +224,8 @@ mod tests {
     #[test]
     fn an_invalid_name_is_left_for_a_single_read_and_silence_is_malformed() {
         let ids = ["/a", "/b", "/c"].map(str::to_string);
-        let answer = GetParametersOutput::builder().parameters(parameter("/a", None)).invalid_parameters("/b").build();
+        let answer =
+            GetParametersOutput::builder().parameters(parameter("/a", None)).invalid_parameters("/b").build();
         let batched = collect(answer, &ids);
         assert!(batched["/a"].is_ok());
         assert!(!batched.contains_key("/b"));

@@ -13,7 +13,8 @@ use super::auth::Session;
 use crate::{
     base::{Error, Kind, Result, SecretBytes, limits},
     provider::{
-        Access, Batch, Capabilities, Entry, Found, MapRule, Probe, PropertyRule, Query, RemoteKey, Store, Want,
+        Access, Batch, Capabilities, Entry, Found, MapRule, Probe, PropertyRule, Query, RemoteKey, Store,
+        Want,
     },
 };
 
@@ -185,7 +186,8 @@ fn failed_batch(error: Error, ids: &[String]) -> Result<Batched> {
 pub(super) fn unanswered(ids: &[String], batched: &mut Batched) {
     for id in ids {
         batched.entry(id.clone()).or_insert_with(|| {
-            Err(Error::new(Kind::Malformed, "the answer says nothing about an entry that was asked for").with("entry", id))
+            Err(Error::new(Kind::Malformed, "the answer says nothing about an entry that was asked for")
+                .with("entry", id))
         });
     }
 }
@@ -203,7 +205,9 @@ pub(super) fn next_page(current: Option<String>, next: Option<String>) -> Result
 pub(super) fn within_limit(found: usize) -> Result<()> {
     if found > limits::FIND_ENTRIES {
         let limit = limits::FIND_ENTRIES;
-        return Err(Error::new(Kind::Malformed, "find matches more entries than the limit").with("limit", limit));
+        return Err(
+            Error::new(Kind::Malformed, "find matches more entries than the limit").with("limit", limit)
+        );
     }
     Ok(())
 }
@@ -259,7 +263,8 @@ mod tests {
 
     #[test]
     fn tags_are_written_as_go_writes_them() {
-        let tags = BTreeMap::from([("b".to_string(), "<x&y>".to_string()), ("a".to_string(), "\"1\"".to_string())]);
+        let tags =
+            BTreeMap::from([("b".to_string(), "<x&y>".to_string()), ("a".to_string(), "\"1\"".to_string())]);
         assert_eq!(json(&tags).expose_str(), Some(r#"{"a":"\"1\"","b":"\u003cx\u0026y\u003e"}"#));
     }
 

@@ -52,7 +52,11 @@ impl SecretsManager {
         entry(&ask.id, secret_string, secret_binary, version_id)
     }
 
-    async fn list_page(&self, filters: &[Filter], token: Option<String>) -> Result<(Vec<SecretListEntry>, Option<String>)> {
+    async fn list_page(
+        &self,
+        filters: &[Filter],
+        token: Option<String>,
+    ) -> Result<(Vec<SecretListEntry>, Option<String>)> {
         let answer = self
             .session
             .call(call("ListSecrets", None), || {
@@ -148,7 +152,9 @@ fn stage_or_version(version: Option<&str>) -> (Option<String>, Option<String>) {
 fn entry(id: &str, text: Option<String>, binary: Option<Blob>, version: Option<String>) -> Result<Entry> {
     let bytes = text.map(String::into_bytes).or_else(|| binary.map(Blob::into_inner));
     let Some(bytes) = bytes else {
-        return Err(Error::new(Kind::Malformed, "the secret has neither a string nor bytes").with("entry", id));
+        return Err(
+            Error::new(Kind::Malformed, "the secret has neither a string nor bytes").with("entry", id)
+        );
     };
     Ok(Entry { version, ..Entry::bytes(SecretBytes::new(bytes)) })
 }
@@ -171,8 +177,10 @@ fn collect(answer: BatchGetSecretValueOutput, ids: &[String], batched: &mut Batc
 }
 
 fn is_named(value: &SecretValueEntry, id: &str) -> bool {
-    let partial = |arn: &str| arn.strip_prefix(id).is_some_and(|rest| rest.len() == 7 && rest.starts_with('-'));
-    value.name() == Some(id) || value.arn().is_some_and(|arn| arn == id || (id.starts_with("arn:") && partial(arn)))
+    let partial =
+        |arn: &str| arn.strip_prefix(id).is_some_and(|rest| rest.len() == 7 && rest.starts_with('-'));
+    value.name() == Some(id)
+        || value.arn().is_some_and(|arn| arn == id || (id.starts_with("arn:") && partial(arn)))
 }
 
 fn refusal(id: &str, error: &ApiErrorType) -> Error {
@@ -225,7 +233,10 @@ mod tests {
         let named = |id| is_named(&value("app/db", ARN), id);
         assert!(named("app/db") && named(ARN) && named(ARN.strip_suffix("-AbCdEf").unwrap()));
         assert!(!named("app/d") && !named("app/db-AbCdEf") && !named(ARN.strip_suffix("AbCdEf").unwrap()));
-        let other = value("app/db-prod", "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/db-prod-AbCdEf");
+        let other = value(
+            "app/db-prod",
+            "arn:aws:secretsmanager:eu-central-1:111111111111:secret:app/db-prod-AbCdEf",
+        );
         assert!(!is_named(&other, ARN.strip_suffix("-AbCdEf").unwrap()));
     }
 
@@ -242,7 +253,8 @@ mod tests {
         let mut batched = Batched::new();
         collect(answer, &ids, &mut batched);
         read::unanswered(&ids, &mut batched);
-        let kinds: Vec<_> = batched.into_values().map(|answer| answer.map_err(|error| error.kind()).err()).collect();
+        let kinds: Vec<_> =
+            batched.into_values().map(|answer| answer.map_err(|error| error.kind()).err()).collect();
         assert_eq!(kinds, [None, Some(Kind::NotFound), Some(Kind::Forbidden), Some(Kind::Malformed)]);
     }
 

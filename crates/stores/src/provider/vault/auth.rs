@@ -201,7 +201,12 @@ impl Jwt {
 }
 
 impl Door<'_> {
-    async fn secret(&self, field: &'static str, selector: &SecretKeySelector, key: &str) -> Result<SecretBytes> {
+    async fn secret(
+        &self,
+        field: &'static str,
+        selector: &SecretKeySelector,
+        key: &str,
+    ) -> Result<SecretBytes> {
         self.env.credentials.secret(field, selector, key).await
     }
 
@@ -213,13 +218,21 @@ impl Door<'_> {
     async fn presenting(&self, certificate: &SecretKeySelector, key: &SecretKeySelector) -> Result<Wire> {
         let certificate = self.secret("auth.cert.clientCert", certificate, "tls.crt").await?;
         let key = self.secret("auth.cert.secretRef", key, "tls.key").await?;
-        let trust = Trust { ca: self.ca.map(<[u8]>::to_vec), client: Some(client_identity(&certificate, &key)?) };
+        let trust =
+            Trust { ca: self.ca.map(<[u8]>::to_vec), client: Some(client_identity(&certificate, &key)?) };
         let client = self.env.http.client(&trust)?;
-        Ok(Wire { client, server: self.wire.server.clone(), headers: self.wire.headers.clone(), clock: self.wire.clock.clone() })
+        Ok(Wire {
+            client,
+            server: self.wire.server.clone(),
+            headers: self.wire.headers.clone(),
+            clock: self.wire.clock.clone(),
+        })
     }
 
     async fn log_in(&self, wire: &Wire, call: &Call<'_>) -> Result<Fresh<Issued>> {
-        let fail = |kind, what: &str| Err(Error::new(kind, what).with("host", wire.host()).with("path", call.path()));
+        let fail = |kind, what: &str| {
+            Err(Error::new(kind, what).with("host", wire.host()).with("path", call.path()))
+        };
         match wire.send(call, &TokenHeaders::none()).await? {
             Reply::Done(answer) => {
                 let grant = wire::grant(&answer)?;

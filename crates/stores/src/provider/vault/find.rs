@@ -14,7 +14,11 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound` where `root` is proven to hold nothing; `Malformed` beyond [`limits::FIND_DEPTH`] or [`limits::FIND_VISITED`].
-pub(in crate::provider) async fn below(session: &Session, layout: &Layout, root: String) -> Result<Vec<String>> {
+pub(in crate::provider) async fn below(
+    session: &Session,
+    layout: &Layout,
+    root: String,
+) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut folders = vec![root];
     for depth in 0..limits::FIND_DEPTH {
@@ -28,7 +32,12 @@ pub(in crate::provider) async fn below(session: &Session, layout: &Layout, root:
 }
 
 /// What each folder of one level holds. A folder below the root that vanished since it was listed holds nothing.
-async fn level(session: &Session, layout: &Layout, folders: Vec<String>, may_vanish: bool) -> Result<Vec<(String, Vec<String>)>> {
+async fn level(
+    session: &Session,
+    layout: &Layout,
+    folders: Vec<String>,
+    may_vanish: bool,
+) -> Result<Vec<(String, Vec<String>)>> {
     stream::iter(folders)
         .map(async |folder| {
             let listed = session.list(&layout.metadata(&folder)?, layout.version).await;
@@ -43,7 +52,10 @@ async fn level(session: &Session, layout: &Layout, folders: Vec<String>, may_van
 }
 
 /// Folders to descend to, and the names so far.
-fn sorted_out(listings: Vec<(String, Vec<String>)>, mut names: Vec<String>) -> Result<(Vec<String>, Vec<String>)> {
+fn sorted_out(
+    listings: Vec<(String, Vec<String>)>,
+    mut names: Vec<String>,
+) -> Result<(Vec<String>, Vec<String>)> {
     let mut folders = Vec::new();
     for (folder, listed) in listings {
         let full = listed.into_iter().map(|name| format!("{folder}{name}"));
@@ -66,7 +78,11 @@ fn bounded(entries: usize, limit: usize) -> Result<()> {
 ///
 /// # Errors
 /// `Malformed` beyond [`limits::FIND_ENTRIES`]; the first error of a read that is not `NotFound`.
-pub(in crate::provider) async fn read(session: &Session, layout: &Layout, names: Vec<String>) -> Result<Vec<Found>> {
+pub(in crate::provider) async fn read(
+    session: &Session,
+    layout: &Layout,
+    names: Vec<String>,
+) -> Result<Vec<Found>> {
     bounded(names.len(), limits::FIND_ENTRIES)?;
     let found: Vec<Option<Found>> = stream::iter(names)
         .map(async |name| match session.value(&layout.listed(&name), None, layout.version).await {

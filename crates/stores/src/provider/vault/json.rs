@@ -70,11 +70,15 @@ impl Drop for Text<'_> {
 fn value(raw: &RawValue, depth: usize, ink: &mut Ink) -> Result<()> {
     let unreadable = || Error::new(Kind::Malformed, "the value of the entry is no readable json");
     if depth == 0 {
-        return Err(Error::new(Kind::Malformed, "the value of the entry is nested too deeply").with("limit", DEPTH));
+        return Err(
+            Error::new(Kind::Malformed, "the value of the entry is nested too deeply").with("limit", DEPTH)
+        );
     }
     match raw.get().as_bytes().first() {
         Some(b'{') => object(&fields(raw).ok_or_else(unreadable)?, depth, ink),
-        Some(b'[') => array(&serde_json::from_str::<Vec<&RawValue>>(raw.get()).map_err(|_| unreadable())?, depth, ink),
+        Some(b'[') => {
+            array(&serde_json::from_str::<Vec<&RawValue>>(raw.get()).map_err(|_| unreadable())?, depth, ink)
+        }
         Some(b'"') => {
             let text: Text<'_> = serde_json::from_str(raw.get()).map_err(|_| unreadable())?;
             string(&text.0, ink);
@@ -146,8 +150,14 @@ mod tests {
     #[test]
     fn objects_are_printed_as_go_prints_maps() {
         let cases = [
-            (r#" { "b" : 1 , "a" : { "z" : [ 1 , 2 ] , "y" : null } } "#, r#"{"a":{"y":null,"z":[1,2]},"b":1}"#),
-            (r#"{"n":1.50,"e":1e3,"big":12345678901234567890}"#, r#"{"big":12345678901234567890,"e":1e3,"n":1.50}"#),
+            (
+                r#" { "b" : 1 , "a" : { "z" : [ 1 , 2 ] , "y" : null } } "#,
+                r#"{"a":{"y":null,"z":[1,2]},"b":1}"#,
+            ),
+            (
+                r#"{"n":1.50,"e":1e3,"big":12345678901234567890}"#,
+                r#"{"big":12345678901234567890,"e":1e3,"n":1.50}"#,
+            ),
             (r#"{"h":"<a&b>"}"#, "{\"h\":\"\\u003ca\\u0026b\\u003e\"}"),
             ("{\"c\":\"\\u0001\\b\\f\\/\\u00e9\\u2028\"}", "{\"c\":\"\\u0001\\b\\f/é\\u2028\"}"),
             (r#"{"q":"a\"b\\c\n"}"#, r#"{"q":"a\"b\\c\n"}"#),

@@ -37,10 +37,6 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use self::{
-    auth::{Jwt, RoleId},
-    config::{VaultAuth, VaultConfig, VaultVersion},
-};
 pub(super) use self::{
     auth::Login,
     find::{below, read, tagged},
@@ -48,9 +44,13 @@ pub(super) use self::{
     session::{Parts, Session},
     wire::{Wire, header, server},
 };
+use self::{
+    auth::{Jwt, RoleId},
+    config::{VaultAuth, VaultConfig, VaultVersion},
+};
 use super::{
-    Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, MapRule, Probe, Problem, PropertyRule, Provider,
-    Query, RemoteKey, Store, Want, identity_of,
+    Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, MapRule, Probe,
+    Problem, PropertyRule, Provider, Query, RemoteKey, Store, Want, identity_of,
 };
 use crate::{
     base::{
@@ -78,6 +78,8 @@ impl Provider for Vault {
 
     const ABSENCE: Absence = Absence::Proves;
 
+    const ACCESS: Access = Access::ReadWrite;
+
     fn validate(config: &VaultConfig, _scope: &Scope) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(problem("server", server(&config.server)));
@@ -97,7 +99,8 @@ impl Provider for Vault {
 
     fn refs(config: &VaultConfig) -> Vec<Ref> {
         let ca = config.ca_provider.iter().map(|provider| Ref::ca("caProvider", provider));
-        let secrets = selectors(config).into_iter().filter_map(|(field, selector)| Ref::secret(field, selector?));
+        let secrets =
+            selectors(config).into_iter().filter_map(|(field, selector)| Ref::secret(field, selector?));
         ca.chain(secrets).chain(accounts(config)).collect()
     }
 
@@ -129,8 +132,13 @@ pub(super) fn problem<T>(field: &str, outcome: Result<T>) -> Option<Problem> {
 
 /// The identity of a store whose configuration names all its credentials; `refs` is their number. While one of them is not known, its
 /// version does not name its namespace, so then the consumer's namespace keeps identities apart.
-pub(super) fn shared_identity(config: &impl serde::Serialize, consumer: &Consumer<'_>, refs: usize) -> Digest {
-    let unknown = consumer.versions.len() != refs || consumer.versions.iter().any(|version| version.contains('?'));
+pub(super) fn shared_identity(
+    config: &impl serde::Serialize,
+    consumer: &Consumer<'_>,
+    refs: usize,
+) -> Digest {
+    let unknown =
+        consumer.versions.len() != refs || consumer.versions.iter().any(|version| version.contains('?'));
     match consumer.scope.consumer() {
         Some(namespace) if unknown => identity_of(config, consumer, &["unknown", namespace]),
         Some(_) | None => identity_of(config, consumer, &["shared"]),
@@ -139,7 +147,8 @@ pub(super) fn shared_identity(config: &impl serde::Serialize, consumer: &Consume
 
 /// All stores of one server share its budget, whichever of the two providers they use.
 pub(super) fn server_quota(address: &str) -> Digest {
-    let origin = server(address).map_or_else(|_| address.to_string(), |url| url.origin().ascii_serialization());
+    let origin =
+        server(address).map_or_else(|_| address.to_string(), |url| url.origin().ascii_serialization());
     Digest::of([b"vault".as_slice(), origin.as_bytes()])
 }
 
@@ -162,7 +171,12 @@ async fn session(config: VaultConfig, env: Env) -> Result<Session> {
     let login = config.auth.as_ref().map_or(Ok(Login::Absent), login)?;
     let login_namespace = config.auth.and_then(|auth| auth.namespace).or_else(|| config.namespace.clone());
     Ok(Session::new(Parts {
-        wire: Wire { client: env.http.client(&trust)?, server: server(&config.server)?, headers, clock: env.clock.clone() },
+        wire: Wire {
+            client: env.http.client(&trust)?,
+            server: server(&config.server)?,
+            headers,
+            clock: env.clock.clone(),
+        },
         namespace: config.namespace,
         login_namespace,
         ca: trust.ca,
@@ -187,7 +201,10 @@ fn client_pair(config: &VaultConfig) -> Result<Option<(&SecretKeySelector, &Secr
 
 /// Headers of every call.
 fn headers(config: &VaultConfig) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::from_iter([(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"))]);
+    let mut headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-vault-request"),
+        HeaderValue::from_static("true"),
+    )]);
     for (name, value) in config.headers.iter().flatten() {
         let bad = |_| Error::new(Kind::Invalid, "not a name of a header").with("name", name);
         headers.insert(HeaderName::try_from(name).map_err(bad)?, header("headers", value)?);
@@ -228,7 +245,10 @@ fn kubernetes(auth: &VaultAuth) -> Option<Result<Login>> {
     });
     let secret = || Some(Jwt::Secret("auth.kubernetes.secretRef", method.secret_ref.clone()?, "token"));
     let own = || {
-        Error::new(Kind::Unsupported, "auth.kubernetes needs serviceAccountRef: the operator's own token is not given to a server")
+        Error::new(
+            Kind::Unsupported,
+            "auth.kubernetes needs serviceAccountRef: the operator's own token is not given to a server",
+        )
     };
     let jwt = account.or_else(secret).ok_or_else(own);
     Some(jwt.map(|jwt| Login::Jwt { path: method.mount_path.clone(), role: Some(method.role.clone()), jwt }))
@@ -287,7 +307,9 @@ fn certificate(auth: &VaultAuth) -> Option<Result<Login>> {
 
 fn cloud(auth: &VaultAuth) -> Option<Result<Login>> {
     let name = auth.iam.as_ref().map(|_| "iam").or_else(|| auth.gcp.as_ref().map(|_| "gcp"))?;
-    Some(Err(Error::new(Kind::Unsupported, "logins by a cloud's identity are not built yet").with("auth", name)))
+    Some(Err(
+        Error::new(Kind::Unsupported, "logins by a cloud's identity are not built yet").with("auth", name)
+    ))
 }
 
 fn selectors(config: &VaultConfig) -> Vec<(&'static str, Option<&SecretKeySelector>)> {
@@ -315,9 +337,13 @@ fn accounts(config: &VaultConfig) -> Vec<Ref> {
     let auth = config.auth.as_ref();
     let kubernetes = auth.and_then(|auth| auth.kubernetes.as_ref()?.service_account_ref.as_ref());
     let jwt = auth.and_then(|auth| auth.jwt.as_ref()?.kubernetes_service_account_token.as_ref());
-    let kubernetes = kubernetes.map(|account| Ref::service_account("auth.kubernetes.serviceAccountRef", account));
+    let kubernetes =
+        kubernetes.map(|account| Ref::service_account("auth.kubernetes.serviceAccountRef", account));
     let jwt = jwt.map(|token| {
-        Ref::service_account("auth.jwt.kubernetesServiceAccountToken.serviceAccountRef", &token.service_account_ref)
+        Ref::service_account(
+            "auth.jwt.kubernetesServiceAccountToken.serviceAccountRef",
+            &token.service_account_ref,
+        )
     });
     kubernetes.into_iter().chain(jwt).collect()
 }
@@ -354,7 +380,10 @@ impl Store for VaultStore {
     /// By name, or, without one, by tags (custom metadata). Names are relative to the mount and hold `find.path`.
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
         if self.layout.version == KvVersion::V1 && !query.tags.is_empty() {
-            return Err(Error::new(Kind::Unsupported, "cannot perform find by tag operations with kv version v1"));
+            return Err(Error::new(
+                Kind::Unsupported,
+                "cannot perform find by tag operations with kv version v1",
+            ));
         }
         let pattern = query.name.as_deref().map(Pattern::new).transpose()?;
         let root = query.path.as_ref().map(|path| format!("{path}/")).unwrap_or_default();
@@ -380,14 +409,21 @@ impl Store for VaultStore {
 impl VaultStore {
     async fn one(&self, key: &RemoteKey) -> Result<Entry> {
         match key.want {
-            Want::Value => self.session.value(&self.layout.data(&key.key), key.version.as_deref(), self.layout.version).await,
+            Want::Value => {
+                self.session
+                    .value(&self.layout.data(&key.key), key.version.as_deref(), self.layout.version)
+                    .await
+            }
             Want::Metadata => self.metadata(&key.key).await,
         }
     }
 
     async fn metadata(&self, key: &str) -> Result<Entry> {
         if self.layout.version == KvVersion::V1 {
-            return Err(Error::new(Kind::Unsupported, "cannot perform metadata fetch operations with kv version v1"));
+            return Err(Error::new(
+                Kind::Unsupported,
+                "cannot perform metadata fetch operations with kv version v1",
+            ));
         }
         match self.session.read(&self.layout.metadata(key)?, None, self.layout.version).await {
             Ok(answer) => Ok(Entry::bytes(wire::metadata(&answer)?)),

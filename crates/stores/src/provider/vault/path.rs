@@ -89,7 +89,10 @@ impl Layout {
 pub(in crate::provider) fn segments(path: &str) -> Result<Vec<&str>> {
     let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     if segments.iter().any(|segment| matches!(*segment, "." | "..") || segment.contains(char::is_control)) {
-        return Err(Error::new(Kind::Invalid, "a key may hold neither . nor .. nor control characters as a part of its path"));
+        return Err(Error::new(
+            Kind::Invalid,
+            "a key may hold neither . nor .. nor control characters as a part of its path",
+        ));
     }
     Ok(segments)
 }
@@ -137,7 +140,11 @@ mod tests {
             (None, KvVersion::V1, "kv/app", "kv/app"),
         ];
         for (mount, version, key, want) in cases {
-            assert_eq!(Layout::new(mount, version).metadata(key).unwrap(), want, "{mount:?} {version:?} {key}");
+            assert_eq!(
+                Layout::new(mount, version).metadata(key).unwrap(),
+                want,
+                "{mount:?} {version:?} {key}"
+            );
         }
         let error = Layout::new(None, KvVersion::V2).metadata("secret/app").unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid);

@@ -72,17 +72,30 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::read`], and those of the payload.
-    pub(in crate::provider) async fn value(&self, path: &str, version: Option<&str>, kv: KvVersion) -> Result<Entry> {
+    pub(in crate::provider) async fn value(
+        &self,
+        path: &str,
+        version: Option<&str>,
+        kv: KvVersion,
+    ) -> Result<Entry> {
         let answer = self.read(path, version, kv).await?;
         let value = wire::value(&answer, kv)?.ok_or_else(|| absent(path))?;
-        Ok(Entry { payload: Payload::Bytes(value.bytes), version: value.version.map(|version| version.to_string()) })
+        Ok(Entry {
+            payload: Payload::Bytes(value.bytes),
+            version: value.version.map(|version| version.to_string()),
+        })
     }
 
     /// What a path of the API holds.
     ///
     /// # Errors
     /// `NotFound` once the mount is proven; `Unauthenticated`, `Forbidden`, and those of the wire.
-    pub(in crate::provider) async fn read(&self, path: &str, version: Option<&str>, kv: KvVersion) -> Result<Answer> {
+    pub(in crate::provider) async fn read(
+        &self,
+        path: &str,
+        version: Option<&str>,
+        kv: KvVersion,
+    ) -> Result<Answer> {
         let call = Call::read(path, self.parts.namespace.as_deref());
         let call = version.into_iter().fold(call, |call, version| call.query("version", version));
         self.proven(&call, kv).await
@@ -121,7 +134,8 @@ impl Session {
         }
         let call = Call::read(format!("sys/internal/ui/mounts/{path}"), self.parts.namespace.as_deref());
         let looked = self.ask(&call).await.map_err(|error| error.within("looking at the mount"))?;
-        let nothing = || Error::new(Kind::Invalid, "the server does not describe the mount").with("path", &path);
+        let nothing =
+            || Error::new(Kind::Invalid, "the server does not describe the mount").with("path", &path);
         let mount = Mount::of(&looked.ok_or_else(nothing)?)?;
         let proof = mount.proves(&path, kv);
         mounts.push((mount, now));
@@ -147,7 +161,11 @@ impl Session {
     pub(in crate::provider) async fn close(&self) {
         let Some(issued) = self.tokens.take().await else { return };
         if issued.ours {
-            let call = Call::post("auth/token/revoke-self", Zeroizing::default(), self.parts.login_namespace.as_deref());
+            let call = Call::post(
+                "auth/token/revoke-self",
+                Zeroizing::default(),
+                self.parts.login_namespace.as_deref(),
+            );
             let _ = self.parts.wire.send(&call, &issued.headers).await;
         }
     }
@@ -220,7 +238,11 @@ impl Session {
         let now = self.parts.env.clock.now();
         let mut judged = self.judged.lock().await;
         match *judged {
-            Some(Judgement { generation, good, at }) if generation == lease.generation && is_recent(at, now) => Ok(good),
+            Some(Judgement { generation, good, at })
+                if generation == lease.generation && is_recent(at, now) =>
+            {
+                Ok(good)
+            }
             _ => {
                 let good = self.look_up(lease).await?;
                 *judged = Some(self.judgement(lease, good));
@@ -256,7 +278,10 @@ fn absent(path: &str) -> Error {
 }
 
 fn dead_token() -> Error {
-    Error::new(Kind::Unauthenticated, "the server does not know the token: it ended, was revoked or never was one")
+    Error::new(
+        Kind::Unauthenticated,
+        "the server does not know the token: it ended, was revoked or never was one",
+    )
 }
 
 fn is_recent(at: Timestamp, now: Timestamp) -> bool {

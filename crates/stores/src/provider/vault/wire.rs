@@ -66,7 +66,11 @@ impl<'a> Call<'a> {
     }
 
     /// Posts a JSON object; the body is wiped when the last copy of the call goes.
-    pub(in crate::provider) fn post(path: impl Into<String>, body: Zeroizing<Vec<u8>>, namespace: Option<&'a str>) -> Self {
+    pub(in crate::provider) fn post(
+        path: impl Into<String>,
+        body: Zeroizing<Vec<u8>>,
+        namespace: Option<&'a str>,
+    ) -> Self {
         Self { method: Method::POST, body: Some(Bytes::from_owner(body)), ..Self::read(path, namespace) }
     }
 
@@ -128,7 +132,8 @@ impl Wire {
     /// Every kind but `NotFound` and `Forbidden`, which [`Reply`] leaves to the caller.
     pub(in crate::provider) async fn send(&self, call: &Call<'_>, token: &TokenHeaders) -> Result<Reply> {
         let answer = client::send(&self.client, self.request(call, token)?).await?;
-        judge(answer, self.clock.now()).map_err(|error| error.with("host", self.host()).with("path", &call.path))
+        judge(answer, self.clock.now())
+            .map_err(|error| error.with("host", self.host()).with("path", &call.path))
     }
 
     /// The host, for messages.
@@ -173,10 +178,12 @@ fn address(server: &Url, call: &Call<'_>) -> Result<Url> {
 /// `Invalid` for what is no URL of HTTP with a host, and for one with more than a path.
 pub(in crate::provider) fn server(address: &str) -> Result<Url> {
     let refuse = || {
-        Error::new(Kind::Invalid, "the server is written like https://vault.example:8200").with("server", address)
+        Error::new(Kind::Invalid, "the server is written like https://vault.example:8200")
+            .with("server", address)
     };
     let url = Url::parse(address.trim()).map_err(|_| refuse())?;
-    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    let plain =
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
     if !plain || url.host_str().is_none() || url.query().is_some() || url.fragment().is_some() {
         return Err(refuse());
     }
@@ -188,8 +195,9 @@ pub(in crate::provider) fn server(address: &str) -> Result<Url> {
 /// # Errors
 /// `Invalid`, naming the field.
 pub(in crate::provider) fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(value)
-        .map_err(|_| Error::new(Kind::Invalid, "a header may hold visible characters only").with("field", field))
+    HeaderValue::from_str(value).map_err(|_| {
+        Error::new(Kind::Invalid, "a header may hold visible characters only").with("field", field)
+    })
 }
 
 fn judge(answer: Answer, now: Timestamp) -> Result<Reply> {
@@ -255,8 +263,14 @@ fn absence(body: &[u8]) -> Option<&'static str> {
     };
     match refusal {
         Refusal { errors: Some(errors), data: None, .. } if errors.is_empty() => None,
-        Refusal { errors: None, data: Some(Gone { data: None, metadata: Some(metadata) }), .. } if metadata.is_gone() => None,
-        Refusal { errors, warnings, .. } => Some(misplaced(&errors.unwrap_or_default(), &warnings.unwrap_or_default())),
+        Refusal { errors: None, data: Some(Gone { data: None, metadata: Some(metadata) }), .. }
+            if metadata.is_gone() =>
+        {
+            None
+        }
+        Refusal { errors, warnings, .. } => {
+            Some(misplaced(&errors.unwrap_or_default(), &warnings.unwrap_or_default()))
+        }
     }
 }
 
@@ -305,9 +319,15 @@ pub(in crate::provider) fn value(answer: &Answer, version: KvVersion) -> Result<
 }
 
 fn versioned(answer: &Answer) -> Result<Option<Value>> {
-    let wrong = || Error::new(Kind::Invalid, "the entry has no data field: the mount is not a key-value engine of version 2");
+    let wrong = || {
+        Error::new(
+            Kind::Invalid,
+            "the entry has no data field: the mount is not a key-value engine of version 2",
+        )
+    };
     let mut fields = json::fields(data(answer)?).ok_or_else(wrong)?;
-    let metadata = fields.remove("metadata").and_then(|raw| serde_json::from_str::<VersionMetadata>(raw.get()).ok());
+    let metadata =
+        fields.remove("metadata").and_then(|raw| serde_json::from_str::<VersionMetadata>(raw.get()).ok());
     let value = fields.remove("data").ok_or_else(wrong)?;
     if value.get() == "null" && metadata.as_ref().is_some_and(VersionMetadata::is_gone) {
         return Ok(None);
@@ -349,7 +369,10 @@ fn custom<'a>(own: &BTreeMap<String, &'a RawValue>) -> Option<BTreeMap<String, &
 pub(in crate::provider) fn tags(answer: &Answer) -> Result<BTreeMap<String, String>> {
     let own: BTreeMap<String, &RawValue> = data(answer)?;
     let custom = custom(&own).unwrap_or_default();
-    Ok(custom.into_iter().filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?))).collect())
+    Ok(custom
+        .into_iter()
+        .filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?)))
+        .collect())
 }
 
 /// The names in a folder; folders end in `/`.
@@ -420,22 +443,29 @@ impl Mount {
     /// # Errors
     /// `Invalid` that says what the mount is instead.
     pub(in crate::provider) fn proves(&self, path: &str, version: KvVersion) -> Result<()> {
-        let actual = match self.options.as_ref().and_then(|options| options.get("version")).map(String::as_str) {
-            Some("2") => KvVersion::V2,
-            Some(_) | None => KvVersion::V1,
-        };
+        let actual =
+            match self.options.as_ref().and_then(|options| options.get("version")).map(String::as_str) {
+                Some("2") => KvVersion::V2,
+                Some(_) | None => KvVersion::V1,
+            };
         let wrong = |what: &str| Err(Error::new(Kind::Invalid, what).with("mount", &self.path));
         if !matches!(self.engine.as_str(), "kv" | "generic") {
             return wrong("the mount is no key-value engine");
         }
         let inside = path.strip_prefix(self.path.trim_matches('/')).and_then(|rest| rest.strip_prefix('/'));
         match (actual, version, inside) {
-            (KvVersion::V1, KvVersion::V2, _) => wrong("the mount is a key-value engine of version 1, and the store says v2"),
-            (KvVersion::V2, KvVersion::V1, _) => wrong("the mount is a key-value engine of version 2, and the store says v1"),
+            (KvVersion::V1, KvVersion::V2, _) => {
+                wrong("the mount is a key-value engine of version 1, and the store says v2")
+            }
+            (KvVersion::V2, KvVersion::V1, _) => {
+                wrong("the mount is a key-value engine of version 2, and the store says v1")
+            }
             (_, _, None) => wrong("the path of the store does not lie in this mount"),
             (KvVersion::V1, KvVersion::V1, Some(_)) => Ok(()),
             (KvVersion::V2, KvVersion::V2, Some(rest)) if is_kept(rest) => Ok(()),
-            (KvVersion::V2, KvVersion::V2, Some(_)) => wrong("the path of the store is not a mount but a folder in one"),
+            (KvVersion::V2, KvVersion::V2, Some(_)) => {
+                wrong("the path of the store is not a mount but a folder in one")
+            }
         }
     }
 
@@ -463,7 +493,8 @@ mod tests {
     }
 
     const DELETED: &str = r#"{"data":{"data":null,"metadata":{"deletion_time":"2026-11-21T10:04:38Z","destroyed":false,"version":1}}}"#;
-    const DESTROYED: &str = r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":true,"version":1}}}"#;
+    const DESTROYED: &str =
+        r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":true,"version":1}}}"#;
 
     #[test]
     fn only_a_404_that_says_nothing_else_is_an_absence() {
@@ -475,13 +506,22 @@ mod tests {
     #[test]
     fn a_404_with_errors_is_not_an_absent_entry() {
         let cases = [
-            (r#"{"errors":["no handler for route \"x/data/y\". route entry not found."]}"#, "nothing is mounted at this path"),
+            (
+                r#"{"errors":["no handler for route \"x/data/y\". route entry not found."]}"#,
+                "nothing is mounted at this path",
+            ),
             (r#"{"errors":["namespace not found"]}"#, "the namespace does not exist"),
             (r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#, "version 2"),
             (r#"{"errors":["something else"]}"#, "the server does not know this path"),
             (r#"{"errors":null}"#, "the server does not know this path"),
-            (r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":false}}}"#, "the server does not know this path"),
-            (r#"{"data":{"data":{"a":1},"metadata":{"destroyed":true}}}"#, "the server does not know this path"),
+            (
+                r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":false}}}"#,
+                "the server does not know this path",
+            ),
+            (
+                r#"{"data":{"data":{"a":1},"metadata":{"destroyed":true}}}"#,
+                "the server does not know this path",
+            ),
             ("{}", "the server does not know this path"),
             ("<html>404</html>", "the answer is not that of a vault server"),
             ("", "the answer is not that of a vault server"),
@@ -518,7 +558,8 @@ mod tests {
     #[test]
     fn no_error_repeats_the_body() {
         for status in [301, 401, 404, 405, 412, 429, 500, 503] {
-            let error = judge(answer(status, r#"{"errors":["marker-value"]}"#), Timestamp::UNIX_EPOCH).unwrap_err();
+            let error =
+                judge(answer(status, r#"{"errors":["marker-value"]}"#), Timestamp::UNIX_EPOCH).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("marker-value"), "{status}");
         }
     }
@@ -527,7 +568,10 @@ mod tests {
     fn a_version_2_value_is_its_inner_object() {
         let body = r#"{"data":{"data":{"b":1.50,"a":"<"},"metadata":{"version":7,"deletion_time":"","destroyed":false}}}"#;
         let value = value(&answer(200, body), KvVersion::V2).unwrap().unwrap();
-        assert_eq!((value.bytes.expose_str().unwrap(), value.version), ("{\"a\":\"\\u003c\",\"b\":1.50}", Some(7)));
+        assert_eq!(
+            (value.bytes.expose_str().unwrap(), value.version),
+            ("{\"a\":\"\\u003c\",\"b\":1.50}", Some(7))
+        );
     }
 
     #[test]
@@ -564,7 +608,10 @@ mod tests {
             metadata(&answer(200, body)).unwrap().expose_str().unwrap(),
             r#"{"created_time":"mine","current_version":3,"delete_version_after":"0s","owner":"me"}"#
         );
-        assert_eq!(metadata(&answer(200, r#"{"data":{"custom_metadata":null}}"#)).unwrap().expose_str().unwrap(), "{}");
+        assert_eq!(
+            metadata(&answer(200, r#"{"data":{"custom_metadata":null}}"#)).unwrap().expose_str().unwrap(),
+            "{}"
+        );
     }
 
     fn mount(path: &str, engine: &str, version: Option<&str>) -> Mount {
@@ -606,7 +653,10 @@ mod tests {
             assert_eq!(address(&server, &Call::read(path, None)).unwrap().as_str(), want);
         }
         let list = Call::list("secret/metadata/", None);
-        assert_eq!(address(&server, &list).unwrap().as_str(), "https://vault.example/base/v1/secret/metadata?list=true");
+        assert_eq!(
+            address(&server, &list).unwrap().as_str(),
+            "https://vault.example/base/v1/secret/metadata?list=true"
+        );
     }
 
     #[test]
