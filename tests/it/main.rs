@@ -1,6 +1,8 @@
 //! Tests against the local control plane and real stores.
 
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
 mod credentials;
