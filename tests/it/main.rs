@@ -7,6 +7,8 @@ mod cluster_contract;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod plane;
 #[cfg(test)]
 mod real_aws;
