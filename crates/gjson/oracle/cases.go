@@ -172,3 +172,11 @@ var groups = []group{
 	{"malformed", malformed, brokenPaths},
 	{"deep", deepDocuments(), deepPaths()},
 }
+
+// differences are the documented ones, a lookup each, in the order of the table in the test.
+var differences = []document{
+	{"[0x1p4]", []string{"#(=16)"}},
+	{`{"a":[],"b":{"#(x)#":null}}`, []string{"*.#(x)#"}},
+	{strings.Repeat("[", 300) + "1" + strings.Repeat("]", 300), []string{strings.Repeat("0.", 299) + "0"}},
+	{`{"a":1}`, []string{strings.Repeat("@this|", 300) + "a"}},
+}

@@ -33,6 +33,8 @@ func main() {
 		total += write(directory, group.name, group.cases())
 	}
 	total += write(directory, "mixed", mixed(*seed, *count))
+	total += write(directory, "damaged", damaged(*seed, *count/2))
+	total += write(directory, "differences", differences)
 	total += writePlain(directory)
 	fmt.Println(total, "cases")
 }

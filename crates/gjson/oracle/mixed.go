@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
@@ -37,6 +38,28 @@ func mixed(seed int64, count int) []document {
 				path = mix.damaged(path)
 			}
 			paths = append(paths, path)
+		}
+		out = append(out, document{json, paths})
+	}
+	return out
+}
+
+// damaged is a number of the lists' documents with a few of their paths, both damaged.
+func damaged(seed int64, count int) []document {
+	mix := mixer{rand.New(rand.NewSource(seed))}
+	var out []document
+	for range count {
+		from := groups[mix.Intn(len(groups))]
+		json := mix.one(from.documents...)
+		if len(json) > 450 {
+			continue
+		}
+		if mix.Intn(2) == 0 {
+			json = mix.damaged(json)
+		}
+		var paths []string
+		for range 14 {
+			paths = append(paths, mix.damaged(mix.one(from.paths...)))
 		}
 		out = append(out, document{json, paths})
 	}
@@ -119,10 +142,13 @@ func (m mixer) multipath(depth int) string {
 	return "[" + strings.Join(members, ",") + "]"
 }
 
-// damaged takes out, puts in or changes a few bytes, all of them ASCII.
+// damaged takes out, puts in or changes a few bytes, but none of a longer character.
 func (m mixer) damaged(text string) string {
 	for range 1 + m.Intn(2) {
 		at := m.Intn(len(text) + 1)
+		if !utf8.ValidString(text[:at]) || !utf8.ValidString(text[at:min(len(text), at+1)]) {
+			continue
+		}
 		inserted := m.one("", "", "{", "}", "[", "]", "(", ")", `"`, `\`, ",", ":", ".", "|", "#", "@", "!", "~", "*", " ", "1", "-", "n", "t", "\n")
 		text = text[:at] + inserted + text[min(len(text), at+m.Intn(2)):]
 	}

@@ -16,7 +16,6 @@
 //!
 //! * A lookup is bounded: [`MAX_STEPS`], [`WORK_BASE`], [`WORK_PER_BYTE`]. Beyond them nothing exists. Without these
 //!   bounds a short path makes results of any size, and deep JSON overflows the stack, which ends the process.
-//! * A pattern with many wildcards gets its true answer. The module gives up on it and says "no match".
 //! * Numbers in hexadecimal (`0x1p4`, no JSON) count as 0, as all other text that is no number does.
 //! * Where a cut escape leaves bytes that are not UTF-8, each of them is U+FFFD.
 //! * There are no modifiers but the module's own.

@@ -1,8 +1,9 @@
 //! The wildcards of keys and of the `%` operator: `*` is any text, `?` is any character, `\` makes the next
 //! character plain.
 //!
-//! The Go module stops a match that takes too long and reports that it does not match. This one needs at most
-//! pattern times text steps, each of which is counted as work of the lookup, so it never gives a wrong answer.
+//! The Go module tries all ways to spread a text over several stars, and stops when that takes too long. Only the last
+//! star can be at fault when a match fails, so this one needs at most pattern times text steps, each of which is
+//! counted as work of the lookup.
 
 use crate::limits::Effort;
 
