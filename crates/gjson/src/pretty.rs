@@ -171,7 +171,7 @@ impl Layout<'_> {
         self.at += 1;
         let mut members = Vec::new();
         let mut count = 0;
-        while let Some(byte) = self.json.get(self.at).copied() {
+        while let Some(byte) = self.next_byte(mode.effort) {
             if byte == close {
                 self.close(close, mode, &members, count);
                 return !keyed;
@@ -189,6 +189,11 @@ impl Layout<'_> {
             count += 1;
         }
         !keyed
+    }
+
+    /// The byte at hand; none once the work is used up, which otherwise would leave a reader where it is for ever.
+    fn next_byte(&self, effort: Effort<'_>) -> Option<u8> {
+        if effort.exhausted() { None } else { self.json.get(self.at).copied() }
     }
 
     fn separate(&mut self, keyed: bool, count: usize, mode: Mode<'_>) {
