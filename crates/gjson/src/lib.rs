@@ -139,3 +139,25 @@ fn repaired(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_exists_and_has_no_text() {
+        let found = get(r#"{"a":null}"#, "a");
+        assert_eq!((found.exists(), &*found.text(), &*found.raw), (true, "", "null"));
+        assert!(!get(r#"{"a":null}"#, "b").exists());
+    }
+
+    #[test]
+    fn what_is_in_the_json_is_not_copied() {
+        assert!(matches!(get(r#"{"a":{"b":"c"}}"#, "a.b").raw, Cow::Borrowed("\"c\"")));
+    }
+
+    #[test]
+    fn no_value_is_printed() {
+        assert_eq!(format!("{:?}", get(r#"{"a":"marker"}"#, "a")), "Value { kind: String, .. }");
+    }
+}

@@ -317,3 +317,34 @@ fn sort_text(raw: &[u8]) -> Vec<u8> {
     let usable = whole && (!raw.contains(&b'\\') || valid::valid(raw));
     if usable { scan::string_text(raw).into_owned() } else { Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid_out(json: &str, style: &Style) -> String {
+        let work = Effort::granted(json.len());
+        String::from_utf8(pretty(json.as_bytes(), style, Effort::new(&work))).unwrap()
+    }
+
+    #[test]
+    fn short_arrays_without_objects_stay_on_one_line() {
+        let json = r#"{"b":[1,[2]],"a":[{"c":""}],"d":{}}"#;
+        let expected =
+            "{\n  \"b\": [1, [2]],\n  \"a\": [\n    {\n      \"c\": \"\"\n    }\n  ],\n  \"d\": {}\n}\n";
+        assert_eq!(laid_out(json, &Style::default()), expected);
+        let narrow = Style { width: 0, ..Style::default() };
+        assert_eq!(laid_out("[1,2]", &narrow), "[\n  1,\n  2\n]\n");
+    }
+
+    #[test]
+    fn keys_are_sorted_if_asked() {
+        let style = Style { sort_keys: true, ..Style::default() };
+        assert_eq!(laid_out(r#"{"b":1,"a":2}"#, &style), "{\n  \"a\": 2,\n  \"b\": 1\n}\n");
+    }
+
+    #[test]
+    fn ugly_keeps_the_white_space_of_strings() {
+        assert_eq!(ugly(b" { \"a b\" :\n[ 1 ,\t2 ] } "), b"{\"a b\":[1,2]}");
+    }
+}
