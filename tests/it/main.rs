@@ -5,7 +5,11 @@ mod chart;
 #[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod credentials;
+#[cfg(test)]
+mod keyferry;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
