@@ -8,3 +8,5 @@ mod credentials;
 mod plane;
 #[cfg(test)]
 mod real_aws;
+#[cfg(test)]
+mod schema;
