@@ -10,6 +10,8 @@ use keyferry::cli::crds;
 use keyferry_stores::provider::list::ProviderConfig;
 use serde_json::{Map, Value, json};
 
+use crate::plane::Plane;
+
 const FACTS: &str = include_str!("../data/eso-2.9-schema.tsv");
 const PROVIDER: &str = "spec.provider.";
 
@@ -83,7 +85,7 @@ fn schema(definition: &Value) -> &Value {
 }
 
 /// The rows of a version, without its name.
-fn rows<'a>(version: &'a str) -> impl Iterator<Item = (&'a str, Vec<&'a str>)> {
+fn rows(version: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
     FACTS.lines().filter_map(move |line| {
         let mut parts = line.strip_prefix(version)?.strip_prefix('\t')?.split('\t');
         Some((parts.next()?, parts.collect()))
@@ -377,4 +379,91 @@ fn a_store_with_every_provider_still_fits_plain_kubectl_apply() {
         provider.clone();
     let bytes = serde_json::to_vec(&definition).unwrap().len();
     assert!(bytes < MOST_BYTES, "{bytes} bytes with texts of {average} bytes");
+}
+
+/// An object of ours, of this name and specification, in the namespace of the test.
+fn object(kind: &str, name: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1",
+        "kind": kind,
+        "metadata": { "name": name, "namespace": "schema" },
+        "spec": spec,
+    })
+}
+
+/// The control plane with our definitions, applied as a user would.
+fn established() -> Plane {
+    let plane = Plane::get();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    plane.kubectl(&["apply", "-f", folder], "").expect("plain kubectl apply takes them");
+    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", folder];
+    plane.kubectl(&wait, "").expect("the API server serves them");
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: schema}\n";
+    plane.kubectl(&["apply", "-f", "-"], namespace).expect("a namespace");
+    plane
+}
+
+/// The API server's own bounds on what a rule may cost are known to nobody else.
+#[test]
+#[ignore = "needs the local control plane: ./justw test"]
+fn the_api_server_takes_the_definitions_and_enforces_their_rules() {
+    let plane = established();
+    let data = json!([{ "secretKey": "a", "remoteRef": { "key": "k" } }]);
+    let twice = json!([data[0], data[0]]);
+    let both = json!([{ "extract": { "key": "k" }, "find": { "path": "p" } }]);
+    let generator = json!({ "generatorRef": { "kind": "Password", "name": "p" } });
+    let target = |creation: &str, deletion: &str| json!({ "data": data, "target": { "creationPolicy": creation, "deletionPolicy": deletion } });
+    let store =
+        |interval: Value| json!({ "refreshInterval": interval, "provider": { "fake": { "data": [] } } });
+    let cases = [
+        ("ExternalSecret", json!({ "data": data }), None),
+        ("ExternalSecret", json!({ "data": twice }), None),
+        ("ExternalSecret", target("Orphan", "Delete"), None),
+        ("ExternalSecret", json!({ "dataFrom": [{ "sourceRef": generator }] }), None),
+        ("ExternalSecret", json!({}), Some("either data or dataFrom")),
+        ("ExternalSecret", target("Merge", "Delete"), Some("deletionPolicy=Delete must not")),
+        ("ExternalSecret", target("None", "Merge"), Some("deletionPolicy=Merge must not")),
+        ("ExternalSecret", json!({ "dataFrom": both }), Some("at the same time")),
+        (
+            "ExternalSecret",
+            json!({ "dataFrom": [{ "find": {}, "sourceRef": generator }] }),
+            Some("at the same time"),
+        ),
+        (
+            "ExternalSecret",
+            json!({ "dataFrom": [{ "rewrite": [] }] }),
+            Some("either extract, find, or sourceRef"),
+        ),
+        ("SecretStore", store(json!(30)), None),
+        ("SecretStore", store(json!("1h30m")), None),
+        ("SecretStore", store(json!(-1)), Some("must not be negative")),
+        ("SecretStore", store(json!("300")), Some("needs a unit")),
+        ("SecretStore", json!({ "provider": {} }), Some("at least 1 properties")),
+        (
+            "SecretStore",
+            json!({ "provider": { "fake": { "data": [] }, "unbuilt": {} } }),
+            Some("at most 1 item"),
+        ),
+    ];
+    for (kind, spec, refusal) in cases {
+        let manifest = object(kind, "case", spec).to_string();
+        let answer = plane.kubectl(&["create", "--dry-run=server", "-f", "-"], &manifest);
+        match refusal {
+            None => assert!(answer.is_ok(), "{manifest}: {answer:?}"),
+            Some(text) => {
+                assert!(answer.as_ref().is_err_and(|said| said.contains(text)), "{manifest}: {answer:?}")
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the local control plane: ./justw test"]
+fn a_provider_that_is_not_built_is_kept_as_it_was_written() {
+    let plane = established();
+    let provider = json!({ "unbuilt": { "auth": { "deep": [{ "x": 1 }] } } });
+    let manifest = object("SecretStore", "unbuilt", json!({ "provider": provider })).to_string();
+    let answer = plane.kubectl(&["create", "--dry-run=server", "-o", "json", "-f", "-"], &manifest).unwrap();
+    let kept: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(kept["spec"]["provider"], provider);
 }
