@@ -34,12 +34,13 @@ check:
 build:
     cargo build --workspace --locked --quiet
 
-# Writes crds/ from the kinds. Look at the diff.
+# Writes crds/ from the kinds, and the chart's copy. Look at the diff.
 crds:
     KEYFERRY_WRITE=1 cargo test --locked --quiet --lib the_committed_files_are_up_to_date
-    git diff --stat -- crds
+    cp crds/*.yaml charts/keyferry/files/crds/
+    git diff --stat -- crds charts
 
-# Records what the Go implementations answer to the gjson and sjson cases; the tests then run without Go. Look at the diff.
+# Records what Go's gjson answers to the cases in crates/gjson/oracle; the tests then run without Go. Look at the diff.
 record-gjson:
-    cd crates/gjson/tests/record && go run .
-    git diff --stat -- crates/gjson/tests
+    cd crates/gjson/oracle && go run . ../tests/data
+    git diff --stat -- crates/gjson/tests/data
