@@ -262,12 +262,20 @@ fn failure(host: &str, error: &reqwest::Error) -> Error {
         _ if error.is_dns() => (Kind::Unavailable, "the name of the store cannot be resolved"),
         _ if error.is_connect() => (Kind::Unavailable, "could not connect to the store"),
         _ if error.is_builder() => (Kind::Invalid, "the request cannot be sent as written"),
-        _ if error.is_decode() => (Kind::Malformed, "the answer of the store cannot be decoded"),
+        _ if is_garbled(error) => (Kind::Malformed, "the answer of the store cannot be decoded"),
         _ => (Kind::Unavailable, "the answer of the store was cut off"),
     };
     let said = Error::new(kind, what).with("host", host);
     // The text of a TLS error names certificates and alerts, never data.
     tls.map_or(said.clone(), |tls| said.with("reason", tls))
+}
+
+/// True if the decoder cannot make sense of what came. It says "decode" of a cut stream too, since it is what reads the stream, so
+/// the error below is asked.
+fn is_garbled(error: &reqwest::Error) -> bool {
+    sources(error)
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::InvalidData)
 }
 
 /// The error and everything beneath it. An `io::Error` hides what it wraps from `source`, so it is looked into.
@@ -278,4 +286,246 @@ fn sources<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Cause
 fn beneath<'a>(cause: &'a (dyn Cause + 'static)) -> Option<&'a (dyn Cause + 'static)> {
     let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     wrapped.map(|inner| inner as &(dyn Cause + 'static)).or_else(|| cause.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, sync::Arc};
+
+    use super::*;
+    use crate::net::{
+        scripted::{Authority, Exchange, Reply, Scripted},
+        tls,
+    };
+
+    const MARKER: &str = "marker-of-a-secret";
+
+    async fn get(pool: &HttpPool, trust: &Trust, url: &str) -> Result<Answer> {
+        let client = pool.client(trust)?;
+        let request = client.get(url).build().unwrap();
+        send(&client, request).await
+    }
+
+    async fn plain(url: &str) -> Result<Answer> {
+        get(&HttpPool::default(), &Trust::default(), url).await
+    }
+
+    /// What becomes of one reply.
+    async fn of(reply: Reply) -> Result<Answer> {
+        let server = Scripted::start([Exchange::get("/path").answers(reply)]).await;
+        let answer = plain(&format!("{}/path", server.url())).await;
+        server.finish();
+        answer
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_to_its_end_whatever_its_status() {
+        for status in [200, 404, 503] {
+            let answer = of(Reply::json(status, MARKER)).await.unwrap();
+            assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (status, MARKER.as_bytes()));
+            assert!(!format!("{answer:?}").contains(MARKER));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broken_exchange_has_a_kind_and_its_text_names_the_host_alone() {
+        let table = [
+            ("closed", Reply::closed(), Kind::Unavailable),
+            ("cut", Reply::cut(200, MARKER), Kind::Unavailable),
+            ("too large", Reply::huge(200), Kind::Malformed),
+            ("unasked encoding", Reply::json(200, MARKER).header("content-encoding", "br"), Kind::Malformed),
+            ("not gzip", Reply::json(200, MARKER).header("content-encoding", "gzip"), Kind::Malformed),
+        ];
+        for (name, reply, kind) in table {
+            let error = of(reply).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{name}: {error}");
+            let text = error.to_string();
+            assert!(text.contains("host=127.0.0.1:"), "{name}: {text}");
+            assert!(!text.contains(MARKER) && !text.contains("path"), "{name}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_tells_no_length_is_cut_off_at_the_limit() {
+        // Chunks of 1 MiB, one more than the limit allows.
+        let chunk = [b"100000\r\n".as_slice(), &vec![b' '; 1 << 20], b"\r\n"].concat();
+        let body = chunk.repeat((limits::ANSWER_BYTES >> 20) + 1);
+        let reply = Reply::body(200, "text/plain", [body.as_slice(), b"0\r\n\r\n"].concat());
+        let error = of(reply.header("transfer-encoding", "chunked")).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Malformed, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_unavailable() {
+        let server = Scripted::start([Exchange::get("/").answers(Reply::silence())]).await;
+        let error = server.timing_out(plain(server.url())).await.unwrap_err();
+        assert_eq!(error.to_string().split(" (").next(), Some("the store did not answer in time"));
+        assert_eq!(error.kind(), Kind::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_is_unavailable() {
+        let url = Scripted::start([]).await.url().to_string();
+        let error = plain(&url).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_followed_within_one_origin() {
+        let server = Scripted::start([
+            Exchange::get("/old").answers(Reply::status(307).header("location", "/new")),
+            Exchange::get("/new").answers(Reply::json(200, "{}")),
+        ])
+        .await;
+        assert_eq!(plain(&format!("{}/old", server.url())).await.unwrap().status, StatusCode::OK);
+        server.finish();
+    }
+
+    #[tokio::test]
+    async fn sec_12_a_redirect_elsewhere_is_not_followed() {
+        let elsewhere = Scripted::start([]).await;
+        for target in [elsewhere.url(), "http://169.254.169.254/latest/meta-data/"] {
+            let answer = of(Reply::status(302).header("location", target)).await.unwrap();
+            assert_eq!(answer.status, StatusCode::FOUND);
+            assert_eq!(answer.fault(Timestamp::UNIX_EPOCH).kind(), Kind::Invalid);
+        }
+        elsewhere.finish();
+    }
+
+    #[tokio::test]
+    async fn redirects_in_a_circle_end() {
+        let back = Reply::status(307).header("location", "/path");
+        let server = Scripted::start([Exchange::get("/path").answers(back).repeated()]).await;
+        let answer = plain(&format!("{}/path", server.url())).await.unwrap();
+        assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(server.requests().len(), 1 + limits::REDIRECTS);
+    }
+
+    #[tokio::test]
+    async fn sec_12_a_metadata_address_gets_no_request() {
+        let error = plain("http://169.254.169.254/latest/meta-data/").await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused, "{error}");
+    }
+
+    #[tokio::test]
+    async fn sec_12_a_name_is_refused_if_one_of_its_addresses_is() {
+        let (good, bad): (IpAddr, IpAddr) = ([127, 0, 0, 1].into(), [169, 254, 169, 254].into());
+        let server = Scripted::start([Exchange::get("/")]).await;
+        let port = server.url().rsplit(':').next().unwrap().to_string();
+        for (addresses, kind) in [(vec![good], None), (vec![good, bad], Some(Kind::Refused))] {
+            let lookup: reach::Lookup =
+                Arc::new(move |_| Box::pin(std::future::ready(Ok(addresses.clone()))));
+            let url = format!("http://store.example:{port}/");
+            let outcome = get(&HttpPool::with_lookup(lookup), &Trust::default(), &url).await;
+            assert_eq!(outcome.err().map(|error| error.kind()), kind);
+        }
+        server.finish();
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_unavailable() {
+        let lookup: reach::Lookup =
+            Arc::new(|_| Box::pin(std::future::ready(Err(std::io::Error::other("no such name")))));
+        let outcome = get(&HttpPool::with_lookup(lookup), &Trust::default(), "http://store.example/").await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.to_string(), "the name of the store cannot be resolved (host=store.example)");
+        assert_eq!(error.kind(), Kind::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn only_the_named_authority_is_trusted() {
+        let (own, other) = (Authority::default(), Authority::default());
+        let server = Scripted::start_tls([Exchange::get("/")], &own, false).await;
+        let ask = async |authority: &Authority| {
+            let trust = Trust { ca: Some(authority.pem().into()), client: None };
+            get(&HttpPool::default(), &trust, server.url()).await
+        };
+        let error = ask(&other).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(error.to_string().starts_with("the TLS connection to the store failed"), "{error}");
+        assert!(ask(&own).await.is_ok());
+        server.finish();
+    }
+
+    #[tokio::test]
+    async fn a_client_certificate_opens_a_server_that_asks_for_one() {
+        let authority = Authority::default();
+        let server = Scripted::start_tls([Exchange::get("/")], &authority, true).await;
+        let (certificate, key) = authority.client("keyferry");
+        let identity = tls::client_identity(&certificate, &key).unwrap();
+        for (client, works) in [(None, false), (Some(identity), true)] {
+            let trust = Trust { ca: Some(authority.pem().into()), client };
+            let outcome = get(&HttpPool::default(), &trust, server.url()).await;
+            assert_eq!(outcome.is_ok(), works, "{outcome:?}");
+        }
+        server.finish();
+    }
+
+    #[test]
+    fn trust_that_is_no_pem_is_invalid() {
+        let pool = HttpPool::default();
+        let ca = |pem: &str| Trust { ca: Some(pem.into()), client: None };
+        for trust in [ca(""), ca("x"), Trust { ca: None, client: Some("x".into()) }] {
+            assert_eq!(pool.client(&trust).unwrap_err().kind(), Kind::Invalid);
+        }
+    }
+
+    #[test]
+    fn the_pool_keeps_the_clients_that_were_used_last() {
+        let pool = HttpPool::default();
+        let authorities: Vec<_> = (0..3).map(|_| Authority::default()).collect();
+        let trust =
+            |i: usize| Trust { ca: Some(authorities[i % 3].pem().repeat(1 + i / 3).into()), client: None };
+        for i in 0..=limits::HTTP_CLIENTS {
+            pool.client(&trust(i)).unwrap();
+            pool.client(&trust(0)).unwrap();
+        }
+        let clients = pool.clients.lock().unwrap();
+        assert_eq!(clients.held.len(), limits::HTTP_CLIENTS);
+        assert!(clients.held.contains_key(&fingerprint(&trust(0))));
+        assert!(!clients.held.contains_key(&fingerprint(&trust(1))));
+    }
+
+    #[test]
+    fn a_status_alone_never_proves_absence() {
+        let table = [
+            (200, Kind::Malformed),
+            (302, Kind::Invalid),
+            (400, Kind::Invalid),
+            (401, Kind::Unauthenticated),
+            (403, Kind::Forbidden),
+            (404, Kind::Invalid),
+            (408, Kind::Unavailable),
+            (409, Kind::Conflict),
+            (410, Kind::Invalid),
+            (412, Kind::Conflict),
+            (429, Kind::Throttled),
+            (500, Kind::Unavailable),
+            (503, Kind::Unavailable),
+        ];
+        for (status, kind) in table {
+            let status = StatusCode::from_u16(status).unwrap();
+            let answer = Answer { status, headers: HeaderMap::new(), body: Zeroizing::default() };
+            assert_eq!(answer.fault(Timestamp::UNIX_EPOCH).kind(), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_is_believed_up_to_a_bound() {
+        let now = Timestamp::from_second(784_111_777).unwrap(); // Sun, 06 Nov 1994 08:49:37 GMT
+        let table = [
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("99999999", Some(limits::RETRY_AFTER_BELIEVED.as_secs())),
+            ("soon", None),
+            ("-1", None),
+        ];
+        for (text, seconds) in table {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, text.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
 }

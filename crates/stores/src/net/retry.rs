@@ -138,9 +138,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_what_passes_by_itself_is_tried_again() {
         for kind in Kind::ALL {
-            let again = matches!(kind, Kind::Unavailable | Kind::Throttled);
+            let again = u32::from(matches!(kind, Kind::Unavailable | Kind::Throttled));
             let (runs, _) = tries(Retry::of(None, 3), Error::new(kind, "x")).await;
-            assert_eq!(runs, if again { 1 + limits::READ_RETRIES } else { 1 }, "{kind:?}");
+            assert_eq!(runs, 1 + again * limits::READ_RETRIES, "{kind:?}");
         }
     }
 

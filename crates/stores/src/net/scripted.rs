@@ -14,8 +14,8 @@
 //! connection closes), and the test fails with the list of them: nothing ever turns into a 200 by accident. [`Scripted::finish`]
 //! also fails for exchanges that were never asked for; a dropped server fails for unscripted requests only.
 //!
-//! Time-outs are tested without waiting: script [`Reply::silence`], wait for [`Scripted::received`], then pause and advance the
-//! runtime's time.
+//! Time-outs are tested without waiting: script [`Reply::silence`] and run the call in [`Scripted::timing_out`].
+#![allow(clippy::expect_used, reason = "a test that cannot run must fail")]
 
 use std::{
     collections::BTreeMap,
@@ -284,6 +284,7 @@ pub struct Scripted {
     script: Arc<Script>,
     task: JoinHandle<()>,
     arrivals: watch::Receiver<usize>,
+    silences: watch::Receiver<usize>,
 }
 
 #[derive(Debug)]
@@ -292,6 +293,7 @@ struct Script {
     received: Mutex<Vec<Received>>,
     unscripted: Mutex<Vec<String>>,
     arrivals: watch::Sender<usize>,
+    silences: watch::Sender<usize>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -323,15 +325,17 @@ impl Scripted {
     async fn serve(exchanges: impl IntoIterator<Item = Exchange>, tls: Option<TlsAcceptor>) -> Self {
         let (listener, address) = listen().await;
         let (arrivals, seen) = watch::channel(0);
+        let (silences, silent) = watch::channel(0);
         let script = Arc::new(Script {
             exchanges: Mutex::new(exchanges.into_iter().collect()),
             received: Mutex::default(),
             unscripted: Mutex::default(),
             arrivals,
+            silences,
         });
         let scheme = if tls.is_some() { "https" } else { "http" };
         let task = tokio::spawn(accept(listener, script.clone(), tls));
-        Self { url: format!("{scheme}://{address}"), script, task, arrivals: seen }
+        Self { url: format!("{scheme}://{address}"), script, task, arrivals: seen, silences: silent }
     }
 
     /// `http://127.0.0.1:<port>`, without a slash at the end.
@@ -361,6 +365,25 @@ impl Scripted {
             .wait_for(|seen| *seen >= count)
             .await
             .expect("the server lives as long as its owner");
+    }
+
+    /// Runs `call` until a request of it has met [`Reply::silence`], and from then on in paused time, so that its time-outs pass
+    /// at once. Needs a runtime of one thread.
+    ///
+    /// # Panics
+    /// If time is paused already, or `call` ends without a silence.
+    pub async fn timing_out<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut silences = self.silences.clone();
+        let before = *silences.borrow();
+        let mut call = std::pin::pin!(call);
+        tokio::select! {
+            _ = &mut call => panic!("the call ended without a silence"),
+            seen = silences.wait_for(|seen| *seen > before) => drop(seen.expect("the server lives as long as its owner")),
+        }
+        tokio::time::pause();
+        let outcome = call.await;
+        tokio::time::resume();
+        outcome
     }
 
     /// Ends the server.
@@ -437,7 +460,10 @@ async fn converse(mut socket: impl AsyncRead + AsyncWrite + Unpin, script: &Scri
         let Some(reply) = script.reply(request) else { break };
         match reply.way {
             Way::Closed => break,
-            Way::Silent => std::future::pending().await,
+            Way::Silent => {
+                script.silences.send_modify(|seen| *seen += 1);
+                std::future::pending().await
+            }
             Way::Whole => socket.write_all(&reply.bytes()).await?,
             Way::Cut => {
                 socket.write_all(&reply.bytes()).await?;
@@ -657,4 +683,65 @@ impl Authority {
 fn parse_pem(pem: &str) -> rustls_pki_types::CertificateDer<'static> {
     use rustls_pki_types::pem::PemObject;
     rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).expect("our own PEM")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+
+    use super::*;
+    use crate::net::client::{Answer, HttpPool, Trust, send};
+
+    async fn post(url: &str, body: &'static str) -> crate::base::Result<Answer> {
+        let client = HttpPool::default().client(&Trust::default()).unwrap();
+        let request = client.post(url).body(body).build().unwrap();
+        send(&client, request).await
+    }
+
+    fn panics(finish: impl FnOnce()) -> bool {
+        std::panic::catch_unwind(AssertUnwindSafe(finish)).is_err()
+    }
+
+    #[tokio::test]
+    async fn the_first_exchange_that_matches_and_is_not_used_up_answers() {
+        let server = Scripted::start([
+            Exchange::post("/a").query("q", "x y").answers(Reply::status(201)),
+            Exchange::post("/a").body_contains("b").answers(Reply::status(202)).times(2),
+            Exchange::post("/a").answers(Reply::status(204)).repeated(),
+        ])
+        .await;
+        let mut seen = Vec::new();
+        for (query, body) in [("?q=x%20y", "b"), ("?q=x%20y", "b"), ("", "b"), ("", "b"), ("", "c")] {
+            let answer = post(&format!("{}/a{query}", server.url()), body).await.unwrap();
+            seen.push(answer.status.as_u16());
+        }
+        assert_eq!(seen, [201, 202, 202, 204, 204]);
+        server.finish();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_not_in_the_script_fails_the_test() {
+        let server = Scripted::start([]).await;
+        assert!(post(server.url(), "").await.is_err());
+        assert!(panics(|| server.finish()));
+    }
+
+    #[tokio::test]
+    async fn an_exchange_that_is_never_asked_for_fails_the_test() {
+        let server = Scripted::start([Exchange::get("/")]).await;
+        assert!(panics(|| server.finish()));
+    }
+
+    #[tokio::test]
+    async fn the_recorder_hands_on_and_remembers() {
+        let server =
+            Scripted::start([Exchange::post("/a").body_contains("text").answers(Reply::json(418, "{}"))])
+                .await;
+        let recorder = Recorder::start(server.url()).await;
+        let answer = post(&format!("{}/a", recorder.url()), "text").await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (418, b"{}".as_slice()));
+        let lines: Vec<_> = recorder.requests().iter().map(Received::line).collect();
+        assert_eq!(lines, ["POST /a"]);
+        server.finish();
+    }
 }
