@@ -175,12 +175,20 @@ fn the_role_grants_what_the_code_uses_and_nothing_else() {
 
 #[test]
 #[ignore = "needs helm, which the local control plane brings: ./justw test"]
-fn a_role_of_one_namespace_is_the_same_without_what_belongs_to_the_cluster() {
-    let scoped = granted(&["--set", "scopedRBAC=true"], "Role");
-    let of_the_cluster = ["clustersecretstores", "clustersecretstores/status", "namespaces"];
-    let expected: BTreeSet<Right> =
-        used().into_iter().filter(|(_, kind, _)| !of_the_cluster.contains(&&**kind)).collect();
-    assert_eq!(scoped, expected);
+fn a_value_that_switches_something_off_takes_its_rights_away() {
+    let cluster_stores: &[&str] = &["clustersecretstores", "clustersecretstores/status", "namespaces"];
+    let switches = [
+        ("scopedRBAC=true", "Role", cluster_stores),
+        ("processClusterStore=false", "ClusterRole", cluster_stores),
+        ("processSecretStore=false", "ClusterRole", &["secretstores/status"]),
+        ("openshiftFinalizers=false", "ClusterRole", &["externalsecrets/finalizers"]),
+        ("rbac.serviceAccountTokenCreate=false", "ClusterRole", &["serviceaccounts/token"]),
+    ];
+    for (switch, role, gone) in switches {
+        let stays = |(_, kind, _): &Right| !gone.contains(&&**kind);
+        let expected: BTreeSet<Right> = used().into_iter().filter(stays).collect();
+        assert_eq!(granted(&["--set", switch], role), expected, "{switch}");
+    }
 }
 
 #[test]
