@@ -7,6 +7,8 @@ mod cluster_contract;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod plane;
