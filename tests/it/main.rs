@@ -1,4 +1,4 @@
-//! Tests against the local control plane and real stores.
+//! Tests against the local control plane and real stores, and of what is committed beside the code.
 
 #[cfg(test)]
 mod chart;
@@ -8,6 +8,8 @@ mod cluster_contract;
 mod crash;
 #[cfg(test)]
 mod credentials;
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod keyferry;
 #[cfg(test)]
