@@ -6,9 +6,13 @@
 //! Whole-map reads, `property`, decoding, conversion, rewrite, merge and NUL checks are not here: `sync::shape` does them once.
 
 pub mod aws;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 pub mod entry;
 pub mod env;
 pub mod fake;
+#[cfg(any(test, feature = "testing"))]
+pub mod held;
 pub mod list;
 pub mod vault;
 
