@@ -349,3 +349,29 @@ fn tells(error: &Error) -> bool {
 fn uninvited(name: &str, server: &Scripted) -> Vec<String> {
     server.take_unscripted().into_iter().map(|line| format!("{name}: not in the script: {line}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(error: Error) -> usize {
+        judge::<()>("x", Kind::Unavailable, &Err(error)).len()
+    }
+
+    #[test]
+    fn a_planted_leak_is_found_in_text_facts_and_sources() {
+        let error = || Error::new(Kind::Unavailable, "the store failed");
+        let encoded = STANDARD.encode(MARKER);
+        let source = || std::io::Error::other(std::io::Error::other(MARKER));
+        assert_eq!(judged(error()), 0);
+        assert_eq!(judged(error().within(MARKER)), 1);
+        assert_eq!(judged(error().with("value", encoded)), 1);
+        assert_eq!(judged(error().because(source())), 1);
+    }
+
+    #[test]
+    fn a_success_and_another_kind_break_the_contract() {
+        assert_eq!(judge("x", Kind::Unavailable, &Ok(())).len(), 1);
+        assert_eq!(judged(Error::new(Kind::NotFound, "x")), 1);
+    }
+}
