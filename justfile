@@ -40,7 +40,7 @@ crds:
     cargo run --locked --quiet -- crds > .cache/crds.yaml
     mv .cache/crds.yaml crds/keyferry.yaml
 
-# Records what the Go implementations answer to the gjson and sjson cases; the tests then run without Go. Look at the diff.
+# Records what Go's gjson answers to the cases in crates/gjson/oracle; the tests then run without Go. Look at the diff.
 record-gjson:
-    cd crates/gjson/tests/record && go run .
-    git diff --stat -- crates/gjson/tests
+    cd crates/gjson/oracle && go run . ../tests/data
+    git diff --stat -- crates/gjson/tests/data

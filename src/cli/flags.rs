@@ -63,9 +63,6 @@ pub struct Controller {
     /// How old status.refreshTime of an unchanged object may get: a duration, 0 = written at each refresh as ESO does, or never.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = stamp)]
     pub status_stamp_interval: Stamp,
-    /// Events a second; what exceeds it waits, and is dropped and counted when too much waits.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    pub events_per_second: u32,
 }
 
 /// A flag of ESO that is not a field of [`Controller`].
@@ -133,14 +130,20 @@ const UNBUILT: [Foreign; 10] = [
 pub fn command(command: Command) -> Command {
     let known = Controller::augment_args(command);
     let accepted = MEANINGLESS.iter().map(|flag| arg(flag).help_heading("Accepted, without meaning here"));
-    let unbuilt = UNBUILT.iter().map(|flag| arg(flag).help_heading("Not built yet (refused unless they ask for nothing)"));
+    let unbuilt = UNBUILT
+        .iter()
+        .map(|flag| arg(flag).help_heading("Not built yet (refused unless they ask for nothing)"));
     known.args(accepted).args(unbuilt)
 }
 
 fn arg(flag: &Foreign) -> Arg {
     let boolean = matches!(flag.harmless, "true" | "false");
     let arg = Arg::new(flag.name).long(flag.name).value_name("VALUE").help(flag.about);
-    if boolean { arg.num_args(0..=1).require_equals(true).default_missing_value("true") } else { arg.num_args(1) }
+    if boolean {
+        arg.num_args(0..=1).require_equals(true).default_missing_value("true")
+    } else {
+        arg.num_args(1)
+    }
 }
 
 /// The flags as parsed, and what to log about the others.
@@ -152,12 +155,16 @@ pub fn parse(matches: &ArgMatches) -> Result<(Controller, Vec<String>), String> 
     let given = |flag: &Foreign| matches.get_one::<String>(flag.name).cloned();
     let refused: Vec<String> = UNBUILT
         .iter()
-        .filter_map(|flag| given(flag).filter(|value| value != flag.harmless).map(|value| refusal(flag, &value)))
+        .filter_map(|flag| {
+            given(flag).filter(|value| value != flag.harmless).map(|value| refusal(flag, &value))
+        })
         .collect();
     if !refused.is_empty() {
         return Err(refused.join("\n"));
     }
-    let note = |flag: &Foreign| given(flag).map(|value| format!("--{}={value} means nothing here: {}", flag.name, flag.about));
+    let note = |flag: &Foreign| {
+        given(flag).map(|value| format!("--{}={value} means nothing here: {}", flag.name, flag.about))
+    };
     Ok((controller, MEANINGLESS.iter().filter_map(note).collect()))
 }
 
@@ -166,7 +173,8 @@ fn refusal(flag: &Foreign, value: &str) -> String {
 }
 
 fn namespaces(text: &str) -> Result<Namespaces, String> {
-    let mut names: Vec<String> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(Into::into).collect();
+    let mut names: Vec<String> =
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(Into::into).collect();
     names.sort();
     names.dedup();
     Ok(if names.is_empty() { Namespaces::All } else { Namespaces::Some(names) })
@@ -174,7 +182,10 @@ fn namespaces(text: &str) -> Result<Namespaces, String> {
 
 fn positive(text: &str) -> Result<Duration, String> {
     let parsed = duration::parse(text).map_err(|error| error.to_string())?;
-    Duration::try_from(parsed).ok().filter(|wait| !wait.is_zero()).ok_or_else(|| format!("{text:?} must be positive"))
+    Duration::try_from(parsed)
+        .ok()
+        .filter(|wait| !wait.is_zero())
+        .ok_or_else(|| format!("{text:?} must be positive"))
 }
 
 fn stamp(text: &str) -> Result<Stamp, String> {
@@ -190,26 +201,60 @@ mod tests {
     use super::*;
 
     fn parsed(flags: &[&str]) -> Result<(Controller, Vec<String>), String> {
-        let matches = command(Command::new("controller")).try_get_matches_from(std::iter::once(&"controller").chain(flags));
+        let matches = command(Command::new("controller"))
+            .try_get_matches_from(std::iter::once(&"controller").chain(flags));
         parse(&matches.map_err(|error| error.to_string())?)
     }
 
     #[test]
     fn every_flag_of_eso_is_known() {
         let all = [
-            "metrics-addr", "metrics-auth", "metrics-secure", "metrics-cert-dir", "metrics-cert-name", "metrics-key-name",
-            "controller-class", "enable-leader-election", "leader-election-id", "leader-election-lease-duration",
-            "leader-election-renew-deadline", "leader-election-retry-period", "concurrent", "client-qps", "client-burst",
-            "live-addr", "loglevel", "zap-time-encoding", "namespace", "enable-cluster-store-reconciler",
-            "enable-secret-store-reconciler", "enable-cluster-external-secret-reconciler",
-            "enable-cluster-push-secret-reconciler", "enable-push-secret-reconciler", "enable-secrets-caching",
-            "enable-configmaps-caching", "enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch",
-            "store-requeue-interval", "enable-flood-gate", "enable-generator-state", "enable-extended-metric-labels",
-            "enable-http2", "unsafe-allow-generic-targets", "generator-gc-grace-period", "template-left-delimiter",
-            "template-right-delimiter", "enable-vault-token-cache", "vault-token-cache-size",
-            "experimental-enable-vault-token-cache", "experimental-vault-token-cache-size",
-            "experimental-enable-doppler-oidc-cache", "experimental-doppler-oidc-cache-size", "doppler-etag-cache-size",
-            "mysterybox-tokens-cache-size", "mysterybox-connections-cache-size",
+            "metrics-addr",
+            "metrics-auth",
+            "metrics-secure",
+            "metrics-cert-dir",
+            "metrics-cert-name",
+            "metrics-key-name",
+            "controller-class",
+            "enable-leader-election",
+            "leader-election-id",
+            "leader-election-lease-duration",
+            "leader-election-renew-deadline",
+            "leader-election-retry-period",
+            "concurrent",
+            "client-qps",
+            "client-burst",
+            "live-addr",
+            "loglevel",
+            "zap-time-encoding",
+            "namespace",
+            "enable-cluster-store-reconciler",
+            "enable-secret-store-reconciler",
+            "enable-cluster-external-secret-reconciler",
+            "enable-cluster-push-secret-reconciler",
+            "enable-push-secret-reconciler",
+            "enable-secrets-caching",
+            "enable-configmaps-caching",
+            "enable-managed-secrets-caching",
+            "enable-secret-api-read-on-cache-mismatch",
+            "store-requeue-interval",
+            "enable-flood-gate",
+            "enable-generator-state",
+            "enable-extended-metric-labels",
+            "enable-http2",
+            "unsafe-allow-generic-targets",
+            "generator-gc-grace-period",
+            "template-left-delimiter",
+            "template-right-delimiter",
+            "enable-vault-token-cache",
+            "vault-token-cache-size",
+            "experimental-enable-vault-token-cache",
+            "experimental-vault-token-cache-size",
+            "experimental-enable-doppler-oidc-cache",
+            "experimental-doppler-oidc-cache-size",
+            "doppler-etag-cache-size",
+            "mysterybox-tokens-cache-size",
+            "mysterybox-connections-cache-size",
         ];
         let command = command(Command::new("controller"));
         let known: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
@@ -218,7 +263,8 @@ mod tests {
 
     #[test]
     fn a_flag_without_meaning_is_accepted_with_one_line() {
-        let (_, notes) = parsed(&["--enable-vault-token-cache=true", "--doppler-etag-cache-size", "5"]).unwrap();
+        let (_, notes) =
+            parsed(&["--enable-vault-token-cache=true", "--doppler-etag-cache-size", "5"]).unwrap();
         assert_eq!(notes.len(), 2);
         assert!(notes[0].contains("enable-vault-token-cache"), "{notes:?}");
     }
@@ -246,7 +292,8 @@ mod tests {
 
     #[test]
     fn stamps_are_never_each_or_every() {
-        let stamp = |text| parsed(&["--status-stamp-interval", text]).map(|(flags, _)| flags.status_stamp_interval);
+        let stamp =
+            |text| parsed(&["--status-stamp-interval", text]).map(|(flags, _)| flags.status_stamp_interval);
         assert_eq!(stamp("never").unwrap(), Stamp::Never);
         assert_eq!(stamp("0").unwrap(), Stamp::Each);
         assert_eq!(stamp("90s").unwrap(), Stamp::Every(Duration::from_secs(90)));

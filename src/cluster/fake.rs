@@ -317,7 +317,7 @@ impl Cluster for FakeCluster {
         Ok(())
     }
 
-    async fn patch_status(&self, _: WritePermit, subject: &Subject, status: Value) -> Result<()> {
+    async fn patch_status(&self, _: WritePermit, subject: &Subject, status: Value) -> Result<String> {
         let resource = format!("{}/status", subject.kind.plural());
         let mut state = self.enter(Request::new(Verb::Patch, &resource, &subject.key))?;
         let mut object = state.subject(subject)?;
@@ -332,8 +332,7 @@ impl Cluster for FakeCluster {
         after.extend(fields);
         after.retain(|_, value| !value.is_null());
         object.status = Some(Value::Object(after).to_string().into_bytes().into());
-        state.store_object(subject.kind, object);
-        Ok(())
+        Ok(state.store_object(subject.kind, object).resource_version.into())
     }
 
     async fn remove_finalizer(&self, _: WritePermit, subject: &Subject, finalizer: &str) -> Result<()> {

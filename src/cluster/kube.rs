@@ -18,7 +18,8 @@ use ::kube::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use jiff::Timestamp;
 use keyferry_stores::{
     base::{Clock, Error, Kind, Result, limits, refs::ServiceAccount},
     net::client::retry_after,
@@ -140,7 +141,7 @@ impl KubeCluster {
     }
 
     async fn send(&self, call: Call) -> Result<Bytes> {
-        let exchange = exchange(&self.0.client, call);
+        let exchange = exchange(&self.0.client, call, self.0.clock.now());
         let answer = tokio::time::timeout(limits::REQUEST_TIMEOUT, exchange).await;
         let late = |_| Err(Error::new(Kind::Unavailable, "the API server did not answer in time"));
         let result = answer.unwrap_or_else(late);
@@ -158,9 +159,11 @@ impl KubeCluster {
         permit: WritePermit,
         subject: &Subject,
         (patch, below): (&Value, &str),
-    ) -> Result<()> {
+    ) -> Result<String> {
         let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.below(below).json(patch)?;
-        self.write(permit, call.patch("application/json-patch+json").only_metadata()).await.map(drop)
+        let call = call.patch("application/json-patch+json").only_metadata();
+        let MetaWire { metadata } = decode(self.write(permit, call).await?)?;
+        Ok(metadata.resource_version)
     }
 
     async fn write_secret(&self, permit: WritePermit, call: Call, secret: &Secret) -> Result<Secret> {
@@ -198,7 +201,7 @@ impl Cluster for KubeCluster {
         self.write(permit, call).await.map(drop)
     }
 
-    async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<()> {
+    async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<String> {
         let Value::Object(fields) = status else {
             return Err(Error::new(Kind::Bug, "a status is not an object"));
         };
@@ -232,7 +235,7 @@ impl Cluster for KubeCluster {
         ]);
         match self.patch_object(permit, subject, (&patch, "")).await {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
-            other => other,
+            other => other.map(drop),
         }
     }
 
@@ -410,12 +413,13 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-async fn exchange(client: &Client, call: Call) -> Result<Bytes> {
+async fn exchange(client: &Client, call: Call, now: Timestamp) -> Result<Bytes> {
     let name = call.name.clone();
     let answer = client.send(call.request()?).await.map_err(failure)?;
     let (head, body) = answer.into_parts();
     let body = body.collect_bytes().await.map_err(failure)?;
-    if head.status.is_success() { Ok(body) } else { Err(refused(head.status, &head.headers, (&body, &name))) }
+    let wait = retry_after(&head.headers, now);
+    if head.status.is_success() { Ok(body) } else { Err(refused(head.status, wait, (&body, &name))) }
 }
 
 /// Reads an answer and wipes it. What the decoder says of a body may quote it, so it is not told.
@@ -431,11 +435,11 @@ fn decode<T: DeserializeOwned>(body: Bytes) -> Result<T> {
 
 /// What a refusal of a request about the object `name` means. A 404 about something else (the namespace of a new Secret) does not
 /// say that the object is absent.
-fn refused(status: StatusCode, headers: &HeaderMap, (body, name): (&[u8], &str)) -> Error {
+fn refused(status: StatusCode, wait: Option<Duration>, (body, name): (&[u8], &str)) -> Error {
     let told: Status = serde_json::from_slice(body).unwrap_or_default();
     let told = Status { code: status.as_u16(), ..told };
     let error = refusal(&told);
-    let wait = retry_after(headers).or(error.wait());
+    let wait = wait.or(error.wait());
     let other = error.kind() == Kind::NotFound && told.details.is_none_or(|details| details.name != name);
     if other { error.as_kind(Kind::Invalid) } else { error.after(wait) }
 }
@@ -515,7 +519,7 @@ mod tests {
 
     fn told(code: u16, json: &Value) -> Error {
         let status = StatusCode::from_u16(code).unwrap();
-        refused(status, &HeaderMap::new(), (json.to_string().as_bytes(), "s"))
+        refused(status, None, (json.to_string().as_bytes(), "s"))
     }
 
     fn status(reason: &str, name: &str) -> Value {
@@ -547,9 +551,7 @@ mod tests {
 
     #[test]
     fn a_429_says_how_long_to_wait() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
-        let error = refused(StatusCode::TOO_MANY_REQUESTS, &headers, (b"", "s"));
+        let error = refused(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(7)), (b"", "s"));
         assert_eq!(error.wait(), Some(Duration::from_secs(7)));
         let told = told(429, &json!({ "details": { "retryAfterSeconds": 3 } }));
         assert_eq!(told.wait(), Some(Duration::from_secs(3)));

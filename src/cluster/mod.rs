@@ -225,8 +225,8 @@ pub trait Cluster: Send + Sync + Debug {
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()>;
 
     /// Writes fields of the status in one PATCH: each replaces what stood under its name, `null` removes it, the others stay. It tests
-    /// the UID: `Conflict` if the object was deleted and made anew under the same name.
-    async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<()>;
+    /// the UID: `Conflict` if the object was deleted and made anew under the same name. Answers with the object's resourceVersion.
+    async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<String>;
 
     /// Takes one finalizer off an object that is being deleted.
     async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()>;

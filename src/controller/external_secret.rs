@@ -7,38 +7,44 @@
 //!
 //! An object is never worked on twice at once. What happens while its job runs makes it be looked at again after.
 
+mod need;
+
 use std::{
     collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::{
-    base::{Clock, Error, Kind, Result, limits},
+    base::{Error, Kind, limits},
+    net::retry::jitter,
     provider::{Digest, Env},
 };
 use tokio::sync::{Semaphore, mpsc};
 
+use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
     table::Table,
-    world::{SharedWorld, Signal, StoreRef, Unusable, Usable},
+    world::{SharedWorld, Signal, Unusable},
 };
 use crate::{
     api::{digest, external_secret::ExternalSecretSpec, validate},
     cluster::{
-        Cluster, ObjectKey,
-        managed::DigestKey,
+        ObjectKey, StatusKind,
         mirror::{Effect, Mirror},
         watch::{Change, Namespaces, RawObject},
     },
     sync::{
-        self, Answer, Finished, Job, Slot,
         fetch::{Request, Spread, Waiter},
         gate::{Lane, later},
-        plan,
-        stores::{Delivered, Fetcher},
+        plan::{self, Timing},
+        pull::{self, Answer, Finished, Job, Object, Pipeline, Slot},
+        shape,
+        stores::{Delivered, Fetcher, Opening, StoreRef, Usable},
     },
 };
 
@@ -51,8 +57,6 @@ pub struct Settings {
     pub flood_gate: bool,
     /// `--enable-cluster-store-reconciler`.
     pub cluster_stores: bool,
-    /// `--status-stamp-interval`.
-    pub stamp: crate::sync::report::Stamp,
     /// Jobs at once.
     pub concurrent: usize,
 }
@@ -60,18 +64,14 @@ pub struct Settings {
 /// What the reconciler works with.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The API server.
-    pub cluster: Arc<dyn Cluster>,
+    /// What a job works with.
+    pub pipeline: Pipeline,
     /// What the watches tell.
     pub world: SharedWorld,
     /// The store pool.
     pub fetcher: Fetcher,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
     /// The environment of stores; its credentials are replaced by scoped ones for each store.
     pub env: Env,
-    /// The key of the digests that are kept of Secrets.
-    pub digests: Arc<DigestKey>,
     /// Live state for metrics.
     pub table: Arc<Table>,
     /// Flags.
@@ -89,12 +89,27 @@ pub enum Message {
     Done(Arc<ObjectKey>, Box<Finished>),
 }
 
-/// Why an object is looked at: when, in which lane, and whether its tick has come.
+/// Why an object is looked at: since when, in which lane, and whether it must be refreshed whatever its times say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cause {
     at: Timestamp,
     lane: Lane,
-    tick: bool,
+    must: bool,
+}
+
+impl Cause {
+    fn change(at: Timestamp) -> Self {
+        Self { at, lane: Lane::First, must: false }
+    }
+
+    fn wake(at: Timestamp) -> Self {
+        Self { at, lane: Lane::First, must: true }
+    }
+
+    /// Both causes in one.
+    fn and(self, other: Option<Self>) -> Self {
+        other.map_or(self, |other| Self { must: self.must || other.must, ..self })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -109,12 +124,19 @@ enum Phase {
 #[derive(Debug, Default)]
 struct Record {
     phase: Phase,
+    /// Counts the attempts; answers to an older one are nobody's.
     ticket: u64,
+    /// What happened while a job ran.
     again: Option<Cause>,
+    /// Failures in a row.
     failures: u32,
     failing: bool,
+    /// Since when it waits for its store to be judged.
     gate_since: Option<Timestamp>,
+    /// Since when the answers are empty without a proof.
+    empty_since: Option<Timestamp>,
     refreshed: Option<Timestamp>,
+    /// The last status, ours or the watch's, and its resourceVersion.
     status: Option<Box<[u8]>>,
     status_version: String,
     stores: Box<[StoreRef]>,
@@ -129,7 +151,14 @@ enum Decision {
     Ignore,
     Sleep(Option<Timestamp>),
     Work(Job),
-    Fetch(Vec<Request>, Vec<Usable>, Vec<Slot>),
+    Fetch(Fetch),
+}
+
+/// The reads that an object needs.
+#[derive(Default)]
+struct Fetch {
+    requests: Vec<(Request, Usable)>,
+    slots: Vec<Slot>,
 }
 
 /// The reconciler.
@@ -178,6 +207,7 @@ impl ExternalSecrets {
 
     /// Runs until the process ends.
     pub async fn run(mut self) {
+        let clock = self.context.pipeline.clock.clone();
         let mut sweep = self.now();
         loop {
             self.tick();
@@ -185,18 +215,18 @@ impl ExternalSecrets {
                 sweep = later(self.now(), SWEEP_STORES);
                 self.close_unused();
             }
-            let next = self.schedule.next().map_or(sweep, |due| due.min(sweep));
+            let next = self.schedule.next().filter(|_| self.started).map_or(sweep, |due| due.min(sweep));
             let wait = next.duration_since(self.now()).try_into().unwrap_or_default();
             tokio::select! {
                 message = self.inbox.recv() => self.hear(message),
                 answers = self.answers.recv() => self.take(answers.unwrap_or_default()),
-                () = self.context.clock.clone().sleep(wait) => (),
+                () = clock.sleep(wait) => (),
             }
         }
     }
 
     fn now(&self) -> Timestamp {
-        self.context.clock.now()
+        self.context.pipeline.clock.now()
     }
 
     /// Handles a message and all that already wait behind it, so that what comes together is queued together.
@@ -218,9 +248,10 @@ impl ExternalSecrets {
             return;
         }
         self.started = true;
-        let keys: Vec<_> = self.records.keys().cloned().collect();
-        tracing::info!(objects = keys.len(), "every first list is complete");
-        self.look_at_all(keys, |_| true);
+        tracing::info!(objects = self.records.len(), "every first list is complete");
+        let now = self.now();
+        let keys = self.records.keys().cloned().collect();
+        self.look_at_all(keys, |record| Some(Cause { must: record.failing, ..Cause::change(now) }));
     }
 
     fn changed(&mut self, change: Change<RawObject>) {
@@ -229,19 +260,18 @@ impl ExternalSecrets {
         }
         match self.objects.apply(change) {
             Effect::Nothing => (),
-            Effect::Added(key) => self.learn(Arc::new(key), None),
-            Effect::Updated(old) => self.learn(Arc::new(old.key.clone()), Some(&old)),
+            Effect::Added(key) => self.learn(&Arc::new(key), None),
+            Effect::Updated(old) => self.learn(&Arc::new(old.key.clone()), Some(&old)),
             Effect::Removed(old) => self.forget(&old.key),
             Effect::Listed(gone) => gone.iter().for_each(|old| self.forget(&old.key)),
         }
     }
 
     /// A new version of an object: what only its status changed is nobody's cause (reference 2.1).
-    fn learn(&mut self, key: Arc<ObjectKey>, old: Option<&RawObject>) {
-        let Some(raw) = self.objects.get(&key) else { return };
-        let replaced = old.is_some_and(|old| old.uid != raw.uid);
-        if replaced {
-            self.forget(&key);
+    fn learn(&mut self, key: &Arc<ObjectKey>, old: Option<&RawObject>) {
+        let Some(raw) = self.objects.get(&**key) else { return };
+        if old.is_some_and(|old| old.uid != raw.uid) {
+            self.forget(key);
             return self.learn(key, None);
         }
         let same = old.is_some_and(|old| is_same_request(old, raw));
@@ -252,21 +282,21 @@ impl ExternalSecrets {
         if same {
             return;
         }
+        let told = Told::of(record.status.as_deref());
         record.failures = 0;
         record.gate_since = None;
-        record.refreshed = record.refreshed.max(plan::refresh_time(record.status.as_deref()));
-        record.failing = super::world::ready(record.status.as_deref()) == Some(false);
-        self.index(&key);
-        let at = self.now();
-        self.look(&key, Cause { at, lane: Lane::First, tick: false });
+        record.refreshed = record.refreshed.max(told.refreshed);
+        record.failing = told.ready == Some(false);
+        self.index(key);
+        self.look(key, Cause::change(self.now()));
     }
 
     fn index(&mut self, key: &Arc<ObjectKey>) {
         self.unindex(key);
-        let Some(raw) = self.objects.get(key) else { return };
-        let Ok(spec) = serde_json::from_slice::<ExternalSecretSpec>(&raw.spec) else { return };
-        let stores = sync::stores_of(&spec, &key.namespace);
-        let target = ObjectKey::new(&key.namespace, sync::target_name(&spec, &key.name));
+        let Some(raw) = self.objects.get(&**key) else { return };
+        let Ok(spec) = pull::parse(raw) else { return };
+        let stores = pull::stores_of(&spec, &key.namespace);
+        let target = ObjectKey::new(&key.namespace, spec.target_name(&key.name));
         for store in &stores {
             self.by_store.entry(store.clone()).or_default().insert(key.clone());
         }
@@ -274,7 +304,8 @@ impl ExternalSecrets {
         if let Some(record) = self.records.get_mut(key) {
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
-            record.interval = validate::interval(&spec).ok().flatten();
+            record.interval =
+                validate::interval(&spec).ok().and_then(|interval| Duration::try_from(interval).ok());
         }
     }
 
@@ -301,12 +332,9 @@ impl ExternalSecrets {
             Signal::Credential(stores) => self.wake_failing(stores),
             Signal::Namespace(namespace) => {
                 let keys = self.records.keys().filter(|key| key.namespace == *namespace).cloned().collect();
-                self.look_at_all(keys, |record| record.failing);
+                self.wake(keys);
             }
-            Signal::Target(target) => {
-                let keys = self.by_target.get(target).into_iter().flatten().cloned().collect();
-                self.look_at_all(keys, |_| true);
-            }
+            Signal::Target(target) => self.look_after_target(target),
             Signal::Listed => (),
         }
     }
@@ -315,16 +343,37 @@ impl ExternalSecrets {
     fn wake_failing(&mut self, stores: &[StoreRef]) {
         let users = stores.iter().filter_map(|store| self.by_store.get(store)).flatten();
         let keys = users.cloned().collect::<HashSet<_>>().into_iter().collect();
-        self.look_at_all(keys, |record| record.failing || record.gate_since.is_some());
+        self.wake(keys);
+    }
+
+    fn wake(&mut self, keys: Vec<Arc<ObjectKey>>) {
+        let now = self.now();
+        self.look_at_all(keys, |record| {
+            (record.failing || record.gate_since.is_some()).then(|| Cause::wake(now))
+        });
+    }
+
+    /// A target that somebody else changed is repaired at once, but not in a loop with one who changes it at once again.
+    fn look_after_target(&mut self, target: &ObjectKey) {
+        let now = self.now();
+        let keys: Vec<_> = self.by_target.get(target).into_iter().flatten().cloned().collect();
+        for key in keys {
+            let Some(record) = self.records.get(&key) else { continue };
+            let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
+            if calm <= now {
+                self.look(&key, Cause::change(now));
+            } else if matches!(record.phase, Phase::Idle) {
+                self.schedule.no_later_than(key, calm);
+            }
+        }
     }
 
     /// Looks at many objects and queues their requests together.
-    fn look_at_all(&mut self, keys: Vec<Arc<ObjectKey>>, only: impl Fn(&Record) -> bool) {
-        let at = self.now();
+    fn look_at_all(&mut self, keys: Vec<Arc<ObjectKey>>, cause: impl Fn(&Record) -> Option<Cause>) {
         let mut requests = Vec::new();
         for key in keys {
-            if self.records.get(&key).is_some_and(&only) {
-                requests.extend(self.prepare(&key, Cause { at, lane: Lane::First, tick: false }));
+            if let Some(cause) = self.records.get(&key).and_then(&cause) {
+                requests.extend(self.prepare(&key, cause));
             }
         }
         self.send(requests, None);
@@ -340,14 +389,13 @@ impl ExternalSecrets {
         if !self.started {
             return;
         }
-        let now = self.now();
         let mut ticks: HashMap<(Timestamp, Duration), Vec<(Request, Usable)>> = HashMap::new();
-        for (at, key) in self.schedule.take_due(now) {
+        for (at, key) in self.schedule.take_due(self.now()) {
             let Some(record) = self.records.get(&key) else { continue };
             let periodic = !record.failing && record.refreshed.is_some() && record.gate_since.is_none();
             let lane = if periodic { Lane::Second } else { Lane::First };
             let width = record.interval.filter(|_| periodic).unwrap_or_default() / 10;
-            let requests = self.prepare(&key, Cause { at, lane, tick: true });
+            let requests = self.prepare(&key, Cause { at, lane, must: true });
             ticks.entry((at, width)).or_default().extend(requests);
         }
         for ((start, width), requests) in ticks {
@@ -359,7 +407,7 @@ impl ExternalSecrets {
         if requests.is_empty() {
             return;
         }
-        let opener = |usable: &Usable| sync::opener(&self.context.env, &self.context.cluster, usable);
+        let opener = |usable: &Usable| Opening::of(usable, &self.context.env, &self.context.pipeline.cluster);
         let requests = requests.into_iter().map(|(request, usable)| (request, opener(&usable))).collect();
         self.context.fetcher.request(requests, spread);
     }
@@ -368,29 +416,22 @@ impl ExternalSecrets {
     fn prepare(&mut self, key: &Arc<ObjectKey>, cause: Cause) -> Vec<(Request, Usable)> {
         let Some(record) = self.records.get_mut(key) else { return Vec::new() };
         if matches!(record.phase, Phase::Working) {
-            record.again = Some(cause);
+            record.again = Some(cause.and(record.again));
             return Vec::new();
         }
         if !self.started {
             return Vec::new();
         }
+        let cause = Cause { must: cause.must || matches!(record.phase, Phase::Waiting(_)), ..cause };
         record.ticket += 1;
         record.phase = Phase::Idle;
         match self.decide(key, cause) {
-            Decision::Ignore => {
-                self.schedule.remove(key);
-                Vec::new()
-            }
-            Decision::Sleep(until) => {
-                self.sleep(key, until);
-                Vec::new()
-            }
-            Decision::Work(job) => {
-                self.work(key, job);
-                Vec::new()
-            }
-            Decision::Fetch(requests, stores, slots) => self.wait_for(key, requests, stores, slots),
+            Decision::Ignore => self.schedule.remove(key),
+            Decision::Sleep(until) => self.sleep(key, until),
+            Decision::Work(job) => self.work(key, job),
+            Decision::Fetch(fetch) => return self.wait_for(key, fetch),
         }
+        Vec::new()
     }
 
     fn sleep(&mut self, key: &Arc<ObjectKey>, until: Option<Timestamp>) {
@@ -400,46 +441,43 @@ impl ExternalSecrets {
         }
     }
 
-    fn wait_for(
-        &mut self,
-        key: &Arc<ObjectKey>,
-        requests: Vec<Request>,
-        stores: Vec<Usable>,
-        slots: Vec<Slot>,
-    ) -> Vec<(Request, Usable)> {
+    fn wait_for(&mut self, key: &Arc<ObjectKey>, fetch: Fetch) -> Vec<(Request, Usable)> {
         self.schedule.remove(key);
         let now = self.now();
         if let Some(record) = self.records.get_mut(key) {
-            record.identities = stores.iter().map(|usable| usable.target.identity).collect();
+            record.identities = fetch.requests.iter().map(|(request, _)| request.target.identity).collect();
             record.began = Some(now);
-            record.phase = Phase::Waiting(slots);
+            record.phase = Phase::Waiting(fetch.slots);
         }
-        if requests.is_empty() {
+        if fetch.requests.is_empty() {
             self.complete(key);
         }
-        requests.into_iter().zip(stores).collect()
+        fetch.requests
     }
 
     fn decide(&mut self, key: &Arc<ObjectKey>, cause: Cause) -> Decision {
-        let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get(key)) else { return Decision::Ignore };
+        let (Some(raw), Some(record)) = (self.objects.get(&**key), self.records.get(key)) else {
+            return Decision::Ignore;
+        };
         if raw.deleting {
-            return if sync::has_esos_finalizer(raw) { Decision::Work(Job::Clean) } else { Decision::Ignore };
+            let esos = raw.finalizers.iter().any(|finalizer| **finalizer == *pull::ESO_FINALIZER);
+            return if esos { Decision::Work(Job::Clean) } else { Decision::Ignore };
         }
-        let spec = match sync::parse(raw) {
+        let spec = match pull::parse(raw) {
             Ok(spec) => spec,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
         if self.is_left_alone(&spec, &key.namespace) {
             return Decision::Ignore;
         }
-        let due = match self.due(key, raw, record, &spec, cause) {
-            Ok(due) => due,
+        let interval = match check(&spec) {
+            Ok(interval) => interval,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
-        match due {
-            plan::Due::Now => self.ask(key, &spec, cause),
-            plan::Due::At(at) => Decision::Sleep(Some(at)),
-            plan::Due::OnChange => Decision::Sleep(None),
+        match self.need(raw, record, (&spec, interval), cause) {
+            Need::Refresh => self.ask(key, &spec, cause),
+            Need::Tick => Decision::Sleep(Some(self.next_tick(&spec, &key.namespace, interval))),
+            Need::Change => Decision::Sleep(None),
         }
     }
 
@@ -451,51 +489,35 @@ impl ExternalSecrets {
             let class = world.spec(store).ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
             !class.is_empty() && class != settings.class
         };
-        let clustered = sync::default_store(spec, namespace)
-            .is_some_and(|store| store.kind == crate::cluster::StatusKind::ClusterSecretStore);
-        clustered && !settings.cluster_stores || sync::stores_of(spec, namespace).iter().any(other)
+        let default = pull::default_store(spec, namespace);
+        let clustered = default.is_some_and(|store| store.kind == StatusKind::ClusterSecretStore);
+        clustered && !settings.cluster_stores || pull::stores_of(spec, namespace).iter().any(other)
     }
 
-    fn due(
+    fn need(
         &self,
-        key: &ObjectKey,
         raw: &RawObject,
         record: &Record,
-        spec: &ExternalSecretSpec,
+        (spec, interval): (&ExternalSecretSpec, SignedDuration),
         cause: Cause,
-    ) -> Result<plan::Due> {
-        let interval = validate::interval(spec)?;
-        if cause.tick && record.failing {
-            return Ok(plan::Due::Now);
-        }
-        let valid = {
-            let world = self.context.world.lock();
-            let target = ObjectKey::new(&key.namespace, sync::target_name(spec, &key.name));
-            plan::is_target_valid(spec, world.secrets.get(&target))
-        };
+    ) -> Need {
         let (annotations, labels) = (raw.annotations.to_map(), raw.labels.to_map());
         let version = digest::synced_resource_version(raw.generation, &annotations, &labels);
-        let state = plan::RefreshState {
-            synced_version: plan::synced_version(record.status.as_deref()),
-            version,
-            refreshed: record.refreshed,
-            failing: record.failing,
-            target_valid: valid,
-            tick: cause.tick,
-            now: self.now(),
+        let told = Told::of(record.status.as_deref());
+        let (policy, refreshed) = (spec.refresh_policy(), record.refreshed);
+        let timing = Timing { policy, interval, refreshed, synced_version: &told.version, version: &version };
+        let target = ObjectKey::new(&raw.key.namespace, spec.target_name(&raw.key.name));
+        let target_is_valid = {
+            let world = self.context.world.lock();
+            plan::target_is_valid(spec.creation_policy(), world.secret(&target))
         };
-        let slack = self.context.settings.stamp.slack();
-        let due = plan::due(spec, interval, &state, slack);
-        Ok(match due {
-            plan::Due::At(_) => interval.map_or(plan::Due::OnChange, |interval| plan::Due::At(self.next_tick(spec, key, interval))),
-            plan::Due::Now | plan::Due::OnChange => due,
-        })
+        let slack = slack(self.context.pipeline.stamp);
+        Facts { timing, slack, target_is_valid, must: cause.must }.need(self.now())
     }
 
-    fn next_tick(&self, spec: &ExternalSecretSpec, key: &ObjectKey, interval: Duration) -> Timestamp {
-        let store = sync::default_store(spec, &key.namespace);
-        let seed = sync::tick_seed(store.as_ref(), interval);
-        next_tick(self.now(), SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX), seed)
+    fn next_tick(&self, spec: &ExternalSecretSpec, namespace: &str, interval: SignedDuration) -> Timestamp {
+        let store = pull::default_store(spec, namespace);
+        next_tick(self.now(), interval, phase(store.as_ref(), interval))
     }
 
     /// Resolves the store of every entry. What cannot be asked becomes its entry's answer, so that the first failing entry in
@@ -503,26 +525,28 @@ impl ExternalSecrets {
     fn ask(&mut self, key: &Arc<ObjectKey>, spec: &ExternalSecretSpec, cause: Cause) -> Decision {
         let now = self.now();
         let Some(record) = self.records.get_mut(key) else { return Decision::Ignore };
-        let since = *record.gate_since.get_or_insert(now);
-        let patient = now < later(since, limits::FLOOD_GATE);
-        let (mut requests, mut stores, mut slots) = (Vec::new(), Vec::new(), Vec::new());
-        let asks = sync::asks(spec, &key.namespace);
-        let mut world = self.context.world.lock();
-        for (slot, (store, ask)) in asks.into_iter().enumerate() {
-            match world.usable(&store, Some(&key.namespace), self.context.settings.flood_gate) {
-                Err(Unusable::Unjudged(_)) if patient => return Decision::Sleep(Some(later(since, limits::FLOOD_GATE))),
-                Err(Unusable::Unjudged(error) | Unusable::No(error)) => slots.push(Slot::failed(error)),
-                Ok(usable) => {
+        let until = later(*record.gate_since.get_or_insert(now), limits::FLOOD_GATE);
+        let mut stores =
+            Resolved { context: &self.context, namespace: &key.namespace, known: HashMap::new() };
+        let mut fetch = Fetch::default();
+        for (slot, (store, ask)) in pull::asks(spec, &key.namespace).into_iter().enumerate() {
+            let usable = stores.usable(&store);
+            match (usable, ask) {
+                (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
+                (Err(Unusable::Unjudged(error) | Unusable::No(error)), _) => {
+                    fetch.slots.push(Slot::failed(error))
+                }
+                (Ok(_), None) => fetch.slots.push(Slot::empty()),
+                (Ok(usable), Some(ask)) => {
+                    fetch.slots.push(Slot::waiting(usable.config.absence(), &ask));
                     let waiter = Waiter { object: key.clone(), slot, ticket: record.ticket };
-                    let (target, at, lane) = (usable.target, cause.at, cause.lane);
-                    requests.push(Request { target, ask, waiter, cause: at, lane });
-                    slots.push(Slot::waiting(usable.config.absence()));
-                    stores.push(usable);
+                    let (target, lane) = (usable.target, cause.lane);
+                    fetch.requests.push((Request { target, ask, waiter, cause: cause.at, lane }, usable));
                 }
             }
         }
         record.gate_since = None;
-        Decision::Fetch(requests, stores, slots)
+        Decision::Fetch(fetch)
     }
 
     fn take(&mut self, answers: Vec<Delivered>) {
@@ -552,15 +576,26 @@ impl ExternalSecrets {
     }
 
     fn work(&mut self, key: &Arc<ObjectKey>, job: Job) {
-        let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
+        let (Some(raw), Some(record)) = (self.objects.get(&**key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
         self.schedule.remove(key);
-        let began = record.began.take().unwrap_or_else(|| self.context.clock.now());
-        let object = sync::Object { raw: raw.clone(), status: record.status.clone(), began };
-        let (context, jobs, sender, key) = (self.context.clone(), self.jobs.clone(), self.sender.clone(), key.clone());
+        let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
+        let (target, orphans) = {
+            let world = self.context.world.lock();
+            let target = record.target.as_ref().and_then(|target| world.secret(target).cloned());
+            let others =
+                world.controlled_by(&raw.uid).filter(|secret| record.target.as_ref() != Some(&secret.key));
+            (target, others.cloned().collect())
+        };
+        let (status, empty_since) = (record.status.clone(), record.empty_since);
+        let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since };
+        let (pipeline, jobs, sender) =
+            (self.context.pipeline.clone(), self.jobs.clone(), self.sender.clone());
+        let key = key.clone();
         tokio::spawn(async move {
             let _job = jobs.acquire_owned().await;
-            let finished = sync::pull(&context.pipeline(), object, job).await;
+            let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
+            let finished = pulled.unwrap_or_else(|_| Finished::panicked(began));
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(key, Box::new(finished)));
         });
@@ -569,12 +604,13 @@ impl ExternalSecrets {
     fn done(&mut self, key: &Arc<ObjectKey>, finished: Finished) {
         let now = self.now();
         if let Some(secret) = finished.written {
-            self.context.world.lock().secrets.put_own(secret);
+            self.context.world.lock().put_own(secret);
         }
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
+        record.empty_since = finished.empty_since;
         if let Some((status, version)) = finished.status {
             record.status = Some(status);
             record.status_version = version;
@@ -583,36 +619,82 @@ impl ExternalSecrets {
         let took = now.duration_since(finished.began);
         self.context.table.note(key, took, finished.ready, finished.error.is_some());
         let again = record.again.take();
-        self.plan_next(key, finished.error.as_ref(), now);
+        let next = match (&finished.error, finished.confirm) {
+            (Some(error), _) => self.after_failure(key, error),
+            (None, Some(wait)) => Some(later(now, wait)),
+            (None, None) => self.after_success(key),
+        };
+        self.sleep(key, next);
         if let Some(cause) = again {
             self.look(key, cause);
         }
     }
 
-    fn plan_next(&mut self, key: &Arc<ObjectKey>, error: Option<&Error>, now: Timestamp) {
-        let Some(error) = error else {
-            let cause = Cause { at: now, lane: Lane::Second, tick: false };
-            return self.look(key, cause);
-        };
-        let Some(record) = self.records.get(key) else { return };
-        let history =
-            History { synced: record.refreshed.is_some(), failures: record.failures, interval: record.interval };
-        if error.kind() == Kind::Conflict && record.failures == 1 {
-            return self.schedule.set(key.clone(), now);
+    fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
+        let raw = self.objects.get(key).filter(|raw| !raw.deleting)?;
+        let spec = pull::parse(raw).ok()?;
+        let interval = validate::interval(&spec).ok()?;
+        plan::is_timed(spec.refresh_policy(), interval)
+            .then(|| self.next_tick(&spec, &key.namespace, interval))
+    }
+
+    fn after_failure(&self, key: &ObjectKey, error: &Error) -> Option<Timestamp> {
+        let record = self.records.get(key)?;
+        let now = self.now();
+        // A lost race, and a credential that may have been renewed meanwhile, are tried again at once, once.
+        let once = matches!(error.kind(), Kind::Conflict | Kind::Unauthenticated);
+        if once && record.failures == 1 && (record.refreshed.is_some() || error.kind() == Kind::Conflict) {
+            return Some(now);
         }
-        let wait = wait_after(error, history, fastrand::f64());
-        self.sleep(key, wait.map(|wait| later(now, wait)));
+        let (synced, failures, interval) = (record.refreshed.is_some(), record.failures, record.interval);
+        let wait = wait_after(error, History { synced, failures, interval }, jitter())?;
+        Some(later(now, wait))
     }
 
     fn close_unused(&self) {
         let used = self.records.values().flat_map(|record| record.identities.iter().copied()).collect();
         let (fetcher, world) = (self.context.fetcher.clone(), self.context.world.clone());
-        tokio::spawn(async move { fetcher.close_unused(&world.identities_in_use(used)).await });
+        tokio::spawn(async move {
+            let used = world.lock().identities_in_use(used);
+            fetcher.close_unused(&used).await;
+        });
+    }
+}
+
+/// The stores of one object, each resolved once.
+struct Resolved<'a> {
+    context: &'a Context,
+    namespace: &'a str,
+    known: HashMap<StoreRef, Result<Usable, Unusable>>,
+}
+
+impl Resolved<'_> {
+    fn usable(&mut self, store: &StoreRef) -> Result<Usable, Unusable> {
+        if let Some(known) = self.known.get(store) {
+            return known.clone();
+        }
+        let gate = self.context.settings.flood_gate;
+        let usable = self.context.world.lock().usable(store, Some(self.namespace), gate);
+        self.known.insert(store.clone(), usable.clone());
+        usable
     }
 }
 
 /// How often stores that no object uses are looked for.
 const SWEEP_STORES: Duration = Duration::from_secs(60);
+/// The least time between a refresh and the repair of its target.
+const REPAIR_PAUSE: Duration = Duration::from_secs(1);
+
+/// Rules that need no store; the refresh interval.
+///
+/// # Errors
+/// `Unsupported` for what is not built, `Invalid` for a wrong interval.
+fn check(spec: &ExternalSecretSpec) -> keyferry_stores::base::Result<SignedDuration> {
+    match shape::unbuilt(spec) {
+        Some(error) => Err(error),
+        None => validate::interval(spec),
+    }
+}
 
 /// True if nothing changed that makes a reconcile (reference 2.1): generation, labels, annotations, finalizers, deletion.
 fn is_same_request(old: &RawObject, new: &RawObject) -> bool {

@@ -1,3 +1,11 @@
-//! One reconciler a kind, and what they share.
+//! One reconciler a kind, what they share of the cluster, and when their objects are due.
+//!
+//! Each reconciler is one task that owns its objects' state, hears one message at a time and never waits for a store or the API server.
+//! They never call each other: a status that one writes reaches the other through the watch.
 
+pub mod external_secret;
 pub mod schedule;
+pub mod store;
+pub mod table;
+mod versions;
+pub mod world;

@@ -8,7 +8,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Clock, Error, Kind, Result, limits},
+    base::{Clock, Error, Kind, limits},
+    net::retry::jitter,
     provider::{Access, Env, Probe},
 };
 use serde_json::Value;
@@ -17,17 +18,24 @@ use tokio::sync::mpsc;
 use super::{
     schedule::Schedule,
     table::Table,
-    world::{SharedWorld, Signal, StoreRef, Unusable, Usable},
+    world::{SharedWorld, Signal, Unusable},
 };
 use crate::{
     api::validate,
     cluster::{Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit, watch::RawObject},
-    sync::{self, gate::later, report, stores::Fetcher},
+    sync::{
+        gate::later,
+        report::{self, StoreFinding},
+        stores::{Fetcher, Opening, StoreRef, Usable},
+    },
 };
 
 /// Annotation that silences maintenance warnings.
 const IGNORE_MAINTENANCE: &str = "external-secrets.io/ignore-maintenance-checks";
 const UNMAINTAINED: &str = "store isn't currently maintained. Please plan and prepare accordingly.";
+
+/// The longest wait without a due store: any message ends it.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// What the reconciler works with.
 #[derive(Debug, Clone)]
@@ -46,6 +54,8 @@ pub struct Context {
     pub tables: [Arc<Table>; 2],
     /// `--controller-class`.
     pub class: String,
+    /// Whether SecretStores and ClusterSecretStores are judged.
+    pub judges: [bool; 2],
     /// `--store-requeue-interval`.
     pub interval: Duration,
 }
@@ -116,16 +126,17 @@ impl Stores {
 
     /// Runs until the process ends.
     pub async fn run(mut self) {
+        let clock = self.context.clock.clone();
         loop {
-            let now = self.context.clock.now();
+            let now = clock.now();
             for (_, key) in self.schedule.take_due(now) {
                 self.judge(&of_schedule(&key));
             }
             let next = self.schedule.next().unwrap_or(Timestamp::MAX);
-            let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default().min(limits::IDLE_WAIT);
+            let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default().min(IDLE);
             tokio::select! {
                 message = self.inbox.recv() => self.hear(message),
-                () = self.context.clock.clone().sleep(wait) => (),
+                () = clock.sleep(wait) => (),
             }
         }
     }
@@ -169,22 +180,17 @@ impl Stores {
     }
 
     fn table(&self, store: &StoreRef) -> &Table {
-        &self.context.tables[usize::from(store.kind == StatusKind::ClusterSecretStore)]
+        &self.context.tables[place(store)]
     }
 
     fn judge(&mut self, store: &StoreRef) {
+        let raw = self.context.world.lock().store(store).cloned();
+        let Some(raw) = raw.filter(|_| self.is_ours(store)) else { return };
         let record = self.records.entry(store.clone()).or_default();
         if std::mem::replace(&mut record.busy, true) {
             record.again = true;
             return;
         }
-        let raw = self.context.world.lock().store(store).cloned();
-        let Some(raw) = raw.filter(|_| self.is_ours(store)) else {
-            if let Some(record) = self.records.get_mut(store) {
-                record.busy = false;
-            }
-            return;
-        };
         record.judged = Some((raw.uid.clone(), raw.generation));
         let status = latest_status(record, &raw);
         let (context, sender, store) = (self.context.clone(), self.sender.clone(), store.clone());
@@ -197,6 +203,9 @@ impl Stores {
 
     /// False for stores of another class; a store that does not parse is ours, since somebody must say so.
     fn is_ours(&self, store: &StoreRef) -> bool {
+        if !self.context.judges[place(store)] {
+            return false;
+        }
         let spec = self.context.world.lock().spec(store);
         let class = spec.ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
         class.is_empty() || class == self.context.class
@@ -213,7 +222,7 @@ impl Stores {
             record.status = Some(status);
             record.version = version;
         }
-        let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(record.failures, fastrand::f64()));
+        let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(record.failures, jitter()));
         let again = std::mem::take(&mut record.again);
         self.schedule.set(Arc::new(for_schedule(store)), later(now, wait));
         if again {
@@ -222,9 +231,15 @@ impl Stores {
     }
 }
 
+/// The place of a store's kind in pairs of things: SecretStore, ClusterSecretStore.
+fn place(store: &StoreRef) -> usize {
+    usize::from(store.kind == StatusKind::ClusterSecretStore)
+}
+
 /// The status that we know: the last that we wrote, unless the watch knows a later one.
 fn latest_status(record: &Record, raw: &RawObject) -> Value {
-    let watched = || raw.status.as_deref().and_then(|status| serde_json::from_slice(status).ok()).unwrap_or_default();
+    let watched =
+        || raw.status.as_deref().and_then(|status| serde_json::from_slice(status).ok()).unwrap_or_default();
     match (raw.resource_version.parse::<u128>(), record.version.parse::<u128>(), &record.status) {
         (Ok(watched), Ok(written), Some(status)) if watched < written => status.clone(),
         _ => watched(),
@@ -257,20 +272,18 @@ impl Context {
             let text = format!("spec.provider.{key}.{}: {}", problem.field, problem.message);
             return unusable(&Error::new(Kind::Invalid, text));
         }
-        let refs = usable.config.refs().unwrap_or_default();
-        if usable.scope.is_referent(&refs) {
+        if usable.scope.is_referent(&usable.config.refs()) {
             return valid(usable.config.access(), &usable);
         }
         self.probe(&usable).await
     }
 
     async fn probe(&self, usable: &Usable) -> Verdict {
-        let opener = sync::opener(&self.env, &self.cluster, usable);
+        let opener = Opening::of(usable, &self.env, &self.cluster);
         match self.fetcher.probe(usable.target.identity, opener).await {
             Err(error) => unusable(&error),
             Ok(probed) => match probed.probe {
-                Ok(Probe::Ready) => valid(probed.capabilities.access, usable),
-                Ok(Probe::Unknown(None)) => valid(probed.capabilities.access, usable),
+                Ok(Probe::Ready | Probe::Unknown(None)) => valid(probed.capabilities.access, usable),
                 Ok(Probe::Unknown(Some(error))) => undecided(&error),
                 Err(error) => refused(&error),
             },
@@ -285,9 +298,13 @@ impl Context {
         old: Value,
         (verdict, wait, began): (Verdict, Option<Duration>, Timestamp),
     ) -> Judged {
-        let access = verdict.access.map(Access::word);
-        let condition = report::Condition::ready(verdict.ready, verdict.reason, &verdict.message);
-        let patch = report::store_patch(&old, &condition, access, self.clock.now());
+        let finding = StoreFinding {
+            ready: verdict.ready,
+            reason: verdict.reason,
+            message: &verdict.message,
+            access: verdict.access.map(Access::word),
+        };
+        let patch = report::store_status(&finding, &old, self.clock.now());
         let (ready, failed) = (Some(verdict.ready), verdict.retry);
         let judged = Judged { began, ready, failed, wait, written: None };
         let Some((patch, status)) = patch else { return judged };
@@ -348,7 +365,7 @@ fn undecided(error: &Error) -> Verdict {
 
 fn valid(access: Access, usable: &Usable) -> Verdict {
     let verdict = verdict(true, "Valid", "store validated", None);
-    Verdict { access: Some(access), unmaintained: usable.config.unmaintained(), ..verdict }
+    Verdict { access: Some(access), unmaintained: usable.config.is_unmaintained(), ..verdict }
 }
 
 /// The schedule knows names only; a space cannot stand in a namespace, so it marks the cluster-scoped kind.

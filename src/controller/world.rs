@@ -11,11 +11,12 @@ use std::{
 use keyferry_stores::{
     base::{
         Error, Kind, Result,
-        refs::{Ref, RefKind, Resolved, Scope},
+        refs::{Ref, Resolved, Scope},
     },
-    provider::{Consumer, Digest, RetrySettings, list::ProviderConfig},
+    provider::{Consumer, Digest, RetrySettings, list::Configured},
 };
 
+use super::versions::{self, Versions};
 use crate::{
     api::{store::StoreSpec, validate},
     cluster::{
@@ -24,7 +25,10 @@ use crate::{
         mirror::{Effect, Mirror},
         watch::{Change, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject},
     },
-    sync::{fetch::Target, stores::{StoreRef, Usable}},
+    sync::{
+        fetch::Target,
+        stores::{StoreRef, Usable},
+    },
 };
 
 /// What the reconcilers hear of.
@@ -55,7 +59,7 @@ pub enum Unusable {
 #[derive(Debug)]
 struct Parsed {
     spec: Result<Arc<StoreSpec>>,
-    config: Result<Arc<ProviderConfig>>,
+    config: Result<Arc<Configured>>,
     retry: Option<RetrySettings>,
     refs: Vec<Ref>,
     ready: Option<bool>,
@@ -69,10 +73,11 @@ pub struct World {
     parsed: HashMap<StoreRef, Parsed>,
     namespaces: Mirror<Namespace>,
     /// Managed Secrets, as digests.
-    pub secrets: Mirror<ManagedSecret>,
-    credentials: HashMap<Resolved, String>,
+    secrets: Mirror<ManagedSecret>,
+    /// Secrets by the UID of the object that controls them.
+    owned: HashMap<Box<str>, HashSet<ObjectKey>>,
+    versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
-    credential_lists: HashSet<(MetadataKind, usize)>,
     expected: Expected,
 }
 
@@ -81,8 +86,6 @@ pub struct World {
 pub struct Expected {
     /// The namespaces.
     pub over: Namespaces,
-    /// SecretStores.
-    pub stores: bool,
     /// ClusterSecretStores, and with them namespaces and their labels.
     pub cluster_stores: bool,
 }
@@ -112,9 +115,9 @@ impl World {
             parsed: HashMap::new(),
             namespaces: Mirror::new(Namespaces::All),
             secrets: Mirror::new(expected.over.clone()),
-            credentials: HashMap::new(),
+            owned: HashMap::new(),
+            versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
-            credential_lists: HashSet::new(),
             expected,
         }
     }
@@ -122,12 +125,11 @@ impl World {
     /// True once every first list is complete.
     #[must_use]
     pub fn is_listed(&self) -> bool {
-        let Expected { over, stores, cluster_stores } = &self.expected;
-        let lists = [MetadataKind::Secret, MetadataKind::ConfigMap, MetadataKind::ServiceAccount];
+        let clustered = self.expected.cluster_stores;
         self.secrets.is_listed()
-            && (!stores || self.stores.is_listed())
-            && (!cluster_stores || self.cluster_stores.is_listed() && self.namespaces.is_listed())
-            && self.credential_lists.len() >= lists.len() * over.parts()
+            && self.stores.is_listed()
+            && (!clustered || self.cluster_stores.is_listed() && self.namespaces.is_listed())
+            && self.versions.is_listed()
     }
 
     fn mirror(&self, kind: StatusKind) -> &Mirror<RawObject> {
@@ -170,7 +172,8 @@ impl World {
             Effect::Updated(old) => vec![self.learn(store(old.key))],
             Effect::Removed(old) => vec![self.unlearn(store(old.key))],
             Effect::Listed(gone) => {
-                let mut signals: Vec<Signal> = gone.into_iter().map(|old| self.unlearn(store(old.key))).collect();
+                let mut signals: Vec<Signal> =
+                    gone.into_iter().map(|old| self.unlearn(store(old.key))).collect();
                 signals.push(Signal::Listed);
                 signals
             }
@@ -199,8 +202,6 @@ impl World {
             stores.remove(store);
             !stores.is_empty()
         });
-        let named = &self.named;
-        self.credentials.retain(|resolved, _| named.contains_key(resolved));
     }
 
     /// Enters the objects that a store names, so that their changes are kept and wake it.
@@ -214,14 +215,63 @@ impl World {
         match (store.kind, consumer) {
             (StatusKind::ClusterSecretStore, Some(namespace)) => Scope::Cluster(namespace.to_string()),
             (StatusKind::ClusterSecretStore, None) => Scope::ClusterOnly,
-            (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => Scope::Namespace(store.key.namespace.clone()),
+            (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => {
+                Scope::Namespace(store.key.namespace.clone())
+            }
         }
+    }
+
+    /// A managed Secret.
+    #[must_use]
+    pub fn secret(&self, key: &ObjectKey) -> Option<&ManagedSecret> {
+        self.secrets.get(key)
+    }
+
+    /// The Secrets that the object with this UID controls.
+    pub fn controlled_by(&self, uid: &str) -> impl Iterator<Item = &ManagedSecret> {
+        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.secrets.get(key))
     }
 
     /// Takes a change of a managed Secret in.
     pub fn apply_secret(&mut self, change: Change<ManagedSecret>) -> Vec<Signal> {
         let effect = self.secrets.apply(change);
+        self.index_secret(&effect);
         signals(effect, |old| old.key, Signal::Target)
+    }
+
+    /// Takes the answer of our own write in, ahead of the watch.
+    pub fn put_own(&mut self, secret: ManagedSecret) {
+        let effect = self.secrets.put_own(secret);
+        self.index_secret(&effect);
+    }
+
+    fn index_secret(&mut self, effect: &Effect<ManagedSecret>) {
+        match effect {
+            Effect::Nothing => (),
+            Effect::Added(key) => self.own(key),
+            Effect::Updated(old) => {
+                self.disown(old);
+                self.own(&old.key);
+            }
+            Effect::Removed(old) => self.disown(old),
+            Effect::Listed(gone) => gone.iter().for_each(|old| self.disown(old)),
+        }
+    }
+
+    fn own(&mut self, key: &ObjectKey) {
+        let owner = self.secrets.get(key).and_then(|secret| secret.owner.as_ref());
+        if let Some(owner) = owner {
+            self.owned.entry(owner.uid.clone()).or_default().insert(key.clone());
+        }
+    }
+
+    fn disown(&mut self, old: &ManagedSecret) {
+        let Some(owner) = &old.owner else { return };
+        let Some(keys) = self.owned.get_mut(&owner.uid) else { return };
+        keys.remove(&old.key);
+        if keys.is_empty() {
+            self.owned.remove(&owner.uid);
+        }
     }
 
     /// Takes a change of a namespace in.
@@ -230,32 +280,22 @@ impl World {
         signals(effect, |old| old.key, |key| Signal::Namespace(key.name))
     }
 
-    /// Takes a change of an object that stores may refer to in; only named ones are kept.
+    /// Takes a change of an object that stores may refer to in.
     pub fn apply_metadata(&mut self, kind: MetadataKind, change: Change<Metadata>) -> Vec<Signal> {
-        match change {
-            Change::Seen(object) | Change::Applied(object) => self.learn_version(kind, object),
-            Change::Deleted(gone) => self.forget_version(&resolved(kind, gone.key)),
-            Change::Listed(part) => {
-                let first = self.credential_lists.insert((kind, part));
-                if first { vec![Signal::Listed] } else { Vec::new() }
-            }
-            Change::Begin(_) | Change::Failed(..) => Vec::new(),
+        match self.versions.apply(kind, change) {
+            versions::Effect::Nothing => Vec::new(),
+            versions::Effect::Changed(object) => self.wake(&object).into_iter().collect(),
+            versions::Effect::Listed(gone) => self.gone(&gone),
         }
     }
 
-    fn learn_version(&mut self, kind: MetadataKind, object: Metadata) -> Vec<Signal> {
-        let resolved = resolved(kind, object.key);
-        let Some(stores) = self.named.get(&resolved) else { return Vec::new() };
-        let version = format!("{}:{}", object.uid, object.resource_version);
-        let wakes = Signal::Credential(stores.iter().cloned().collect());
-        let old = self.credentials.insert(resolved, version.clone());
-        if old.as_ref() == Some(&version) { Vec::new() } else { vec![wakes] }
+    fn wake(&self, object: &Resolved) -> Option<Signal> {
+        Some(Signal::Credential(self.named.get(object)?.iter().cloned().collect()))
     }
 
-    fn forget_version(&mut self, resolved: &Resolved) -> Vec<Signal> {
-        self.credentials.remove(resolved);
-        let stores = self.named.get(resolved).map(|stores| stores.iter().cloned().collect());
-        stores.map(Signal::Credential).into_iter().collect()
+    fn gone(&self, gone: &HashSet<u64>) -> Vec<Signal> {
+        let named = self.named.keys().filter(|object| self.versions.is_among(object, gone));
+        named.filter_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
     }
 
     /// A store for a consumer in `namespace` (`None` = the store's own validation), with every check of reference 2.6: it exists,
@@ -263,15 +303,22 @@ impl World {
     ///
     /// # Errors
     /// [`Unusable`].
-    pub fn usable(&mut self, store: &StoreRef, namespace: Option<&str>, gate: bool) -> Result<Usable, Unusable> {
+    pub fn usable(
+        &mut self,
+        store: &StoreRef,
+        namespace: Option<&str>,
+        gate: bool,
+    ) -> Result<Usable, Unusable> {
         let parsed = self.parsed.get(store).ok_or_else(|| Unusable::No(not_found(store)))?;
         let spec = parsed.spec.clone().map_err(Unusable::No)?;
-        let (config, retry, ready, refs) = (parsed.config.clone(), parsed.retry, parsed.ready, parsed.refs.clone());
+        let (config, retry, ready, refs) =
+            (parsed.config.clone(), parsed.retry, parsed.ready, parsed.refs.clone());
         if let Some(namespace) = namespace.filter(|_| store.kind == StatusKind::ClusterSecretStore) {
             self.admits(&spec, store, namespace).map_err(Unusable::No)?;
         }
         if gate && ready != Some(true) {
-            let error = Error::new(Kind::Refused, format!("{} {:?} is not ready", store.kind.kind(), store.key.name));
+            let error =
+                Error::new(Kind::Refused, format!("{} {:?} is not ready", store.kind.kind(), store.key.name));
             return Err(if ready.is_none() { Unusable::Unjudged(error) } else { Unusable::No(error) });
         }
         let config = config.map_err(Unusable::No)?;
@@ -280,19 +327,32 @@ impl World {
         Ok(Usable { store: store.clone(), target, config, scope, retry })
     }
 
-    fn target(&mut self, store: &StoreRef, config: &ProviderConfig, refs: &[Ref], scope: &Scope) -> Result<Target> {
+    /// These identities, and those under which the stores themselves are judged.
+    #[must_use]
+    pub fn identities_in_use(&mut self, mut used: HashSet<Digest>) -> HashSet<Digest> {
+        let own = self.stores().into_iter().filter_map(|store| self.usable(&store, None, false).ok());
+        used.extend(own.map(|usable| usable.target.identity).collect::<Vec<_>>());
+        used
+    }
+
+    fn target(
+        &mut self,
+        store: &StoreRef,
+        config: &Configured,
+        refs: &[Ref],
+        scope: &Scope,
+    ) -> Result<Target> {
         self.name_refs(store, refs, scope);
-        let versions = refs.iter().map(|reference| self.version(reference, scope)).collect::<Result<Vec<_>>>()?;
+        let versions =
+            refs.iter().map(|reference| self.version(reference, scope)).collect::<Result<Vec<_>>>()?;
         let (store_kind, store_name) = (store.kind.kind(), store.key.name.as_str());
         let consumer = Consumer { scope, store_kind, store_name, versions: &versions };
-        let identity: Digest = config.identity(&consumer)?;
-        Ok(Target { identity, quota: config.quota()?, budget: config.budget()? })
+        let identity = config.identity(&consumer);
+        Ok(Target { identity, quota: config.quota(), budget: config.budget() })
     }
 
     fn version(&self, reference: &Ref, scope: &Scope) -> Result<String> {
-        let resolved = scope.resolve(reference)?;
-        let version = self.credentials.get(&resolved).map_or("?", String::as_str);
-        Ok(format!("{}/{}@{version}", resolved.namespace, resolved.name))
+        Ok(self.versions.text(&scope.resolve(reference)?))
     }
 
     /// Reference 3.4.
@@ -302,7 +362,9 @@ impl World {
             return Ok(());
         }
         let name = &store.key.name;
-        let text = format!("using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition");
+        let text = format!(
+            "using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition"
+        );
         Err(Error::new(Kind::Refused, text))
     }
 }
@@ -312,8 +374,9 @@ impl Parsed {
         let spec = serde_json::from_slice::<StoreSpec>(&raw.spec).map(Arc::new).map_err(|error| {
             Error::new(Kind::Invalid, format!("the specification of the store does not parse: {error}"))
         });
-        let config = spec.as_ref().map_err(Clone::clone).and_then(|spec| spec.provider.checked().map(Arc::new));
-        let refs = config.as_ref().map(|config| config.refs().unwrap_or_default()).unwrap_or_default();
+        let config =
+            spec.as_ref().map_err(Clone::clone).and_then(|spec| spec.provider.chosen().map(Arc::new));
+        let refs = config.as_ref().map(|config| config.refs()).unwrap_or_default();
         let retry = spec.as_ref().ok().and_then(|spec| spec.retry());
         Self { spec, config, retry, refs, ready: ready(raw.status.as_deref()) }
     }
@@ -328,16 +391,11 @@ pub fn ready(status: Option<&[u8]>) -> Option<bool> {
     Some(ready["status"] == "True")
 }
 
-fn resolved(kind: MetadataKind, key: ObjectKey) -> Resolved {
-    let kind = match kind {
-        MetadataKind::Secret => RefKind::Secret,
-        MetadataKind::ConfigMap => RefKind::ConfigMap,
-        MetadataKind::ServiceAccount => RefKind::ServiceAccount,
-    };
-    Resolved { kind, namespace: key.namespace, name: key.name }
-}
-
-fn signals<T>(effect: Effect<T>, key: impl Fn(T) -> ObjectKey, signal: impl Fn(ObjectKey) -> Signal) -> Vec<Signal> {
+fn signals<T>(
+    effect: Effect<T>,
+    key: impl Fn(T) -> ObjectKey,
+    signal: impl Fn(ObjectKey) -> Signal,
+) -> Vec<Signal> {
     match effect {
         Effect::Nothing => Vec::new(),
         Effect::Added(added) => vec![signal(added)],
@@ -353,5 +411,8 @@ fn signals<T>(effect: Effect<T>, key: impl Fn(T) -> ObjectKey, signal: impl Fn(O
 /// Not the taxonomy's `NotFound`: that a store is missing proves nothing about what it holds.
 fn not_found(store: &StoreRef) -> Error {
     let (kind, name) = (store.kind.kind(), &store.key.name);
-    Error::new(Kind::Invalid, format!("could not get {kind} {name:?}, {kind}.external-secrets.io {name:?} not found"))
+    Error::new(
+        Kind::Invalid,
+        format!("could not get {kind} {name:?}, {kind}.external-secrets.io {name:?} not found"),
+    )
 }

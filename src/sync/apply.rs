@@ -17,7 +17,10 @@ use super::{
     report::{Change, Outcome},
 };
 use crate::{
-    api::{digest, external_secret::CreationPolicy},
+    api::{
+        digest,
+        external_secret::{CreationPolicy, DeletionPolicy},
+    },
     cluster::{
         CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret, WritePermit,
         managed::{DigestKey, Field, ManagedSecret},
@@ -98,7 +101,7 @@ pub async fn apply(
     orphans: &[ManagedSecret],
 ) -> Applied {
     let mut deleted = Vec::new();
-    for orphan in orphans.iter().filter(|orphan| is_orphan(want, orphan)) {
+    for orphan in orphans.iter().filter(|orphan| want.empty.is_none() && plan::is_orphan(want, orphan)) {
         let state = Precondition {
             uid: orphan.uid.to_string(),
             resource_version: orphan.resource_version.to_string(),
@@ -111,15 +114,6 @@ pub async fn apply(
     let mut applied = write(pipeline, want, cached).await;
     applied.changes.splice(0..0, deleted);
     applied
-}
-
-fn is_orphan(want: &Want<'_>, secret: &ManagedSecret) -> bool {
-    let label = digest::created_by(want.owner.namespace, want.owner.name);
-    want.creation == CreationPolicy::Owner
-        && want.empty.is_none()
-        && *secret.key.name != *want.target
-        && secret.created_by.as_deref() == Some(label.as_str())
-        && secret.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid)
 }
 
 async fn write(pipeline: &Pipeline, want: &Want<'_>, cached: Option<&ManagedSecret>) -> Applied {
@@ -145,11 +139,13 @@ async fn first_look(
     want: &Want<'_>,
     cached: Option<&ManagedSecret>,
 ) -> Result<Option<Secret>> {
-    let reads = match want.creation {
-        CreationPolicy::None => false,
-        CreationPolicy::Merge => true,
-        CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge => {
-            cached.is_some() || want.empty.is_some()
+    let reads = match (want.empty, want.deletion, want.creation) {
+        (Some(_), DeletionPolicy::Retain, _) => false,
+        (Some(_), DeletionPolicy::Delete, _) => true,
+        (_, _, CreationPolicy::None) => false,
+        (_, _, CreationPolicy::Merge) => true,
+        (_, _, CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge) => {
+            cached.is_some()
         }
     };
     if reads { read(pipeline, &key(want)).await } else { Ok(None) }

@@ -1,6 +1,6 @@
 use keyferry_stores::{
     base::SecretBytes,
-    provider::{Access, PropertyRule, Want},
+    provider::{Access, MapRule, PropertyRule, Want},
 };
 
 use super::*;
@@ -32,7 +32,15 @@ fn request(identity: &str, key: &str, object: &str, cause: i64) -> Request {
 
 fn capabilities(batch: usize) -> Capabilities {
     let (access, property) = (Access::ReadOnly, PropertyRule::Path);
-    Capabilities { access, find: true, batch, property, property_absence: false }
+    Capabilities {
+        access,
+        find: true,
+        batch,
+        property,
+        property_absence: false,
+        map: MapRule::Raw,
+        find_converts: false,
+    }
 }
 
 fn open(reads: &mut Reads, identity: &str, batch: usize, now: i64) -> Vec<Call> {

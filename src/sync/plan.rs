@@ -22,7 +22,10 @@ use crate::{
         digest,
         external_secret::{CreationPolicy, DeletionPolicy, RefreshPolicy},
     },
-    cluster::{CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret},
+    cluster::{
+        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
+        managed::ManagedSecret,
+    },
 };
 
 /// The API group of the owner of a Secret.
@@ -31,16 +34,14 @@ const GROUP: &str = "external-secrets.io";
 const KIND: &str = "ExternalSecret";
 /// What every field manager of an ExternalSecret starts with.
 const FIELD_MANAGERS: &str = "externalsecrets.external-secrets.io/";
-/// The interval of an ExternalSecret that names none.
-const DEFAULT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// When an object was and is to be refreshed.
 #[derive(Debug, Clone, Copy)]
-pub struct Schedule<'a> {
+pub struct Timing<'a> {
     /// `spec.refreshPolicy`.
     pub policy: RefreshPolicy,
-    /// `spec.refreshInterval`; `None` where the spec has none (one hour).
-    pub interval: Option<SignedDuration>,
+    /// `spec.refreshInterval`; nothing is refreshed by time if it is zero or negative.
+    pub interval: SignedDuration,
     /// The last successful refresh: the later of `status.refreshTime` and what is known in memory, since the status is not stamped at
     /// each refresh.
     pub refreshed: Option<Timestamp>,
@@ -50,11 +51,7 @@ pub struct Schedule<'a> {
     pub version: &'a str,
 }
 
-impl Schedule<'_> {
-    fn interval(&self) -> SignedDuration {
-        self.interval.unwrap_or(DEFAULT_INTERVAL)
-    }
-
+impl Timing<'_> {
     /// True if the object has never been synced.
     #[must_use]
     pub fn never_synced(&self) -> bool {
@@ -71,77 +68,41 @@ impl Schedule<'_> {
         }
     }
 
+    /// See [`is_timed`].
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        is_timed(self.policy, self.interval)
+    }
+
     fn period_is_over(&self, now: Timestamp) -> bool {
-        if self.interval() <= SignedDuration::ZERO && !self.synced_version.is_empty() {
+        if self.interval <= SignedDuration::ZERO && !self.synced_version.is_empty() {
             return false;
         }
         let Some(refreshed) = self.refreshed.filter(|_| self.synced_version == self.version) else {
             return true;
         };
-        refreshed > now || now.duration_since(refreshed) > self.interval()
-    }
-
-    /// When the object is due next without any change, counted from its last refresh; `None` = never. A time in the past means now,
-    /// and so does a last refresh in the future.
-    #[must_use]
-    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let interval = self.interval();
-        let timed = match self.policy {
-            RefreshPolicy::Periodic => interval > SignedDuration::ZERO,
-            RefreshPolicy::OnChange | RefreshPolicy::CreatedOnce => false,
-        };
-        let due = match self.refreshed {
-            Some(refreshed) if refreshed > now => now,
-            Some(refreshed) => refreshed.checked_add(interval).unwrap_or(Timestamp::MAX),
-            None => now.checked_add(interval).unwrap_or(Timestamp::MAX),
-        };
-        timed.then_some(due)
+        refreshed > now || now.duration_since(refreshed) > self.interval
     }
 }
 
-/// What is kept of a managed Secret between reconciles: enough to tell whether it must be repaired, and whether it is an orphan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// Its name.
-    pub name: String,
-    /// Its UID and resourceVersion.
-    pub state: Precondition,
-    /// True if it carries the label `reconcile.external-secrets.io/managed=true`.
-    pub managed: bool,
-    /// True if its data-hash annotation is the digest of its data.
-    pub hash_is_true: bool,
-    /// The UID of its managing controller.
-    pub controller_uid: Option<String>,
-    /// Its label `reconcile.external-secrets.io/created-by`.
-    pub created_by: Option<String>,
-}
-
-impl Summary {
-    /// The summary of a Secret.
-    #[must_use]
-    pub fn of(secret: &Secret) -> Self {
-        Self {
-            name: secret.name.clone(),
-            state: state(secret),
-            managed: is_managed(secret),
-            hash_is_true: secret.annotations.get(DATA_HASH_ANNOTATION)
-                == Some(&digest::of_data(&secret.data)),
-            controller_uid: controller(secret).map(|owner| owner.uid.clone()),
-            created_by: secret.labels.get(CREATED_BY_LABEL).cloned(),
-        }
+/// True if objects of this policy and interval are refreshed by time (reference 2.4; OnChange and CreatedOnce have no timer, Appendix B5).
+#[must_use]
+pub fn is_timed(policy: RefreshPolicy, interval: SignedDuration) -> bool {
+    match policy {
+        RefreshPolicy::Periodic => interval > SignedDuration::ZERO,
+        RefreshPolicy::OnChange | RefreshPolicy::CreatedOnce => false,
     }
 }
 
 /// True if the target is as we left it. An Orphan is nobody's business once it was written, so it is always valid. Only the data is
-/// compared: a label changed by hand is mended at the next refresh.
+/// compared: a label changed by hand is mended at the next refresh. Without a target that we may write there is nothing to repair.
 #[must_use]
-pub fn target_is_valid(policy: CreationPolicy, target: Option<&Summary>) -> bool {
+pub fn target_is_valid(policy: CreationPolicy, target: Option<&ManagedSecret>) -> bool {
     match policy {
-        CreationPolicy::Orphan => true,
-        CreationPolicy::Owner
-        | CreationPolicy::Merge
-        | CreationPolicy::None
-        | CreationPolicy::CreateOrMerge => target.is_some_and(|target| target.managed && target.hash_is_true),
+        CreationPolicy::Orphan | CreationPolicy::None => true,
+        CreationPolicy::Owner | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {
+            target.is_some_and(|target| target.managed && target.hash_true)
+        }
     }
 }
 
@@ -233,6 +194,8 @@ pub enum Failed {
     Ownership,
     /// Writing: another ExternalSecret controls the Secret.
     Owned,
+    /// Nothing was tried: the specification asks for what is not built.
+    Unsupported,
 }
 
 /// A refusal of our own: we could, but must not.
@@ -456,20 +419,14 @@ fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Which Secrets of the namespace are left over from an earlier target name (reference 2.9; creationPolicy Owner only). ESO goes by the
-/// label alone; labels can be copied, so the owner reference must be ours too.
-pub fn orphans<'s>(
-    want: &Want<'_>,
-    secrets: impl IntoIterator<Item = &'s Summary>,
-) -> impl Iterator<Item = &'s Summary> {
-    let (uid, label) = (want.owner.uid.to_string(), want.owner.created_by());
-    let (target, owner) = (want.target.to_string(), want.creation == CreationPolicy::Owner);
-    secrets.into_iter().filter(move |secret| {
-        owner
-            && secret.name != target
-            && secret.created_by.as_ref() == Some(&label)
-            && secret.controller_uid.as_ref() == Some(&uid)
-    })
+/// True if a Secret of the namespace is left over from an earlier target name (reference 2.9; creationPolicy Owner only). ESO goes by
+/// the label alone; labels can be copied, so the owner reference must be ours too.
+#[must_use]
+pub fn is_orphan(want: &Want<'_>, secret: &ManagedSecret) -> bool {
+    want.creation == CreationPolicy::Owner
+        && *secret.key.name != *want.target
+        && secret.created_by.as_deref() == Some(want.owner.created_by().as_str())
+        && secret.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid)
 }
 
 /// What to delete when the ExternalSecret itself is being deleted (reference 2.10): with `deletionPolicy: Delete` the target, if this

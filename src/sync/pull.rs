@@ -8,25 +8,25 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use keyferry_stores::{
     base::{Clock, Error, Kind, Result},
-    provider::{Absence, Query, RemoteKey, Want},
+    provider::{Absence, Entry, Query, RemoteKey, Want},
 };
 use serde_json::Value;
 
 use super::{
     apply::{self, Applied, Breaker},
-    fetch::Ask,
+    fetch::{Answered, Ask, Delivery},
     plan::{self, Failed},
-    render,
+    render::{self, Metadata},
     report::{self, Outcome, Stamp},
-    shape,
+    shape::{self, Answers, Rules},
     stores::{Delivered, StoreRef},
 };
 use crate::{
     api::{
         digest,
         external_secret::{
-            CreationPolicy, DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus,
-            MetadataPolicy, RemoteRef, SecretStoreRef, SourceRef, StoreKind,
+            DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus, MetadataPolicy, RemoteRef,
+            SecretStoreRef, SourceRef, StoreKind,
         },
     },
     cluster::{
@@ -87,7 +87,8 @@ impl Object {
 #[derive(Debug)]
 pub struct Slot {
     /// What "not there" proves at this entry's store.
-    pub absence: Absence,
+    absence: Absence,
+    finds: bool,
     /// The answer; `None` while it is awaited.
     pub answer: Option<Answer>,
 }
@@ -99,19 +100,58 @@ pub enum Answer {
     Store(Delivered),
     /// The store could not be asked.
     Failed(Error),
+    /// The entry asks for nothing.
+    Nothing,
 }
 
 impl Slot {
     /// An entry whose store was asked.
     #[must_use]
-    pub fn waiting(absence: Absence) -> Self {
-        Self { absence, answer: None }
+    pub fn waiting(absence: Absence, ask: &Ask) -> Self {
+        Self { absence, finds: matches!(ask, Ask::Find(_)), answer: None }
+    }
+
+    fn answered(answer: Answer) -> Self {
+        Self { absence: Absence::ErrorOnly, finds: false, answer: Some(answer) }
     }
 
     /// An entry whose store cannot be asked.
     #[must_use]
     pub fn failed(error: Error) -> Self {
-        Self { absence: Absence::ErrorOnly, answer: Some(Answer::Failed(error)) }
+        Self::answered(Answer::Failed(error))
+    }
+
+    /// An entry that asks for nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::answered(Answer::Nothing)
+    }
+
+    /// The answer as `shape` takes it. Values stay shared; only names are copied.
+    fn answer(&self) -> shape::Answer {
+        let unanswered =
+            || shape::Answer::Failed(Error::new(Kind::Bug, "an entry was shaped before it was answered"));
+        match &self.answer {
+            None => unanswered(),
+            Some(Answer::Failed(error)) => shape::Answer::Failed(error.clone()),
+            Some(Answer::Nothing) => shape::Answer::Nothing,
+            Some(Answer::Store(delivered)) => self.delivered(delivered),
+        }
+    }
+
+    fn delivered(&self, delivered: &Delivered) -> shape::Answer {
+        let Delivery { answer, capabilities, .. } = &delivered.delivery;
+        let rules = capabilities.map(|capabilities| Rules { capabilities, absence: self.absence });
+        match (answer, rules) {
+            (Err(error), Some(rules)) if self.finds => shape::Answer::Found(Err(error.clone()), rules),
+            (Err(error), Some(rules)) => shape::Answer::Entry(Err(error.clone()), rules),
+            (Err(error), None) => shape::Answer::Failed(error.clone()),
+            (Ok(Answered::Entry(entry)), Some(rules)) => shape::Answer::Entry(Ok(Entry::clone(entry)), rules),
+            (Ok(Answered::Found(found)), Some(rules)) => shape::Answer::Found(Ok(found.to_vec()), rules),
+            (Ok(_), None) => {
+                shape::Answer::Failed(Error::new(Kind::Bug, "a store that is not open has answered"))
+            }
+        }
     }
 }
 
@@ -170,9 +210,20 @@ impl Finished {
         Self { error: Some(error), ready: Some(false), ..Self::done(object) }
     }
 
+    /// A job that panicked: our fault, tried again with a growing wait.
+    #[must_use]
+    pub fn panicked(began: Timestamp) -> Self {
+        tracing::error!("a job panicked; this is a bug of keyferry");
+        Self { error: Some(Error::new(Kind::Bug, "the job panicked")), ..Self::at(began) }
+    }
+
     fn done(object: &Object) -> Self {
+        Self::at(object.began)
+    }
+
+    fn at(began: Timestamp) -> Self {
         Self {
-            began: object.began,
+            began,
             error: None,
             ready: None,
             status: None,
@@ -188,6 +239,9 @@ impl Finished {
 pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
     match job {
         Job::Clean => clean(pipeline, &object).await,
+        Job::Fail(error) if error.kind() == Kind::Unsupported => {
+            tell(pipeline, &object, Told::failed(Failed::Unsupported, error)).await
+        }
         Job::Fail(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
         Job::Sync(slots) => match sync(pipeline, &object, slots).await {
             Ok(told) => tell(pipeline, &object, told).await,
@@ -221,23 +275,32 @@ impl Told {
 /// Shape, render, plan, apply. An error is one of getting the values.
 async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
     let spec = parse(&object.raw)?;
-    let shaped = shape::assemble(&spec, slots)?;
-    let target = target_name(&spec, &object.raw.key.name).to_string();
-    let rendered = match render::render(&spec, &object.raw, shaped.data) {
+    let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
+    let target = spec.target_name(&object.raw.key.name).to_string();
+    let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
+    let metadata = Metadata { labels: &labels, annotations: &annotations };
+    let rendered = match render::render(&spec, metadata, &shaped.values) {
         Ok(rendered) => rendered,
         Err(error) => return Ok(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }),
     };
     let want = plan::Want {
         owner: object.owner(),
         target: &target,
-        creation: creation(&spec),
-        deletion: deletion(&spec),
+        creation: spec.creation_policy(),
+        deletion: spec.deletion_policy(),
         empty: shaped.empty,
         empty_since: object.empty_since,
         rendered: &rendered,
     };
     let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
     Ok(Told { applied, missing: shaped.missing, target })
+}
+
+/// The slots in the two lists of the specification.
+fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
+    let (data_from, data) = slots.split_at(spec.data_from.len().min(slots.len()));
+    let answers = |slots: &[Slot]| slots.iter().map(Slot::answer).collect();
+    Answers { data_from: answers(data_from), data: answers(data) }
 }
 
 /// Writes the status, if it says something new, and records events.
@@ -318,8 +381,8 @@ async fn clean(pipeline: &Pipeline, object: &Object) -> Finished {
 async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
     // A specification that does not parse asks for no deletion, and must not keep the object for ever.
     let spec = parse(&object.raw).unwrap_or_default();
-    if deletion(&spec) == DeletionPolicy::Delete {
-        let key = ObjectKey::new(&object.raw.key.namespace, target_name(&spec, &object.raw.key.name));
+    if spec.deletion_policy() == DeletionPolicy::Delete {
+        let key = ObjectKey::new(&object.raw.key.namespace, spec.target_name(&object.raw.key.name));
         let target = match pipeline.cluster.get_secret(&key).await {
             Ok(target) => Some(target),
             Err(error) if error.kind() == Kind::NotFound => None,
@@ -330,25 +393,6 @@ async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
         }
     }
     pipeline.cluster.remove_finalizer(WritePermit::sole(), &object.subject(), ESO_FINALIZER).await
-}
-
-/// The name of the target.
-#[must_use]
-pub fn target_name<'a>(spec: &'a ExternalSecretSpec, name: &'a str) -> &'a str {
-    let named = spec.target.as_ref().and_then(|target| target.name.as_deref());
-    named.filter(|named| !named.is_empty()).unwrap_or(name)
-}
-
-/// `spec.target.creationPolicy`, Owner if absent.
-#[must_use]
-pub fn creation(spec: &ExternalSecretSpec) -> CreationPolicy {
-    spec.target.as_ref().and_then(|target| target.creation_policy).unwrap_or(CreationPolicy::Owner)
-}
-
-/// `spec.target.deletionPolicy`, Retain if absent.
-#[must_use]
-pub fn deletion(spec: &ExternalSecretSpec) -> DeletionPolicy {
-    spec.target.as_ref().and_then(|target| target.deletion_policy).unwrap_or(DeletionPolicy::Retain)
 }
 
 /// The store of entries that name none; `None` if the specification names none either.
@@ -377,30 +421,30 @@ pub fn stores_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<StoreRef> {
     stores
 }
 
-/// What each entry asks of which store, in ESO's order: dataFrom, then data. A store that is not named is one with an empty name.
+/// What each entry asks of which store, in ESO's order: dataFrom, then data. A store that is not named is one with an empty name;
+/// an entry without `extract` and `find` asks for nothing.
 #[must_use]
-pub fn asks(spec: &ExternalSecretSpec, namespace: &str) -> Vec<(StoreRef, Ask)> {
+pub fn asks(spec: &ExternalSecretSpec, namespace: &str) -> Vec<(StoreRef, Option<Ask>)> {
     let default = || default_store(spec, namespace).unwrap_or_else(|| StoreRef::named(None, "", namespace));
     let store = |source: Option<&SourceRef>| {
         let named = source.and_then(|source| source.store_ref.as_ref());
         named.map_or_else(default, |named| named_store(named, namespace))
     };
-    let many =
-        spec.data_from.iter().flatten().map(|entry| (store(entry.source_ref.as_ref()), ask_many(entry)));
-    let single = spec.data.iter().flatten();
-    let single = single.map(|entry| (store(entry.source_ref.as_ref()), ask_one(&entry.remote_ref)));
+    let many = spec.data_from.iter().map(|entry| (store(entry.source_ref.as_ref()), ask_many(entry)));
+    let single =
+        spec.data.iter().map(|entry| (store(entry.source_ref.as_ref()), Some(ask_one(&entry.remote_ref))));
     many.chain(single).collect()
 }
 
-fn ask_many(entry: &DataFrom) -> Ask {
+fn ask_many(entry: &DataFrom) -> Option<Ask> {
     match (&entry.find, &entry.extract) {
-        (Some(find), _) => Ask::Find(Query {
+        (Some(find), _) => Some(Ask::Find(Query {
             name: find.name.as_ref().and_then(|name| name.regexp.clone()),
-            tags: find.tags.clone().unwrap_or_default(),
+            tags: find.tags.clone(),
             path: find.path.clone(),
-        }),
-        (None, Some(extract)) => ask_one(extract),
-        (None, None) => Ask::Key(RemoteKey::value("")),
+        })),
+        (None, Some(extract)) => Some(ask_one(extract)),
+        (None, None) => None,
     }
 }
 

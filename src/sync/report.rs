@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 use keyferry_stores::base::{Error, limits::MESSAGE_BYTES};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::plan::{Done, Failed};
 use crate::{
@@ -48,6 +48,7 @@ impl Failed {
             Self::Immutable => "could not update secret, target is immutable",
             Self::Ownership => "failed to take ownership of target secret",
             Self::Owned => "target is owned by another ExternalSecret",
+            Self::Unsupported => return ("Unsupported", "the specification asks for what is not supported"),
         };
         ("SecretSyncedError", message)
     }
@@ -173,6 +174,50 @@ pub fn report(finding: &Finding<'_>, old: Option<&ExternalSecretStatus>, stamp: 
     Report { status, events }
 }
 
+/// What a store's Ready condition is to say (reference 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreFinding<'a> {
+    /// Whether it may be used.
+    pub ready: bool,
+    /// Reason.
+    pub reason: &'a str,
+    /// Message.
+    pub message: &'a str,
+    /// `status.capabilities`; `None` leaves them as they are.
+    pub access: Option<&'a str>,
+}
+
+/// The merge patch of a store's status and the status after it; `None` if it says all that already.
+#[must_use]
+pub fn store_status(finding: &StoreFinding<'_>, old: &Value, now: Timestamp) -> Option<(Value, Value)> {
+    let conditions = old.get("conditions").cloned().unwrap_or_default();
+    // Conditions of stores and of ExternalSecrets have the same fields; what does not parse is replaced.
+    let conditions: Vec<Condition> = serde_json::from_value(conditions).unwrap_or_default();
+    let ready = Condition {
+        type_: READY.into(),
+        status: if finding.ready { "True" } else { "False" }.into(),
+        reason: Some(finding.reason.into()),
+        message: Some(finding.message.into()),
+        last_transition_time: Some(seconds(now)),
+    };
+    let mut patch = Map::new();
+    if let Some(conditions) = with_ready(&conditions, ready) {
+        patch.insert("conditions".into(), json!(conditions));
+    }
+    if finding.access.is_some_and(|access| old["capabilities"] != access) {
+        patch.insert("capabilities".into(), json!(finding.access));
+    }
+    let mut status = old.as_object().cloned().unwrap_or_default();
+    status.extend(patch.clone());
+    (!patch.is_empty()).then(|| (Value::Object(patch), Value::Object(status)))
+}
+
+/// A message with its cause, without what differs between two tries, and bounded.
+#[must_use]
+pub fn with_cause(message: &str, error: &Error) -> String {
+    bounded(format!("{message}: {}", normalised(&error.to_string())))
+}
+
 /// The condition that the outcome calls for.
 fn ready(outcome: &Outcome, now: Timestamp) -> Condition {
     let (status, (reason, message)) = match outcome {
@@ -181,7 +226,7 @@ fn ready(outcome: &Outcome, now: Timestamp) -> Condition {
     };
     let message = match outcome {
         Outcome::Done(_) => message.to_string(),
-        Outcome::Failed(_, error) => bounded(format!("{message}: {}", normalised(&error.to_string()))),
+        Outcome::Failed(_, error) => with_cause(message, error),
     };
     Condition {
         type_: READY.into(),

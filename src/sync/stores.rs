@@ -15,13 +15,18 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Clock, Error, Kind, Result, limits},
-    provider::{Batch, Capabilities, Digest, Probe, Query, RemoteKey, Store},
+    base::{Clock, Error, Kind, Result, limits, refs::Scope},
+    provider::{
+        Batch, Capabilities, Digest, Env, Probe, Query, RemoteKey, RetrySettings, Store, list::Configured,
+    },
 };
 use tokio::sync::{Notify, mpsc};
 
-use super::fetch::{Answered, Call, Delivery, Reads, Request, Spread, Work};
-use super::gate::ReadId;
+use super::{
+    fetch::{Answered, Call, Delivery, Reads, Request, Spread, Target, Work},
+    gate::ReadId,
+};
+use crate::cluster::{Cluster, ObjectKey, StatusKind, credentials::ScopedCredentials};
 
 /// A store by kind, namespace (empty for cluster-scoped) and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +58,7 @@ pub struct Usable {
     /// Identity, quota, budget.
     pub target: Target,
     /// Its provider.
-    pub config: Arc<ProviderConfig>,
+    pub config: Arc<Configured>,
     /// What its references may name.
     pub scope: Scope,
     /// Its retry settings.
@@ -68,6 +73,31 @@ pub trait Opener: Send + Sync + Debug {
     /// # Errors
     /// Those of [`keyferry_stores::provider::Provider::open`].
     async fn open(&self) -> Result<Arc<dyn Store>>;
+}
+
+/// Opens a store from its configuration, with credentials bounded by the scope of whoever asks.
+#[derive(Debug)]
+pub struct Opening {
+    config: Arc<Configured>,
+    env: Env,
+}
+
+impl Opening {
+    /// How to open `usable`: in `env`, but with its own credentials, name and retry settings.
+    #[must_use]
+    pub fn of(usable: &Usable, env: &Env, cluster: &Arc<dyn Cluster>) -> Arc<dyn Opener> {
+        let credentials = Arc::new(ScopedCredentials::new(cluster.clone(), usable.scope.clone()));
+        let store_name = usable.store.key.name.as_str().into();
+        let env = Env { credentials, store_name, retry: usable.retry.clone(), ..env.clone() };
+        Arc::new(Self { config: usable.config.clone(), env })
+    }
+}
+
+#[async_trait]
+impl Opener for Opening {
+    async fn open(&self) -> Result<Arc<dyn Store>> {
+        Configured::clone(&self.config).open(self.env.clone()).await
+    }
 }
 
 /// An answer on its way to one waiter. While it lives, its bytes count against the plaintext budget.

@@ -5,7 +5,7 @@ use std::{
 
 use keyferry_stores::{
     base::{SecretBytes, clock::SystemClock},
-    provider::{Access, Budget, Entry, PropertyRule},
+    provider::{Access, Budget, Entry, MapRule, PropertyRule},
 };
 
 use super::*;
@@ -51,7 +51,15 @@ impl Opener for Scripted {
 impl Store for Scripted {
     fn capabilities(&self) -> Capabilities {
         let (access, property) = (Access::ReadOnly, PropertyRule::Path);
-        Capabilities { access, find: true, batch: 1, property, property_absence: false }
+        Capabilities {
+            access,
+            find: true,
+            batch: 1,
+            property,
+            property_absence: false,
+            map: MapRule::Raw,
+            find_converts: false,
+        }
     }
 
     async fn get(&self, keys: &[RemoteKey]) -> Batch {
@@ -118,7 +126,7 @@ async fn many_reads_and_a_probe_share_one_login() {
     let (fetcher, mut receiver) = fetcher();
     fetcher.request(requests(100, &store), None);
     let probed = fetcher.probe(identity(), Arc::new(store.clone())).await.unwrap();
-    assert_eq!(probed.probe.unwrap(), Probe::Ready);
+    assert!(matches!(probed.probe.unwrap(), Probe::Ready));
     assert_eq!(receive(&mut receiver, 100).await.len(), 100);
     assert_eq!(store.counts.opens.load(Ordering::SeqCst), 1);
 }

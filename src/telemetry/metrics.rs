@@ -47,7 +47,7 @@ pub struct Figure {
 
 /// Something with live state to report.
 pub trait Source: Send + Sync + Debug + 'static {
-    /// The metric prefix (`externalsecret`), and the rows.
+    /// The metric prefix (`externalsecret`), and the rows; an empty prefix has none.
     fn objects(&self) -> (&'static str, Vec<ObjectRow>);
 
     /// Figures of the process.
@@ -101,8 +101,10 @@ struct Scrape(Arc<dyn Source>);
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let (prefix, rows) = self.0.objects();
-        conditions(&mut encoder, prefix, &rows)?;
-        durations(&mut encoder, prefix, &rows)?;
+        if !prefix.is_empty() {
+            conditions(&mut encoder, prefix, &rows)?;
+            durations(&mut encoder, prefix, &rows)?;
+        }
         if prefix == "externalsecret" {
             calls(&mut encoder, prefix, &rows)?;
         }

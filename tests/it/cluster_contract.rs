@@ -98,7 +98,7 @@ impl Stage {
     }
 
     async fn patch_status(&self, subject: &Subject, status: Value) -> Result<()> {
-        self.cluster.patch_status(WritePermit::sole(), subject, status).await
+        self.cluster.patch_status(WritePermit::sole(), subject, status).await.map(drop)
     }
 
     /// Somebody makes an ExternalSecret with this spec, and with a finalizer.

@@ -1,9 +1,13 @@
 //! Tests against the local control plane and real stores.
 
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
 mod credentials;
+#[cfg(test)]
+mod layers;
 #[cfg(test)]
 mod plane;
 #[cfg(test)]

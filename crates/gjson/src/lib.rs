@@ -16,7 +16,6 @@
 //!
 //! * A lookup is bounded: [`MAX_STEPS`], [`WORK_BASE`], [`WORK_PER_BYTE`]. Beyond them nothing exists. Without these
 //!   bounds a short path makes results of any size, and deep JSON overflows the stack, which ends the process.
-//! * A pattern with many wildcards gets its true answer. The module gives up on it and says "no match".
 //! * Numbers in hexadecimal (`0x1p4`, no JSON) count as 0, as all other text that is no number does.
 //! * Where a cut escape leaves bytes that are not UTF-8, each of them is U+FFFD.
 //! * There are no modifiers but the module's own.
@@ -139,4 +138,26 @@ fn repaired(bytes: &[u8]) -> String {
         text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_exists_and_has_no_text() {
+        let found = get(r#"{"a":null}"#, "a");
+        assert_eq!((found.exists(), &*found.text(), &*found.raw), (true, "", "null"));
+        assert!(!get(r#"{"a":null}"#, "b").exists());
+    }
+
+    #[test]
+    fn what_is_in_the_json_is_not_copied() {
+        assert!(matches!(get(r#"{"a":{"b":"c"}}"#, "a.b").raw, Cow::Borrowed("\"c\"")));
+    }
+
+    #[test]
+    fn no_value_is_printed() {
+        assert_eq!(format!("{:?}", get(r#"{"a":"marker"}"#, "a")), "Value { kind: String, .. }");
+    }
 }

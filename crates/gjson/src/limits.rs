@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 /// Deepest chain of steps: components of a path, nested queries, multipaths and piped parts, and the
 /// levels of JSON that a modifier walks, counted together. Each is one level of recursion; 256 of them
-/// fit into a quarter of the 2 MiB stack of a worker thread, and real paths use fewer than twenty.
+/// fit into a third of the 2 MiB stack of a worker thread even in a debug build, and real paths use fewer than twenty.
 pub const MAX_STEPS: u16 = 256;
 
 /// Bytes that a lookup may read and write in all, besides [`WORK_PER_BYTE`]. A dozen bytes of path such as
@@ -50,5 +50,28 @@ impl<'w> Effort<'w> {
 
     pub(crate) fn exhausted(self) -> bool {
         self.work.get() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_too_deep_ends_the_work_of_all() {
+        let work = Effort::granted(0);
+        let start = Effort::new(&work);
+        let deepest = (0..MAX_STEPS).try_fold(start, |effort, _| effort.deeper(1)).unwrap();
+        assert!(!start.exhausted());
+        assert!(deepest.deeper(0).is_none());
+        assert!(start.exhausted());
+    }
+
+    #[test]
+    fn work_is_spent_once_for_all_depths() {
+        let work = Cell::new(10);
+        let effort = Effort::new(&work);
+        assert!(effort.deeper(4).unwrap().spend(5));
+        assert!(!effort.spend(1));
     }
 }

@@ -224,11 +224,11 @@ fn group<'a>(call: Call<'a, '_>) -> Cow<'a, [u8]> {
             if row == rows.len() {
                 rows.push(Vec::new());
             }
+            // A long key is repeated in each row.
+            if !call.effort.spend(key.raw.len() + cell.raw.len()) {
+                return Cow::Borrowed(b"");
+            }
             rows[row].push(member(key.raw, cell.raw));
-            call.effort.spend(key.raw.len());
-        }
-        if call.effort.exhausted() {
-            break;
         }
     }
     Cow::Owned(listed(b'[', rows.into_iter().map(|row| listed(b'{', row, b'}')), b']'))

@@ -57,3 +57,59 @@ pub(crate) fn index(text: &[u8]) -> Option<u64> {
     }
     std::str::from_utf8(text).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_as_go_parses_floats() {
+        let cases: [(&str, f64); 14] = [
+            ("1", 1.0),
+            ("-2.50", -2.5),
+            ("+3", 3.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1e3", 1000.0),
+            ("1e999", f64::INFINITY),
+            ("-Inf", f64::NEG_INFINITY),
+            ("1_000", 1000.0),
+            ("1__0", 0.0),
+            ("_1", 0.0),
+            ("0x1p4", 0.0),
+            ("-nan", 0.0),
+            ("", 0.0),
+        ];
+        for (text, number) in cases {
+            assert_eq!(parse(text.as_bytes()).to_bits(), number.to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_digits_are_printed_as_they_are_written() {
+        let cases = [
+            ("7", "7"),
+            ("007", "007"),
+            ("-0", "-0"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("1.0", "1"),
+            ("1e21", "1000000000000000000000"),
+            ("1e-7", "0.0000001"),
+            ("1e999", "+Inf"),
+            ("nan", "NaN"),
+            ("1-2", "0"),
+        ];
+        for (raw, printed) in cases {
+            assert_eq!(text(raw.as_bytes()), printed.as_bytes(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_index_has_digits_only() {
+        assert_eq!(index(b"007"), Some(7));
+        assert_eq!(index(b"18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-1", "+1", "1x", "18446744073709551616"] {
+            assert_eq!(index(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -268,3 +268,69 @@ pub(crate) fn escape(component: &str) -> Cow<'_, str> {
     }
     Cow::Owned(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_ends_at_a_separator_that_is_not_escaped() {
+        let cases: [(&str, &str, bool, Option<&str>); 6] = [
+            ("a", "a", false, None),
+            ("a.b", "a", false, Some("b")),
+            (r"a\.b.c", "a.b", false, Some("c")),
+            ("a*.b", "a*", true, Some("b")),
+            (r"a\*", "a*", false, None),
+            ("a|b", "a", false, None),
+        ];
+        for (path, name, wild, inside) in cases {
+            let part = KeyPart::parse(path.as_bytes());
+            assert_eq!((&*part.name, part.wild), (name.as_bytes(), wild), "{path}");
+            assert_eq!(part.next.inside(), inside.map(str::as_bytes), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_dot_is_a_pipe_before_a_modifier_or_a_multipath() {
+        for path in ["a|b", "a.@this", "a.@this.b", "a.[b]", "a.{b}"] {
+            assert!(matches!(KeyPart::parse(path.as_bytes()).next, Next::Piped(_)), "{path}");
+        }
+        assert!(matches!(KeyPart::parse(b"a.@unknown").next, Next::Inside(_)));
+    }
+
+    #[test]
+    fn the_path_of_an_element_ends_at_its_first_own_pipe() {
+        let cases: [(&str, Option<(&str, &str)>); 6] = [
+            ("a.b", None),
+            ("a.b|c|d", Some(("a.b", "c|d"))),
+            (r"a\|b|c", Some((r"a\|b", "c"))),
+            ("a.#(b=\"|\")#.c|d", Some(("a.#(b=\"|\")#.c", "d"))),
+            ("{a,b|c}|d", Some(("{a,b|c}", "d"))),
+            ("{a}.b|c", None),
+        ];
+        for (path, parts) in cases {
+            let parts = parts.map(|(each, rest)| (each.as_bytes(), rest.as_bytes()));
+            assert_eq!(split_pipe(path.as_bytes()), parts, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_multipath_is_split_at_its_own_commas() {
+        let (found, rest) = selectors(br#"{a,"x,y":b.#(c="}"),z.@pretty:{"d":1}}.z"#).unwrap();
+        let found: Vec<_> = found.iter().map(|selector| (selector.name, selector.path)).collect();
+        let expected: [(&[u8], &[u8]); 3] =
+            [(b"", b"a"), (b"\"x,y\"", b"b.#(c=\"}\")"), (b"", b"z.@pretty:{\"d\":1}")];
+        assert_eq!(found, expected);
+        assert_eq!(rest, b".z");
+        assert!(selectors(b"{a,b").is_none());
+    }
+
+    #[test]
+    fn a_value_without_a_name_is_named_by_its_last_component() {
+        for (path, name) in
+            [("a", "a"), ("a.b", "b"), ("a|b", "b"), (r"a\.b", r"a\.b"), ("a.#", "_"), ("a.#(b)", "_")]
+        {
+            assert_eq!(default_name(path.as_bytes()), name.as_bytes(), "{path}");
+        }
+    }
+}

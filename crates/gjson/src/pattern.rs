@@ -1,8 +1,9 @@
 //! The wildcards of keys and of the `%` operator: `*` is any text, `?` is any character, `\` makes the next
 //! character plain.
 //!
-//! The Go module stops a match that takes too long and reports that it does not match. This one needs at most
-//! pattern times text steps, each of which is counted as work of the lookup, so it never gives a wrong answer.
+//! The Go module tries all ways to spread a text over several stars, and stops when that takes too long. Only the last
+//! star can be at fault when a match fails, so this one needs at most pattern times text steps, each of which is
+//! counted as work of the lookup.
 
 use crate::limits::Effort;
 
@@ -85,4 +86,53 @@ fn symbol(text: &[u8], at: usize) -> Option<(char, usize)> {
             .next()
             .map_or((char::REPLACEMENT_CHARACTER, 1), |found| (found, found.len_utf8())),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(text: &str, pattern: &str) -> bool {
+        let work = Effort::granted(0);
+        matches(text.as_bytes(), pattern.as_bytes(), Effort::new(&work))
+    }
+
+    #[test]
+    fn a_pattern_accepts_what_its_wildcards_stand_for() {
+        let cases = [
+            ("", ""),
+            ("", "*"),
+            ("abc", "abc"),
+            ("abc", "a*"),
+            ("abc", "*c"),
+            ("abc", "a*b*c"),
+            ("abc", "a?c"),
+            ("aXbXc", "a*b?c"),
+            ("aab", "*ab"),
+            ("日本", "??"),
+            ("a*", r"a\*"),
+            ("a?b", r"*\?*"),
+            (r"a\", r"a\\"),
+        ];
+        for (text, pattern) in cases {
+            assert!(fits(text, pattern), "{text} {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_refuses_the_rest() {
+        let cases = [
+            ("", "?"),
+            ("abc", "ab"),
+            ("ab", "abc"),
+            ("abc", "a?"),
+            ("abc", "*b"),
+            ("日", "???"),
+            ("ab", r"a\*"),
+            ("ba", "a*b"),
+        ];
+        for (text, pattern) in cases {
+            assert!(!fits(text, pattern), "{text} {pattern}");
+        }
+    }
 }

@@ -171,7 +171,7 @@ impl Layout<'_> {
         self.at += 1;
         let mut members = Vec::new();
         let mut count = 0;
-        while let Some(byte) = self.json.get(self.at).copied() {
+        while let Some(byte) = self.next_byte(mode.effort) {
             if byte == close {
                 self.close(close, mode, &members, count);
                 return !keyed;
@@ -189,6 +189,11 @@ impl Layout<'_> {
             count += 1;
         }
         !keyed
+    }
+
+    /// The byte at hand; none once the work is used up, which otherwise would leave a reader where it is for ever.
+    fn next_byte(&self, effort: Effort<'_>) -> Option<u8> {
+        if effort.exhausted() { None } else { self.json.get(self.at).copied() }
     }
 
     fn separate(&mut self, keyed: bool, count: usize, mode: Mode<'_>) {
@@ -311,4 +316,35 @@ fn sort_text(raw: &[u8]) -> Vec<u8> {
     let whole = scan::string_end(raw, 0) == Some(raw.len());
     let usable = whole && (!raw.contains(&b'\\') || valid::valid(raw));
     if usable { scan::string_text(raw).into_owned() } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid_out(json: &str, style: &Style) -> String {
+        let work = Effort::granted(json.len());
+        String::from_utf8(pretty(json.as_bytes(), style, Effort::new(&work))).unwrap()
+    }
+
+    #[test]
+    fn short_arrays_without_objects_stay_on_one_line() {
+        let json = r#"{"b":[1,[2]],"a":[{"c":""}],"d":{}}"#;
+        let expected =
+            "{\n  \"b\": [1, [2]],\n  \"a\": [\n    {\n      \"c\": \"\"\n    }\n  ],\n  \"d\": {}\n}\n";
+        assert_eq!(laid_out(json, &Style::default()), expected);
+        let narrow = Style { width: 0, ..Style::default() };
+        assert_eq!(laid_out("[1,2]", &narrow), "[\n  1,\n  2\n]\n");
+    }
+
+    #[test]
+    fn keys_are_sorted_if_asked() {
+        let style = Style { sort_keys: true, ..Style::default() };
+        assert_eq!(laid_out(r#"{"b":1,"a":2}"#, &style), "{\n  \"a\": 2,\n  \"b\": 1\n}\n");
+    }
+
+    #[test]
+    fn ugly_keeps_the_white_space_of_strings() {
+        assert_eq!(ugly(b" { \"a b\" :\n[ 1 ,\t2 ] } "), b"{\"a b\":[1,2]}");
+    }
 }

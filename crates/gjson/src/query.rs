@@ -219,3 +219,63 @@ fn is_false(value: Piece<'_>) -> bool {
         Kind::True | Kind::Json => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(query: &str, json: &str) -> bool {
+        let work = Effort::granted(0);
+        let (query, end) = Query::parse(query.as_bytes()).unwrap();
+        assert!(end > 0 && query.path.is_empty());
+        query.accepts(scan::document(json.as_bytes()), Effort::new(&work))
+    }
+
+    #[test]
+    fn a_query_is_cut_at_its_first_operator() {
+        let (query, end) = Query::parse(br#"#( a.#(b=1)# >= "x)" )#.c"#).unwrap();
+        assert_eq!((query.all, query.path, &*query.value, end), (true, &b"a.#(b=1)#"[..], &b"x)"[..], 22));
+        assert!(Query::parse(b"#(a=1").is_none());
+    }
+
+    #[test]
+    fn values_are_compared_by_their_type() {
+        let cases = [
+            ("#(=1)", "1.0", true),
+            ("#(=1)", "\"1\"", true),
+            ("#(=1)", "\"1.0\"", false),
+            ("#(<10)", "9", true),
+            ("#(<10)", "\"9\"", false),
+            ("#(%\"a*\")", "\"abc\"", true),
+            ("#(!%\"a*\")", "\"abc\"", false),
+            ("#(=true)", "true", true),
+            ("#(<true)", "false", true),
+            ("#(=null)", "null", false),
+            ("#(=\"a\\u0062\")", "\"ab\"", true),
+            ("#(!)", "1", false),
+        ];
+        for (query, json, expected) in cases {
+            assert_eq!(passes(query, json), expected, "{query} {json}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_asks_for_the_truth_of_a_value() {
+        let cases = [
+            ("~true", "1", true),
+            ("~true", "\"t\"", true),
+            ("~true", "0", false),
+            ("~false", "null", true),
+            ("~false", "\"F\"", true),
+            ("~false", "", true),
+            ("~null", "", true),
+            ("~null", "false", false),
+            ("~*", "false", true),
+            ("~*", "", false),
+            ("~other", "true", false),
+        ];
+        for (operand, json, expected) in cases {
+            assert_eq!(passes(&format!("#(={operand})"), json), expected, "{operand} {json}");
+        }
+    }
+}

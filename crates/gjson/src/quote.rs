@@ -24,3 +24,25 @@ fn push_char(out: &mut Vec<u8>, letter: char) {
         _ => out.extend(letter.encode_utf8(&mut [0; 4]).as_bytes()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_written_as_go_writes_them() {
+        let cases: [(&[u8], &str); 6] = [
+            (b"a", r#""a""#),
+            (b"\"\\\n\r\t\x08\x0c", r#""\"\\\n\r\t\b\f""#),
+            (b"\x00\x1f\x7f", "\"\\u0000\\u001f\x7f\""),
+            (b"<&>", r#""\u003c\u0026\u003e""#),
+            ("ü\u{2028}".as_bytes(), r#""ü\u2028""#),
+            (b"\xff\xfe", "\"\u{fffd}\u{fffd}\""),
+        ];
+        for (text, expected) in cases {
+            let mut out = Vec::new();
+            push_string(&mut out, text);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

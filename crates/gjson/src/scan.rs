@@ -293,3 +293,46 @@ fn hex(digits: &[u8]) -> u32 {
     let value = |digit: &u8| char::from(*digit).to_digit(16);
     digits.iter().try_fold(0, |sum, digit| Some(sum * 16 + value(digit)?)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_resolved_up_to_the_first_broken_one() {
+        let cases: [(&str, &str); 9] = [
+            (r#"a\"b\/\\"#, "a\"b/\\"),
+            (r"\b\f\n\r\t", "\u{8}\u{c}\n\r\t"),
+            (r"\u00fc", "ü"),
+            (r"\ud83d\ude00", "😀"),
+            (r"\ud83dx", "\u{fffd}x"),
+            (r"\ud83d\u0041x", "\u{fffd}x"),
+            (r"a\xb", "a"),
+            (r"a\u12", "a"),
+            ("a\u{1}b", "a"),
+        ];
+        for (escaped, text) in cases {
+            assert_eq!(unescape(escaped.as_bytes()), text.as_bytes(), "{escaped}");
+        }
+    }
+
+    #[test]
+    fn a_container_ends_at_any_closing_bracket_outside_of_strings() {
+        for (json, end) in [("[1]x", 3), ("{\"]\":[1]}x", 9), ("[1}x", 3), ("[[1]", 4), ("[\"a", 4), ("[", 1)]
+        {
+            assert_eq!(container_end(json.as_bytes(), 0), end, "{json}");
+        }
+    }
+
+    #[test]
+    fn members_come_in_pairs() {
+        let pairs = |json: &'static str| -> Vec<(&str, &str)> {
+            let text = |piece: Piece<'static>| std::str::from_utf8(piece.raw).unwrap();
+            members(document(json.as_bytes())).map(|(key, value)| (text(key), text(value))).collect()
+        };
+        assert_eq!(pairs(r#" {"a" : 1, "b":[2]}"#), [("\"a\"", "1"), ("\"b\"", "[2]")]);
+        assert_eq!(pairs("[1, null ,{}]"), [("", "1"), ("", "null"), ("", "{}")]);
+        assert_eq!(pairs("7"), [("", "7")]);
+        assert_eq!(pairs(""), []);
+    }
+}

@@ -137,3 +137,27 @@ impl Check<'_> {
         (digits > 0).then_some(start + digits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_one_value_with_white_space_around_it() {
+        for json in ["1", " [ ] ", r#"{"a":[1,{"b":null}],"c":"\u00fc\n"}"#, "-0.5e+3", "\"\""] {
+            assert!(valid(json.as_bytes()), "{json}");
+        }
+        let broken = [
+            "", "[1,]", "{\"a\"}", "{a:1}", "01", "+1", "1.", "[}", "1 2", "\"\\x\"", "\"\n\"", "\"a", "nul",
+            "[1]]",
+        ];
+        for json in broken {
+            assert!(!valid(json.as_bytes()), "{json}");
+        }
+    }
+
+    #[test]
+    fn no_depth_is_too_deep() {
+        assert!(valid(["[".repeat(100_000), "]".repeat(100_000)].concat().as_bytes()));
+    }
+}

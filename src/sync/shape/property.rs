@@ -40,7 +40,7 @@ fn of_bytes(bytes: &SecretBytes, property: &str, rule: PropertyRule) -> Result<O
     let Some(text) = bytes.expose_str() else { return Ok(None) };
     let path = |path: &str| {
         let found = gjson::get(text, path);
-        found.exists().then(|| SecretBytes::from(found.text()))
+        found.exists().then(|| SecretBytes::from(found.text().as_ref()))
     };
     let escaped = || path(&property.replace('.', "\\."));
     match rule {
@@ -64,7 +64,7 @@ fn below<'f>(property: &str, fields: impl Fn(&str) -> Option<&'f SecretBytes>) -
     let (name, path) =
         property.split_once('.').filter(|(name, path)| !name.is_empty() && !path.is_empty())?;
     let found = gjson::get(fields(name)?.expose_str()?, path);
-    found.exists().then(|| SecretBytes::from(found.text()))
+    found.exists().then(|| SecretBytes::from(found.text().as_ref()))
 }
 
 fn missing(entry: &Entry, property: &str, reference: &RemoteRef, capabilities: &Capabilities) -> Error {

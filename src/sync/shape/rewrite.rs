@@ -50,7 +50,7 @@ fn merged(operation: &RewriteMerge, mut values: Values) -> Result<Values> {
             format!("merge failed with conflicts: {}", conflicts.join(", ")),
         ));
     }
-    match operation.strategy.unwrap_or_default() {
+    match operation.strategy.unwrap_or(MergeStrategy::Extract) {
         MergeStrategy::Extract => Ok(object.into_iter().map(|(key, value)| (key, value.render())).collect()),
         MergeStrategy::Json => {
             let into = operation.into.as_deref().filter(|into| !into.is_empty());
