@@ -12,3 +12,5 @@ mod layers;
 mod plane;
 #[cfg(test)]
 mod real_aws;
+#[cfg(test)]
+mod real_kubernetes;
