@@ -19,4 +19,6 @@ mod plane;
 #[cfg(test)]
 mod real_aws;
 #[cfg(test)]
+mod real_kubernetes;
+#[cfg(test)]
 mod schema;

@@ -40,6 +40,9 @@ pub const REDIRECTS: usize = 3;
 pub const TOKEN_MARGIN: Duration = Duration::from_secs(30);
 /// Life of a ServiceAccount token that is exchanged at once: the least the API server grants.
 pub const SERVICE_ACCOUNT_TOKEN: Duration = Duration::from_secs(600);
+/// Life of a ServiceAccount token that a store uses as it is: an hour, as ESO asks for. One request an hour and store, and a token that
+/// leaks is soon worthless.
+pub const STORE_TOKEN: Duration = Duration::from_secs(3600);
 /// A refused batch call is not tried again for this long (roles often allow single reads only).
 pub const BATCH_REFUSED: Duration = Duration::from_secs(3600);
 /// An object whose store has not been judged yet waits this long before its status says so.
@@ -59,6 +62,8 @@ pub const FIND_DEPTH: usize = 32;
 pub const FIND_ENTRIES: usize = 10_000;
 /// Names that one find may look at (100 000 names of 60 bytes are 6 MB).
 pub const FIND_VISITED: usize = 100_000;
+/// Entries that one page of a listing with values asks for. Where such a page is larger than an answer may be, pages of a tenth follow.
+pub const LIST_PAGE: usize = 500;
 /// Reads and listings of one find under way at once. The gate counts a find as one send, so this stays small.
 pub const FIND_IN_FLIGHT: usize = 8;
 /// What a look at a token or a mount said is believed for this long: a store with many absent or forbidden keys asks once a minute, and a

@@ -396,8 +396,14 @@ impl Scripted {
         assert!(open.is_empty(), "never asked for: {open:#?}");
     }
 
+    /// The requests that no exchange took, for a caller that reports them itself.
+    #[must_use]
+    pub fn take_unscripted(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.script.unscripted))
+    }
+
     fn fail_for_unscripted(&self) {
-        let unscripted = std::mem::take(&mut *locked(&self.script.unscripted));
+        let unscripted = self.take_unscripted();
         assert!(unscripted.is_empty(), "not in the script: {unscripted:#?}");
     }
 }

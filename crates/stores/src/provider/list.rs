@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Absence, Access, Budget, Consumer, Digest, Env, Problem, Provider, Store, aws::Aws, fake::Fake,
-    vault::Vault,
+    kubernetes::Kubernetes, vault::Vault,
 };
 use crate::base::{
     Error, Kind, Result,
@@ -147,6 +147,7 @@ macro_rules! providers {
 providers! {
     Aws aws "aws",
     Fake fake "fake",
+    Kubernetes kubernetes "kubernetes",
     Vault vault "vault",
 }
 

@@ -6,9 +6,14 @@
 //! Whole-map reads, `property`, decoding, conversion, rewrite, merge and NUL checks are not here: `sync::shape` does them once.
 
 pub mod aws;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 pub mod entry;
 pub mod env;
 pub mod fake;
+#[cfg(any(test, feature = "testing"))]
+pub mod held;
+pub mod kubernetes;
 pub mod list;
 pub mod vault;
 
@@ -184,4 +189,20 @@ pub fn identity_of(config: &impl serde::Serialize, consumer: &Consumer<'_>, extr
     Digest::of(
         std::iter::once(config.as_slice()).chain(versions).chain(extra.iter().map(|part| part.as_bytes())),
     )
+}
+
+/// The identity of a store whose configuration names all that it sends, so that consumers in different namespaces share exactly when
+/// they hold the same credentials; `refs` is the number of its references. While one of them is not known, its version does not name
+/// its namespace, so then the consumer's namespace keeps identities apart.
+pub fn identity_of_credentials(
+    config: &impl serde::Serialize,
+    consumer: &Consumer<'_>,
+    refs: usize,
+) -> Digest {
+    let known =
+        consumer.versions.len() == refs && consumer.versions.iter().all(|version| !version.contains('?'));
+    match consumer.scope.consumer() {
+        Some(namespace) if !known => identity_of(config, consumer, &["unknown", namespace]),
+        Some(_) | None => identity_of(config, consumer, &["shared"]),
+    }
 }
