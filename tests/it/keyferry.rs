@@ -88,7 +88,8 @@ impl Corner {
 
     /// An ExternalSecret of the first namespace.
     pub(crate) async fn external_secret(&self, name: &str) -> Option<Value> {
-        self.get(&format!("/apis/external-secrets.io/v1/namespaces/{}/externalsecrets/{name}", self.name)).await
+        self.get(&format!("/apis/external-secrets.io/v1/namespaces/{}/externalsecrets/{name}", self.name))
+            .await
     }
 
     /// Waits until this ExternalSecret's Ready condition has this reason and status; the condition.

@@ -5,6 +5,8 @@ mod chart;
 #[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
+mod counts;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod credentials;
@@ -16,6 +18,8 @@ mod keyferry;
 mod layers;
 #[cfg(test)]
 mod plane;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod real_aws;
 #[cfg(test)]
