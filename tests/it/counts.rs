@@ -1,11 +1,9 @@
 //! What the stores are asked, counted in front of them: one call a distinct key and interval, however many objects ask; batches where
 //! the store has them; nothing shared between identities; no store in another's way.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
+use keyferry_stores::base::{Clock, clock::SystemClock};
 use serde_json::json;
 
 use crate::{
@@ -98,11 +96,12 @@ async fn two_hundred_objects_over_twenty_keys_cost_twenty_reads_an_interval() {
     let reads = || proxy.seen(|seen| seen.method == "GET" && seen.path.starts_with("/v1/secret/data/"));
     corner.apply(&vault_store(&corner, "store", &proxy.address));
     corner.apply(&objects(200, "5s", |n| format!("count-vault/{}", n % 20)));
-    let started = Instant::now();
+    let clock = SystemClock::new();
+    let started = clock.now();
     let _process = corner.start(&[], &[]);
     all_ready(&corner, "count-vault", 200).await;
     eventually("three intervals of reads", async || (reads().len() >= 80).then_some(())).await;
-    let intervals = started.elapsed().as_secs_f64() / INTERVAL.as_secs_f64();
+    let intervals = clock.now().duration_since(started).as_secs_f64() / INTERVAL.as_secs_f64();
     let mut by_key: BTreeMap<String, usize> = BTreeMap::new();
     reads().into_iter().for_each(|read| *by_key.entry(read.path).or_default() += 1);
     let (least, most) = (by_key.values().min().unwrap(), by_key.values().max().unwrap());
@@ -246,14 +245,15 @@ async fn a_store_that_never_answers_delays_no_object_of_another_store() {
     corner.apply(&vault_store(&corner, "good", &corner.plane.openbao().address.clone()));
     let object = objects(1, "1h", |_| "count-silent/k".into());
     let object = object.replace("es-0", "quick").replace(r#"{"name":"store"}"#, r#"{"name":"good"}"#);
-    let applied = Instant::now();
+    let clock = SystemClock::new();
+    let applied = clock.now();
     corner.apply(&object);
     corner.until_ready("quick", "True", "SecretSynced").await;
-    let took = applied.elapsed();
+    let took = clock.now().duration_since(applied);
     let slow = corner.external_secret("es-0").await.unwrap();
     assert!(slow["status"].is_null(), "the silent store's objects still wait: {}", slow["status"]);
     // The silent store's time-out is 30 s; whoever waited for it would not be ready before.
-    assert!(took < Duration::from_secs(15), "took {took:?}");
+    assert!(took < jiff::SignedDuration::from_secs(15), "took {took:?}");
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ mod keyferry;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod leak;
+#[cfg(test)]
 mod plane;
 #[cfg(test)]
 mod proxy;

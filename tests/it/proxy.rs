@@ -34,8 +34,11 @@ struct Shared {
     upstream: String,
     client: reqwest::Client,
     seen: Arc<Mutex<Vec<Seen>>>,
-    refuse: Box<dyn Fn(&Seen) -> Option<Refusal> + Send + Sync>,
+    refuse: Box<Refuse>,
 }
+
+/// Says which requests are refused, and how.
+type Refuse = dyn Fn(&Seen) -> Option<Refusal> + Send + Sync;
 
 impl Proxy {
     /// A proxy that hands everything on.
