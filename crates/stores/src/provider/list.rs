@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Absence, Access, Budget, Consumer, Digest, Env, Problem, Provider, Store, aws::Aws, fake::Fake,
-    kubernetes::Kubernetes, vault::Vault,
+    kubernetes::Kubernetes, openbao::OpenBao, vault::Vault,
 };
 use crate::base::{
     Error, Kind, Result,
@@ -148,6 +148,7 @@ providers! {
     Aws aws "aws",
     Fake fake "fake",
     Kubernetes kubernetes "kubernetes",
+    OpenBao openbao "openBao",
     Vault vault "vault",
 }
 

@@ -15,6 +15,7 @@ pub mod fake;
 pub mod held;
 pub mod kubernetes;
 pub mod list;
+pub mod openbao;
 pub mod vault;
 
 use std::{fmt::Debug, sync::Arc};

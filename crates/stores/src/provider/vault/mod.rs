@@ -37,16 +37,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use self::{
+    auth::Jwt,
+    config::{VaultAuth, VaultConfig, VaultVersion},
+    find::{below, tagged},
+    wire::header,
+};
 pub(super) use self::{
-    auth::Login,
-    find::{below, read, tagged},
+    auth::{Login, RoleId},
+    find::read,
     path::{KvVersion, Layout},
     session::{Parts, Session},
-    wire::{Wire, header, server},
-};
-use self::{
-    auth::{Jwt, RoleId},
-    config::{VaultAuth, VaultConfig, VaultVersion},
+    wire::{Wire, headers as plain_headers, server},
 };
 use super::{
     Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, MapRule, Probe,
@@ -201,10 +203,7 @@ fn client_pair(config: &VaultConfig) -> Result<Option<(&SecretKeySelector, &Secr
 
 /// Headers of every call.
 fn headers(config: &VaultConfig) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::from_iter([(
-        HeaderName::from_static("x-vault-request"),
-        HeaderValue::from_static("true"),
-    )]);
+    let mut headers = plain_headers();
     for (name, value) in config.headers.iter().flatten() {
         let bad = |_| Error::new(Kind::Invalid, "not a name of a header").with("name", name);
         headers.insert(HeaderName::try_from(name).map_err(bad)?, header("headers", value)?);

@@ -132,14 +132,27 @@ impl Session {
         if let Some((mount, _)) = mounts.iter().find(|(mount, _)| mount.covers(&path)) {
             return mount.proves(&path, kv);
         }
-        let call = Call::read(format!("sys/internal/ui/mounts/{path}"), self.parts.namespace.as_deref());
-        let looked = self.ask(&call).await.map_err(|error| error.within("looking at the mount"))?;
-        let nothing =
-            || Error::new(Kind::Invalid, "the server does not describe the mount").with("path", &path);
-        let mount = Mount::of(&looked.ok_or_else(nothing)?)?;
+        let mount = self.look_at(&path).await?;
         let proof = mount.proves(&path, kv);
         mounts.push((mount, now));
         proof
+    }
+
+    /// Proves the credential and, with the same call, that `path` lies in a mount of this version.
+    ///
+    /// # Errors
+    /// As [`Session::prove`]; `Unauthenticated` where the server does not know the token.
+    pub(in crate::provider) async fn probe_mount(&self, path: &str, kv: KvVersion) -> Result<()> {
+        let path = path::segments(path)?.join("/");
+        self.look_at(&path).await?.proves(&path, kv)
+    }
+
+    async fn look_at(&self, path: &str) -> Result<Mount> {
+        let call = Call::read(format!("sys/internal/ui/mounts/{path}"), self.parts.namespace.as_deref());
+        let looked = self.ask(&call).await.map_err(|error| error.within("looking at the mount"))?;
+        let nothing =
+            || Error::new(Kind::Invalid, "the server does not describe the mount").with("path", path);
+        Mount::of(&looked.ok_or_else(nothing)?)
     }
 
     /// Proves the credential.

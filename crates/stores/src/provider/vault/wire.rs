@@ -112,6 +112,11 @@ impl TokenHeaders {
 /// Names the replication state that a server must have reached before it answers.
 pub(in crate::provider) const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 
+/// Headers of every call: an agent beside the server may refuse one without it.
+pub(in crate::provider) fn headers() -> HeaderMap {
+    HeaderMap::from_iter([(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"))])
+}
+
 /// A judged answer. Everything else is an error.
 #[derive(Debug)]
 pub(in crate::provider) enum Reply {
@@ -452,6 +457,8 @@ impl Mount {
         if !matches!(self.engine.as_str(), "kv" | "generic") {
             return wrong("the mount is no key-value engine");
         }
+        // The listing of a whole engine of version 1 has the mount itself as its path.
+        let path = format!("{path}/");
         let inside = path.strip_prefix(self.path.trim_matches('/')).and_then(|rest| rest.strip_prefix('/'));
         match (actual, version, inside) {
             (KvVersion::V1, KvVersion::V2, _) => {
@@ -471,7 +478,7 @@ impl Mount {
 
     /// The mount's path, by which a proof is remembered.
     pub(in crate::provider) fn covers(&self, path: &str) -> bool {
-        path.starts_with(self.path.as_str())
+        format!("{path}/").starts_with(self.path.as_str())
     }
 }
 
@@ -630,6 +637,8 @@ mod tests {
             (mount("secret/", "kv", Some("1")), "secret/a", KvVersion::V1, true),
             (mount("secret/", "kv", None), "secret/a", KvVersion::V1, true),
             (mount("secret/", "generic", None), "secret/a", KvVersion::V1, true),
+            (mount("secret/", "kv", Some("1")), "secret", KvVersion::V1, true),
+            (mount("secret/", "kv", Some("2")), "secret", KvVersion::V2, false),
             (mount("db/", "database", None), "db/creds/a", KvVersion::V1, false),
             (mount("secret/", "kv", Some("2")), "secret/team/data/a", KvVersion::V2, false),
             (mount("other/", "kv", Some("2")), "secret/data/a", KvVersion::V2, false),
