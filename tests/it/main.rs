@@ -5,9 +5,13 @@ mod chart;
 #[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod operator;
 #[cfg(test)]
 mod plane;
 #[cfg(test)]

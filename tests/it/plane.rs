@@ -97,10 +97,16 @@ impl Plane {
         let file = std::env::var_os(VARIABLE).unwrap_or_else(|| {
             panic!("{VARIABLE} is not set: this test needs the local control plane, run ./justw test")
         });
-        let text = std::fs::read_to_string(&file)
-            .unwrap_or_else(|error| panic!("{VARIABLE} names {}: {error}", Path::new(&file).display()));
-        serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{VARIABLE} does not hold a description: {error}"))
+        Self::described_in(Path::new(&file))
+    }
+
+    /// The control plane that a file describes.
+    ///
+    /// # Panics
+    /// If the file does not hold a description.
+    pub(crate) fn described_in(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
     /// OpenBao, which `./justw test` always starts.

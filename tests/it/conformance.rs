@@ -1,0 +1,142 @@
+//! What External Secrets Operator made of a hundred cases on a real API server, and that keyferry makes the same of them.
+//!
+//! `tests/data/conformance/README.md` says what is held to be equal. The cases share one keyferry on a control plane of its own,
+//! and run beside each other, each in its own namespace.
+
+mod api;
+mod case;
+mod difference;
+mod observation;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::operator::Operator;
+use api::{Api, LOOK, Snapshot};
+use case::{Case, Step};
+
+/// Only cases whose name contains this are run.
+const ONLY: &str = "KEYFERRY_CONFORMANCE";
+/// Cases at the same time. They mostly wait.
+const AT_ONCE: usize = 16;
+/// How long a step may take to come to what is expected. Long, because it only matters when a test fails; the longest wait that is
+/// right is a retry of what never worked, 5 s and then 10 s later.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long what is expected must stay, unless the case says so itself.
+const HOLD: Duration = Duration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn eso_records_hold() {
+    let only = std::env::var(ONLY).unwrap_or_default();
+    let cases: Vec<_> = case::built().into_iter().filter(|case| case.name.contains(&only)).collect();
+    let mut operator = Operator::start().await;
+    let (tell, sight) = watch::channel(Arc::new(Snapshot::default()));
+    let stage = Stage { api: Api::new(operator.plane()), sight };
+    let run = stream::iter(&cases).map(|case| stage.run(case)).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+    let reports = tokio::select! {
+        reports = run => reports,
+        () = stage.api.look(tell) => unreachable!("the stage listens"),
+    };
+    let ended = operator.ended().map(|log| format!("keyferry ended: {log}"));
+    let failed: Vec<_> = reports.into_iter().filter(|report| !report.faults.is_empty()).collect();
+    let lines = failed.iter().map(|report| report.text(&operator)).chain(ended);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    assert!(text.is_empty(), "{} of {} cases failed\n{text}", failed.len(), cases.len());
+}
+
+/// What every case needs.
+struct Stage {
+    api: Api,
+    sight: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// What was wrong with a case: nothing if it has no faults.
+struct Report {
+    namespace: String,
+    faults: Vec<String>,
+}
+
+impl Report {
+    fn text(&self, operator: &Operator) -> String {
+        let log = operator.log_about(&format!("\"{}\"", self.namespace), 3);
+        format!("{}\n{log}", self.faults.join("\n"))
+    }
+}
+
+impl Stage {
+    async fn run(&self, case: &Case) -> Report {
+        let namespace = case.namespace();
+        let mut faults = Vec::new();
+        faults.extend(self.api.make_namespace(&namespace, json!({ "conformance": case.name })).await.err());
+        for (number, (step, expected)) in case.steps.iter().zip(&case.expected).enumerate() {
+            let refused = self.act(&namespace, step).await;
+            let about = format!("{} step {number}", case.name);
+            let found = self.hold(case, step, expected, &refused).await;
+            faults.extend(found.into_iter().map(|fault| format!("{about}: {fault}")));
+        }
+        self.tidy(case).await;
+        Report { namespace, faults }
+    }
+
+    /// Does what a step says; what the API server refused.
+    async fn act(&self, namespace: &str, step: &Step) -> Vec<String> {
+        let mut refused = Vec::new();
+        for object in &step.apply {
+            refused.extend(self.api.apply(namespace, object).await.err());
+        }
+        if let Some(patch) = &step.patch {
+            refused.extend(self.api.patch(namespace, patch).await.err());
+        }
+        if let Some(delete) = &step.delete {
+            refused.extend(self.api.delete(namespace, delete).await.err());
+        }
+        refused
+    }
+
+    /// Waits until what is expected has been seen for as long as it must stay; else the differences that were seen last.
+    async fn hold(&self, case: &Case, step: &Step, expected: &Value, refused: &[String]) -> Vec<String> {
+        let hold = step.hold(HOLD);
+        let looks = hold.as_millis().div_ceil(LOOK.as_millis());
+        let (namespace, stores) = (case.namespace(), case.cluster_stores());
+        let mut sight = self.sight.clone();
+        let mut faults = vec!["was never looked at".to_owned()];
+        let watching = async {
+            // The next look may have begun before the step was done.
+            let mut held = 0;
+            drop(next(&mut sight).await);
+            while held <= looks {
+                let got = observation::of(&*next(&mut sight).await, &namespace, &stores, refused);
+                let found = difference::between(expected, &got);
+                held = if found.is_empty() { held + 1 } else { 0 };
+                faults = found.iter().map(ToString::to_string).collect();
+            }
+        };
+        match tokio::time::timeout(PATIENCE + hold, watching).await {
+            Err(_) if faults.is_empty() => vec!["what is expected did not stay".to_owned()],
+            Ok(()) | Err(_) => faults,
+        }
+    }
+
+    /// Removes what the case has made, as far as it is there.
+    async fn tidy(&self, case: &Case) {
+        let gone = case
+            .cluster_stores()
+            .into_iter()
+            .map(|name| case::Delete { kind: "ClusterSecretStore".into(), name });
+        for delete in gone {
+            let _ = self.api.delete("", &delete).await;
+        }
+        let _ = self.api.delete_namespace(&case.namespace()).await;
+    }
+}
+
+/// The next look at the cluster.
+async fn next(sight: &mut watch::Receiver<Arc<Snapshot>>) -> Arc<Snapshot> {
+    sight.changed().await.expect("somebody looks as long as cases run");
+    Arc::clone(&sight.borrow_and_update())
+}
