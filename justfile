@@ -34,11 +34,11 @@ check:
 build:
     cargo build --workspace --locked --quiet
 
-# Writes crds/ from the kinds.
+# Writes crds/ from the kinds, and the chart's copy. Look at the diff.
 crds:
-    mkdir -p .cache crds
-    cargo run --locked --quiet -- crds > .cache/crds.yaml
-    mv .cache/crds.yaml crds/keyferry.yaml
+    KEYFERRY_WRITE=1 cargo test --locked --quiet --lib the_committed_files_are_up_to_date
+    cp crds/*.yaml charts/keyferry/files/crds/
+    git diff --stat -- crds charts
 
 # Records what Go's gjson answers to the cases in crates/gjson/oracle; the tests then run without Go. Look at the diff.
 record-gjson:

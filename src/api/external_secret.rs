@@ -219,6 +219,10 @@ words! {
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "(has(self.data) && size(self.data) > 0) || (has(self.dataFrom) && size(self.dataFrom) > 0)",
+    "message": "either data or dataFrom should be specified",
+}]))]
 pub struct ExternalSecretSpec {
     /// The store of entries that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,6 +265,16 @@ pub struct SecretStoreRef {
 /// What is written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || !has(self.creationPolicy) || !(self.creationPolicy in ['Merge', 'None', 'CreateOrMerge'])",
+        "message": "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
+    },
+    {
+        "rule": "!has(self.deletionPolicy) || self.deletionPolicy != 'Merge' || !has(self.creationPolicy) || self.creationPolicy != 'None'",
+        "message": "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
+    },
+]))]
 pub struct Target {
     /// Name of the Secret; the ExternalSecret's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -476,8 +490,24 @@ pub struct GeneratorRef {
 }
 
 /// Many keys at once.
+//
+// The rules are several because the API server bounds what one may cost, times the items that a request can hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.extract) || !has(self.find)",
+        "message": "extract, find, or generatorRef cannot be set at the same time",
+    },
+    {
+        "rule": "!has(self.sourceRef) || !has(self.sourceRef.generatorRef) || !(has(self.extract) || has(self.find))",
+        "message": "extract, find, or generatorRef cannot be set at the same time",
+    },
+    {
+        "rule": "has(self.extract) || has(self.find) || has(self.sourceRef)",
+        "message": "either extract, find, or sourceRef must be set to dataFrom",
+    },
+]))]
 pub struct DataFrom {
     /// All keys of one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -629,6 +659,7 @@ pub struct Condition {
 /// A Secret by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct Binding {
     /// Name of the Secret.
     #[serde(default)]

@@ -23,6 +23,10 @@ pub struct StoreSpec {
     pub retry_settings: Option<StoreRetrySettings>,
     /// How often it is validated: seconds, or a duration in Go's syntax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": "type(self) == int ? self >= 0 : duration(self) >= duration('0s')",
+        "message": "refreshInterval must not be negative; text needs a unit, such as 5m",
+    }]))]
     pub refresh_interval: Option<IntOrString>,
     /// Which namespaces may use a ClusterSecretStore; any one suffices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

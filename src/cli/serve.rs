@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     cluster::{
+        Cluster,
         gate::Budget,
         kube::{Connection, KubeCluster},
     },
@@ -57,7 +58,7 @@ async fn serve(flags: &Controller) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let cluster = KubeCluster::connect(&connection(flags), clock.clone()).await?;
     let outside = Outside {
-        cluster: Arc::new(cluster.clone()),
+        cluster: door(&cluster),
         watches: Arc::new(cluster.watches()),
         clock: clock.clone(),
         variables: std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
@@ -77,6 +78,14 @@ async fn serve(flags: &Controller) -> Result<()> {
         tracing::warn!("some stores did not end in time; their tokens end by themselves");
     }
     ended
+}
+
+/// The cluster as the operator sees it; tests of debug builds can end the process behind it.
+fn door(cluster: &KubeCluster) -> Arc<dyn Cluster> {
+    let cluster: Arc<dyn Cluster> = Arc::new(cluster.clone());
+    #[cfg(debug_assertions)]
+    let cluster = crate::cluster::crash::hooked(cluster);
+    cluster
 }
 
 fn ending(signal: Option<std::io::Result<Signal>>) -> Result<Signal> {

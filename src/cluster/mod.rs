@@ -4,6 +4,8 @@
 //! is the real one, `fake` the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`). [`watch::Watches`]
 //! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
 
+#[cfg(debug_assertions)]
+pub mod crash;
 pub mod credentials;
 pub mod events;
 pub mod fake;

@@ -1,7 +1,8 @@
 //! The chart: what helm makes of it, and that it grants what the process does and nothing else.
 //!
 //! helm comes with the local control plane, so tests that run it carry that reason to be ignored. The golden files
-//! `tests/data/chart/<case>.yaml` are what `helm template` prints with the values of `<case>.values.yaml`.
+//! `tests/data/chart/<case>.yaml` are what `helm template` prints with the values of `<case>.values.yaml`. With
+//! `KEYFERRY_WRITE=1` they, and the chart's copy of crds/, are written anew; look at the diff then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -51,6 +52,9 @@ const USED: [(&str, &str, &str, &str); 28] = [
     ("", "events", "create", "cluster::kube post_event"),
 ];
 
+/// The cases with golden files.
+const CASES: [&str; 3] = ["default", "scoped", "eso"];
+
 const RELEASE: [&str; 4] = ["keyferry", "charts/keyferry", "--namespace", "keyferry-system"];
 
 /// One rule of a role.
@@ -67,6 +71,11 @@ type Right = (String, String, String);
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// True if recorded files are to be written anew.
+fn writes() -> bool {
+    std::env::var_os("KEYFERRY_WRITE").is_some()
 }
 
 /// Runs helm in the tree's root; what it printed, or its complaint.
@@ -114,13 +123,18 @@ fn used() -> BTreeSet<Right> {
         .collect()
 }
 
-/// The kinds in a folder of CRD files, by name.
-fn kinds(folder: &str) -> BTreeMap<String, Value> {
-    let files = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
-    let paths = files.map(|file| file.expect("a folder that can be listed").path());
-    let yaml = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let text = |path: PathBuf| std::fs::read_to_string(path).expect("a file that can be read");
-    yaml.flat_map(|path| objects(&text(path))).map(|crd| (name(&crd), crd)).collect()
+/// The files of a folder with their text.
+fn files(folder: &str) -> BTreeMap<String, String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let paths = entries.map(|entry| entry.expect("a folder that can be listed").path());
+    let text = |path: &Path| std::fs::read_to_string(path).expect("a file that can be read");
+    paths.map(|path| (file_name(&path), text(&path))).collect()
+}
+
+/// The kinds that crds/ holds, by name.
+fn kinds() -> BTreeMap<String, Value> {
+    let crds: Vec<Value> = files("crds").values().flat_map(|text| objects(text)).collect();
+    crds.into_iter().map(|crd| (name(&crd), crd)).collect()
 }
 
 fn name(object: &Value) -> String {
@@ -137,14 +151,15 @@ fn helm_finds_nothing_to_complain_of() {
 #[test]
 #[ignore = "needs helm, which the local control plane brings: ./justw test"]
 fn the_chart_renders_as_recorded() {
-    for case in ["default", "scoped", "eso"] {
+    for case in CASES {
         let values = format!("tests/data/chart/{case}.values.yaml");
         let golden = root().join(format!("tests/data/chart/{case}.yaml"));
         let now = rendered(&["--values", &values]).expect("it renders");
+        if writes() {
+            std::fs::write(&golden, &now).expect("a file that can be written");
+        }
         let recorded = std::fs::read_to_string(&golden).unwrap_or_default();
-        let command =
-            format!("helm template {} --set installCRDs=false --values {values}", RELEASE.join(" "));
-        assert!(now == recorded, "{} is not what this prints now: {command}\n{now}", golden.display());
+        assert!(now == recorded, "{} is not what helm makes of {values} now:\n{now}", golden.display());
     }
 }
 
@@ -160,12 +175,20 @@ fn the_role_grants_what_the_code_uses_and_nothing_else() {
 
 #[test]
 #[ignore = "needs helm, which the local control plane brings: ./justw test"]
-fn a_role_of_one_namespace_is_the_same_without_what_belongs_to_the_cluster() {
-    let scoped = granted(&["--set", "scopedRBAC=true"], "Role");
-    let of_the_cluster = ["clustersecretstores", "clustersecretstores/status", "namespaces"];
-    let expected: BTreeSet<Right> =
-        used().into_iter().filter(|(_, kind, _)| !of_the_cluster.contains(&&**kind)).collect();
-    assert_eq!(scoped, expected);
+fn a_value_that_switches_something_off_takes_its_rights_away() {
+    let cluster_stores: &[&str] = &["clustersecretstores", "clustersecretstores/status", "namespaces"];
+    let switches = [
+        ("scopedRBAC=true", "Role", cluster_stores),
+        ("processClusterStore=false", "ClusterRole", cluster_stores),
+        ("processSecretStore=false", "ClusterRole", &["secretstores/status"]),
+        ("openshiftFinalizers=false", "ClusterRole", &["externalsecrets/finalizers"]),
+        ("rbac.serviceAccountTokenCreate=false", "ClusterRole", &["serviceaccounts/token"]),
+    ];
+    for (switch, role, gone) in switches {
+        let stays = |(_, kind, _): &Right| !gone.contains(&&**kind);
+        let expected: BTreeSet<Right> = used().into_iter().filter(stays).collect();
+        assert_eq!(granted(&["--set", switch], role), expected, "{switch}");
+    }
 }
 
 #[test]
@@ -202,11 +225,16 @@ fn a_value_that_asks_for_what_is_not_built_is_refused_by_name() {
 
 #[test]
 fn the_kinds_of_the_chart_are_those_of_crds() {
-    assert_eq!(
-        kinds("charts/keyferry/files/crds"),
-        kinds("crds"),
-        "copy crds/*.yaml to charts/keyferry/files/crds"
-    );
+    let copy = root().join("charts/keyferry/files/crds");
+    let wanted = files("crds");
+    if writes() {
+        let _ = std::fs::remove_dir_all(&copy);
+        std::fs::create_dir_all(&copy).expect("a folder that can be made");
+        wanted.iter().for_each(|(name, text)| {
+            std::fs::write(copy.join(name), text).expect("a file that can be written")
+        });
+    }
+    assert!(files("charts/keyferry/files/crds") == wanted, "{} is not a copy of crds/", copy.display());
 }
 
 #[test]
@@ -220,7 +248,7 @@ fn every_kind_is_rendered_whole_and_stays_when_the_release_goes() {
         let annotations = crd["metadata"]["annotations"].as_object_mut().expect("annotations");
         assert_eq!(annotations.remove("helm.sh/resource-policy"), Some("keep".into()));
     }
-    let mut expected = kinds("crds");
+    let mut expected = kinds();
     for crd in expected.values_mut() {
         let metadata = crd["metadata"].as_object_mut().expect("metadata");
         let annotations =
@@ -311,13 +339,9 @@ fn the_code_that_needs_a_right_is_where_the_table_says() {
 /// Golden files without values, or values without a golden file, would be tested by nobody.
 #[test]
 fn every_golden_file_has_its_values() {
-    let folder = root().join("tests/data/chart");
-    let entries = std::fs::read_dir(&folder).expect("the folder");
-    let files: BTreeSet<String> = entries.map(|entry| file_name(&entry.expect("an entry").path())).collect();
-    let cases = ["default", "scoped", "eso"];
-    let expected: BTreeSet<String> =
-        cases.iter().flat_map(|case| [format!("{case}.yaml"), format!("{case}.values.yaml")]).collect();
-    assert_eq!(files, expected);
+    let there: BTreeSet<String> = files("tests/data/chart").into_keys().collect();
+    let pair = |case: &str| [format!("{case}.yaml"), format!("{case}.values.yaml")];
+    assert_eq!(there, CASES.iter().flat_map(|case| pair(case)).collect());
 }
 
 fn file_name(path: &Path) -> String {

@@ -18,7 +18,7 @@ use keyferry::cluster::{
 use keyferry_stores::base::{Kind, Result, clock::SystemClock};
 use serde_json::{Value, json};
 
-use crate::plane::Plane;
+use crate::{keyferry::install_kinds, plane::Plane};
 
 /// How long a feed may take to tell of a change. Long, because it only matters when a test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -114,7 +114,7 @@ impl Stage {
             World::Real(plane) => {
                 install_kinds(plane);
                 let metadata = json!({ "name": name, "namespace": key.namespace, "finalizers": [FINALIZER] });
-                let object = json!({ "apiVersion": "external-secrets.io/v1beta1", "kind": "ExternalSecret",
+                let object = json!({ "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
                     "metadata": metadata, "spec": spec });
                 plane.kubectl(&["create", "-f", "-"], &object.to_string()).unwrap();
                 self.told(name, "{.metadata.uid}")
@@ -169,14 +169,6 @@ impl Stage {
             }
         }
     }
-}
-
-/// The kinds as they ship. All tests install the same, so it does not matter who is first.
-fn install_kinds(plane: &Plane) {
-    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-    plane.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", crds], "").unwrap();
-    let established = ["wait", "--for=condition=Established", "--timeout=60s", "-f", crds];
-    plane.kubectl(&established, "").unwrap();
 }
 
 /// The next changes of a feed into the mirror, until it looks as wished.

@@ -15,7 +15,8 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::operator::Operator;
+use crate::keyferry::{Corner, install_kinds};
+use crate::plane::OwnPlane;
 use api::{Api, LOOK, Snapshot};
 use case::{Case, Step};
 
@@ -28,25 +29,37 @@ const AT_ONCE: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long what is expected must stay, unless the case says so itself.
 const HOLD: Duration = Duration::from_secs(2);
+/// Lines of the log that a failed case shows.
+const LOG_LINES: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the local control plane: ./justw test"]
 async fn eso_records_hold() {
     let only = std::env::var(ONLY).unwrap_or_default();
     let cases: Vec<_> = case::built().into_iter().filter(|case| case.name.contains(&only)).collect();
-    let mut operator = Operator::start().await;
+    let own = OwnPlane::start().await;
+    install_kinds(&own.plane);
+    let corner = Corner::on(own.plane.clone(), "conformance");
+    let keyferry = corner.start_for_all();
+    keyferry.until_ready().await;
+    let reports = run_all(&cases, Api::new(&own.plane)).await;
+    let log = keyferry.log();
+    let status = keyferry.end().await;
+    let failed: Vec<_> = reports.iter().filter(|report| !report.faults.is_empty()).collect();
+    let text = failed.iter().map(|report| report.text(&log)).collect::<Vec<_>>().join("\n\n");
+    assert!(failed.is_empty(), "{} of {} cases failed\n{text}", failed.len(), cases.len());
+    assert!(status.success(), "{status}");
+}
+
+/// Runs the cases, some at a time.
+async fn run_all(cases: &[Case], api: Api) -> Vec<Report> {
     let (tell, sight) = watch::channel(Arc::new(Snapshot::default()));
-    let stage = Stage { api: Api::new(operator.plane()), sight };
-    let run = stream::iter(&cases).map(|case| stage.run(case)).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-    let reports = tokio::select! {
+    let stage = Stage { api, sight };
+    let run = stream::iter(cases).map(|case| stage.run(case)).buffer_unordered(AT_ONCE).collect();
+    tokio::select! {
         reports = run => reports,
         () = stage.api.look(tell) => unreachable!("the stage listens"),
-    };
-    let ended = operator.ended().map(|log| format!("keyferry ended: {log}"));
-    let failed: Vec<_> = reports.into_iter().filter(|report| !report.faults.is_empty()).collect();
-    let lines = failed.iter().map(|report| report.text(&operator)).chain(ended);
-    let text = lines.collect::<Vec<_>>().join("\n");
-    assert!(text.is_empty(), "{} of {} cases failed\n{text}", failed.len(), cases.len());
+    }
 }
 
 /// What every case needs.
@@ -62,9 +75,11 @@ struct Report {
 }
 
 impl Report {
-    fn text(&self, operator: &Operator) -> String {
-        let log = operator.log_about(&format!("\"{}\"", self.namespace), 3);
-        format!("{}\n{log}", self.faults.join("\n"))
+    /// The faults, and the last that the log has to say about the namespace.
+    fn text(&self, log: &str) -> String {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&self.namespace)).collect();
+        let end = &lines[lines.len().saturating_sub(LOG_LINES)..];
+        [&self.faults[..], &end.iter().map(ToString::to_string).collect::<Vec<_>>()].concat().join("\n")
     }
 }
 

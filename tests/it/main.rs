@@ -1,4 +1,4 @@
-//! Tests against the local control plane and real stores.
+//! Tests against the local control plane and real stores, and of what is committed beside the code.
 
 #[cfg(test)]
 mod chart;
@@ -7,12 +7,18 @@ mod cluster_contract;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
-mod layers;
+mod examples;
 #[cfg(test)]
-mod operator;
+mod keyferry;
+#[cfg(test)]
+mod layers;
 #[cfg(test)]
 mod plane;
 #[cfg(test)]
 mod real_aws;
+#[cfg(test)]
+mod schema;

@@ -14,8 +14,9 @@
 //!
 //! # Where it differs from the Go module, on purpose
 //!
-//! * A lookup is bounded: [`MAX_STEPS`], [`WORK_BASE`], [`WORK_PER_BYTE`]. Beyond them nothing exists. Without these
-//!   bounds a short path makes results of any size, and deep JSON overflows the stack, which ends the process.
+//! * A lookup is bounded: [`MAX_STEPS`], [`WORK_BASE`], [`WORK_PER_BYTE`]. Beyond them [`get`] finds nothing and [`find`]
+//!   fails. Without these bounds a short path makes results of any size, and deep JSON overflows the stack, which ends
+//!   the process.
 //! * Numbers in hexadecimal (`0x1p4`, no JSON) count as 0, as all other text that is no number does.
 //! * Where a cut escape leaves bytes that are not UTF-8, each of them is U+FFFD.
 //! * There are no modifiers but the module's own.
@@ -98,15 +99,36 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// The value that a path leads to, or one that does not exist.
+/// A lookup passed its bounds, so whether the path leads anywhere is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the path or the json is too deep, or their lookup takes too much work")
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+/// The value that a path leads to, or one that does not exist: also where the lookup passes its bounds. Use [`find`] if
+/// anything follows from the absence of a value.
 pub fn get<'a>(json: &'a str, path: &str) -> Value<'a> {
+    find(json, path).unwrap_or(Value { kind: Kind::Null, raw: Cow::Borrowed("") })
+}
+
+/// The value that a path leads to, or one that does not exist.
+///
+/// # Errors
+/// [`Exhausted`] if the lookup passes [`MAX_STEPS`], or [`WORK_BASE`] and [`WORK_PER_BYTE`].
+pub fn find<'a>(json: &'a str, path: &str) -> Result<Value<'a>, Exhausted> {
     let work = limits::Effort::granted(json.len());
     let effort = limits::Effort::new(&work);
     let found = lookup::get(json.as_bytes(), path.as_bytes(), effort);
     if effort.exhausted() {
-        return Value { kind: Kind::Null, raw: Cow::Borrowed("") };
+        return Err(Exhausted);
     }
-    Value { kind: found.kind, raw: text_of(found.raw) }
+    Ok(Value { kind: found.kind, raw: text_of(found.raw) })
 }
 
 /// True if the text is one JSON document, of any depth.
@@ -154,6 +176,14 @@ mod tests {
     #[test]
     fn what_is_in_the_json_is_not_copied() {
         assert!(matches!(get(r#"{"a":{"b":"c"}}"#, "a.b").raw, Cow::Borrowed("\"c\"")));
+    }
+
+    #[test]
+    fn a_lookup_beyond_its_bounds_is_not_an_absent_value() {
+        let path = vec!["0"; 1_000].join(".");
+        assert_eq!(find(&"[".repeat(1_000), &path), Err(Exhausted));
+        assert!(!get(&"[".repeat(1_000), &path).exists());
+        assert!(!find("[]", &path).unwrap().exists());
     }
 
     #[test]

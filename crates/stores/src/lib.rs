@@ -9,7 +9,7 @@
 //! | 1 | [`net`] | shared HTTP clients, bounded answers, the one retry loop, token cache, TLS material |
 //! | 2 | [`provider`] | the seam ([`provider::Provider`], [`provider::Store`]), one folder a backend, the list of all, the contract suite |
 //!
-//! To add a provider: one folder under `provider/`, one `mod` line and one row in the list (`docs/how-to-add-a-provider.md`).
+//! To add a provider: one folder under `provider/`, one `mod` line and one row in the list (`docs/adding-a-provider.md`).
 
 pub mod base;
 pub mod net;

@@ -21,7 +21,7 @@ pub fn value(entry: &Entry, reference: &RemoteRef, capabilities: &Capabilities) 
         (payload, PropertyRule::OnTheWire) => Some(whole(payload)),
         (Payload::Fields(fields), _) => match fields.get(property) {
             Some(value) => Some(value.clone()),
-            None => below(property, |name| fields.get(name)),
+            None => below(property, |name| fields.get(name))?,
         },
         (Payload::Bytes(bytes), rule) => of_bytes(bytes, property, rule)?,
     };
@@ -38,19 +38,22 @@ pub(super) fn whole(payload: &Payload) -> SecretBytes {
 
 fn of_bytes(bytes: &SecretBytes, property: &str, rule: PropertyRule) -> Result<Option<SecretBytes>> {
     let Some(text) = bytes.expose_str() else { return Ok(None) };
-    let path = |path: &str| {
-        let found = gjson::get(text, path);
-        found.exists().then(|| SecretBytes::from(found.text().as_ref()))
-    };
-    let escaped = || path(&property.replace('.', "\\."));
+    let escaped = || at_path(text, &property.replace('.', "\\."));
+    let plain = || at_path(text, property);
     match rule {
         // A `Bytes` payload of a store with byte fields is the metadata of an entry.
-        PropertyRule::Path | PropertyRule::ByteField | PropertyRule::OnTheWire => Ok(path(property)),
-        PropertyRule::EscapedThenPath => Ok(escaped().or_else(|| path(property))),
-        PropertyRule::PathThenEscaped => Ok(path(property).or_else(escaped)),
+        PropertyRule::Path | PropertyRule::ByteField | PropertyRule::OnTheWire => plain(),
+        PropertyRule::EscapedThenPath => escaped()?.map_or_else(plain, |found| Ok(Some(found))),
+        PropertyRule::PathThenEscaped => plain()?.map_or_else(escaped, |found| Ok(Some(found))),
         PropertyRule::FieldOnly => field(bytes, property),
-        PropertyRule::FieldThenPath => Ok(field(bytes, property)?.or_else(|| path(property))),
+        PropertyRule::FieldThenPath => field(bytes, property)?.map_or_else(plain, |found| Ok(Some(found))),
     }
+}
+
+/// What a gjson path leads to. A lookup beyond its bounds is an error: it proves no absence.
+fn at_path(json: &str, path: &str) -> Result<Option<SecretBytes>> {
+    let found = gjson::find(json, path).map_err(|error| Error::new(Kind::Invalid, error.to_string()).with("property", path))?;
+    Ok(found.exists().then(|| SecretBytes::from(found.text().as_ref())))
 }
 
 /// The top-level field of exactly this name.
@@ -60,11 +63,13 @@ fn field(bytes: &SecretBytes, property: &str) -> Result<Option<SecretBytes>> {
 }
 
 /// A path below a byte field: the field is what stands before the first dot.
-fn below<'f>(property: &str, fields: impl Fn(&str) -> Option<&'f SecretBytes>) -> Option<SecretBytes> {
-    let (name, path) =
-        property.split_once('.').filter(|(name, path)| !name.is_empty() && !path.is_empty())?;
-    let found = gjson::get(fields(name)?.expose_str()?, path);
-    found.exists().then(|| SecretBytes::from(found.text().as_ref()))
+fn below<'f>(property: &str, fields: impl Fn(&str) -> Option<&'f SecretBytes>) -> Result<Option<SecretBytes>> {
+    let parts = property.split_once('.').filter(|(name, path)| !name.is_empty() && !path.is_empty());
+    let Some((name, path)) = parts else { return Ok(None) };
+    match fields(name).and_then(SecretBytes::expose_str) {
+        Some(json) => at_path(json, path),
+        None => Ok(None),
+    }
 }
 
 fn missing(entry: &Entry, property: &str, reference: &RemoteRef, capabilities: &Capabilities) -> Error {

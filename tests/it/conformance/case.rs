@@ -129,7 +129,9 @@ fn names(folder: &str) -> BTreeSet<String> {
 
 fn read<T: DeserializeOwned>(file: &str) -> T {
     let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+    // In YAML 1.2 `y` and `n` are text, as the API server's own tools read them.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(&text, options).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 fn root() -> PathBuf {

@@ -52,13 +52,16 @@ impl Walk<'_> {
     /// Goes from a module down through names, and wherever a name stands for something else, on from there.
     fn descend(&mut self, mut at: Vec<String>, names: &[String]) -> Option<Vec<String>> {
         for (place, name) in names.iter().enumerate() {
+            let inner = [&*at, std::slice::from_ref(name)].concat();
+            if name == "self" {
+                continue;
+            }
             if name == "super" {
                 at.pop();
                 continue;
             }
-            let inner = [&*at, std::slice::from_ref(name)].concat();
-            if name == "self" || self.tree.module(&inner).is_some() {
-                at = if name == "self" { at } else { inner };
+            if self.tree.module(&inner).is_some() {
+                at = inner;
                 continue;
             }
             let ends = self.stand_ins(&at, name);

@@ -13,6 +13,7 @@ pub struct FakeConfig {
     pub data: Vec<FakeEntry>,
     /// What validation finds: 0 ready, 1 unknown, 2 an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = null))]
     pub validation_result: Option<i64>,
 }
 
