@@ -17,13 +17,13 @@ use tokio::sync::watch;
 
 use crate::keyferry::{Corner, install_kinds};
 use crate::plane::OwnPlane;
-use api::{Api, LOOK, Snapshot};
+use api::{Api, Snapshot};
 use case::{Case, Step};
 
 /// Only cases whose name contains this are run.
 const ONLY: &str = "KEYFERRY_CONFORMANCE";
 /// Cases at the same time. They mostly wait.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 /// How long a step may take to come to what is expected. Long, because it only matters when a test fails; the longest wait that is
 /// right is a retry of what never worked, 5 s and then 10 s later.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -113,32 +113,34 @@ impl Stage {
         refused
     }
 
-    /// Waits until what is expected has been seen for as long as it must stay; else the differences that were seen last.
+    /// Waits until what is expected is there and stays as long as it must; else the differences that were seen last.
     async fn hold(&self, case: &Case, step: &Step, expected: &Value, refused: &[String]) -> Vec<String> {
+        let mut view = View { sight: self.sight.clone(), case, expected, refused };
         let hold = step.hold(HOLD);
-        let looks = hold.as_millis().div_ceil(LOOK.as_millis());
-        let (namespace, stores) = (case.namespace(), case.cluster_stores());
-        let mut sight = self.sight.clone();
         let mut faults = vec!["was never looked at".to_owned()];
-        let watching = async {
+        let held = async {
             // The next look may have begun before the step was done.
-            let mut held = 0;
-            drop(next(&mut sight).await);
-            while held <= looks {
-                let got = observation::of(&*next(&mut sight).await, &namespace, &stores, refused);
-                let found = difference::between(expected, &got);
-                held = if found.is_empty() { held + 1 } else { 0 };
-                faults = found.iter().map(ToString::to_string).collect();
+            view.look().await;
+            loop {
+                faults = view.faults().await;
+                if faults.is_empty() {
+                    faults = view.faults_within(hold).await;
+                    if faults.is_empty() {
+                        return;
+                    }
+                }
             }
         };
-        match tokio::time::timeout(PATIENCE + hold, watching).await {
-            Err(_) if faults.is_empty() => vec!["what is expected did not stay".to_owned()],
+        // What has run out while it was right did not stay right for long enough at the first try.
+        match tokio::time::timeout(PATIENCE + 2 * hold, held).await {
+            Err(_) if faults.is_empty() => vec!["what is expected comes and goes".to_owned()],
             Ok(()) | Err(_) => faults,
         }
     }
 
-    /// Removes what the case has made, as far as it is there.
+    /// Removes what the case has made, as far as it is there: the ExternalSecrets first, so that nobody works in a dying namespace.
     async fn tidy(&self, case: &Case) {
+        let _ = self.api.delete_all("ExternalSecret", &case.namespace()).await;
         let gone = case
             .cluster_stores()
             .into_iter()
@@ -150,8 +152,41 @@ impl Stage {
     }
 }
 
-/// The next look at the cluster.
-async fn next(sight: &mut watch::Receiver<Arc<Snapshot>>) -> Arc<Snapshot> {
-    sight.changed().await.expect("somebody looks as long as cases run");
-    Arc::clone(&sight.borrow_and_update())
+/// One step of a case as it is seen.
+struct View<'a> {
+    sight: watch::Receiver<Arc<Snapshot>>,
+    case: &'a Case,
+    expected: &'a Value,
+    refused: &'a [String],
+}
+
+impl View<'_> {
+    /// The next look at the cluster.
+    async fn look(&mut self) -> Arc<Snapshot> {
+        self.sight.changed().await.expect("somebody looks as long as cases run");
+        Arc::clone(&self.sight.borrow_and_update())
+    }
+
+    /// What the next look finds wrong.
+    async fn faults(&mut self) -> Vec<String> {
+        let snapshot = self.look().await;
+        let got = observation::of(&snapshot, self.case, self.refused);
+        difference::between(self.expected, &got).iter().map(ToString::to_string).collect()
+    }
+
+    /// The first that is found wrong in this time and by one look after it.
+    async fn faults_within(&mut self, time: Duration) -> Vec<String> {
+        let wrong = async {
+            loop {
+                let faults = self.faults().await;
+                if !faults.is_empty() {
+                    return faults;
+                }
+            }
+        };
+        match tokio::time::timeout(time, wrong).await {
+            Ok(faults) => faults,
+            Err(_) => self.faults().await,
+        }
+    }
 }

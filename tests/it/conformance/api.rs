@@ -13,7 +13,7 @@ use super::case::{Delete, Patch};
 use crate::plane::Plane;
 
 /// Between two looks at the cluster.
-pub(super) const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(200);
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
 const WHO: &str = "fieldManager=conformance";
@@ -113,6 +113,11 @@ impl Api {
         let Delete { kind, name } = delete;
         let answer = self.call(Method::DELETE, &path(kind, namespace, name), None).await;
         answer.map(drop).map_err(|refusal| format!("delete {kind} {name}: {refusal}"))
+    }
+
+    /// Deletes all objects of a kind in a namespace.
+    pub(super) async fn delete_all(&self, kind: &str, namespace: &str) -> Result<(), String> {
+        self.call(Method::DELETE, &path(kind, namespace, ""), None).await.map(drop)
     }
 
     /// Looks at the cluster for ever and tells of each look. Ends when nobody listens any more.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::api::{Listed, Snapshot};
+use super::case::Case;
 
 const ESO_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
 const MANAGED: &str = "reconcile.external-secrets.io/managed";
@@ -23,9 +24,10 @@ pub(super) enum Events {
     Seen,
 }
 
-/// An observation of the case in `namespace` that made the cluster-wide `stores` and was `refused` things.
-pub(super) fn of(snapshot: &Snapshot, namespace: &str, stores: &[String], refused: &[String]) -> Value {
+/// What is seen of a case that was `refused` things in this step.
+pub(super) fn of(snapshot: &Snapshot, case: &Case, refused: &[String]) -> Value {
     let mut out = Map::new();
+    let (namespace, stores) = (&*case.namespace(), case.cluster_stores());
     let own =
         |kind: Listed| snapshot.of(kind).filter(move |object| object["metadata"]["namespace"] == namespace);
     let managed = |object: &&Value| !object["metadata"]["labels"][MANAGED].is_null();
