@@ -5,6 +5,8 @@ mod chart;
 #[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod counts;
 #[cfg(test)]
 mod crash;
