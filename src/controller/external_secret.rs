@@ -525,7 +525,8 @@ impl ExternalSecrets {
     fn ask(&mut self, key: &Arc<ObjectKey>, spec: &ExternalSecretSpec, cause: Cause) -> Decision {
         let now = self.now();
         let Some(record) = self.records.get_mut(key) else { return Decision::Ignore };
-        let until = later(*record.gate_since.get_or_insert(now), limits::FLOOD_GATE);
+        let since = *record.gate_since.get_or_insert(now);
+        let (seen, until) = (later(since, limits::NOT_SEEN_YET), later(since, limits::FLOOD_GATE));
         let mut stores =
             Resolved { context: &self.context, namespace: &key.namespace, known: HashMap::new() };
         let mut fetch = Fetch::default();
@@ -533,7 +534,8 @@ impl ExternalSecrets {
             let usable = stores.usable(&store);
             match (usable, ask) {
                 (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
-                (Err(Unusable::Unjudged(error) | Unusable::No(error)), _) => {
+                (Err(Unusable::Missing(_)), _) if now < seen => return Decision::Sleep(Some(seen)),
+                (Err(Unusable::Missing(error) | Unusable::Unjudged(error) | Unusable::No(error)), _) => {
                     fetch.slots.push(Slot::failed(error))
                 }
                 (Ok(_), None) => fetch.slots.push(Slot::empty()),

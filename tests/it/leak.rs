@@ -14,7 +14,9 @@ fn forms(value: &str) -> Vec<String> {
         write!(hex, "{byte:02x}").unwrap();
         hex
     });
-    let url = |byte: u8| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") };
+    let url = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") }
+    };
     let escaped = serde_json::to_string(value).unwrap();
     let mut forms = vec![
         value.to_string(),
@@ -111,19 +113,30 @@ async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
     let corner = Corner::new("leak");
     let openbao = corner.plane.openbao().clone();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let body = json!({ "data": { "v": VALUE, "not-json": format!("{{{VALUE}"), "nul": format!("{VALUE}\0") } });
-    let put = client.post(format!("{}/v1/secret/data/leak", openbao.address)).header("X-Vault-Token", &openbao.token);
+    let body =
+        json!({ "data": { "v": VALUE, "not-json": format!("{{{VALUE}"), "nul": format!("{VALUE}\0") } });
+    let put = client
+        .post(format!("{}/v1/secret/data/leak", openbao.address))
+        .header("X-Vault-Token", &openbao.token);
     assert!(put.body(body.to_string()).send().await.unwrap().status().is_success());
     // What AWS answers is an error whose text holds a marker: bodies of stores are never repeated.
     let refusal = r#"{"__type":"InternalServiceError","message":"mArKeR-body-c0de"}"#;
     let aws = Proxy::refusing(&corner.plane.moto().address, move |_| Some((500, refusal))).await;
-    corner.apply(&MANIFESTS.replace("OPENBAO", &openbao.address).replace("\"TOKEN\"", &format!("\"{}\"", openbao.token)));
+    corner.apply(
+        &MANIFESTS
+            .replace("OPENBAO", &openbao.address)
+            .replace("\"TOKEN\"", &format!("\"{}\"", openbao.token)),
+    );
     let one = |property: &str| json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": property } }] });
     let mut objects = object("fine", "good", &one("v"));
     objects += &object("refused", "bad", &one("v"));
     objects += &object("broken", "aws", &one("v"));
     objects += &object("absent", "good", &one("nothing"));
-    objects += &object("unfit", "good", &json!({ "dataFrom": [{ "extract": { "key": "leak", "property": "not-json" } }] }));
+    objects += &object(
+        "unfit",
+        "good",
+        &json!({ "dataFrom": [{ "extract": { "key": "leak", "property": "not-json" } }] }),
+    );
     let nul = json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": "nul", "nullBytePolicy": "Fail" } }] });
     objects += &object("nul", "good", &nul);
     let decoded = json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": "v", "decodingStrategy": "Base64" } }] });
