@@ -15,6 +15,8 @@ mod credentials;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod keyferry;
 #[cfg(test)]
 mod layers;
