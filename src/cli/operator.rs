@@ -188,9 +188,7 @@ impl Operator {
         let (world, ears) = (self.world.clone(), self.ears.clone());
         parts.spawn(async move {
             while let Some(change) = feed.next().await {
-                if let Change::Failed(_, error) = &change {
-                    tracing::warn!(what, %error, "could not be watched; trying again");
-                }
+                log_failure(what, &change);
                 let signals = apply(&mut world.lock(), change);
                 ears.tell(signals);
             }
@@ -251,6 +249,12 @@ impl Operator {
             judges: [self.settings.stores, self.settings.cluster_stores],
             interval: self.settings.store_interval,
         }
+    }
+}
+
+fn log_failure<T>(what: &str, change: &Change<T>) {
+    if let Change::Failed(_, error) = change {
+        tracing::warn!(what, %error, "could not be watched; trying again");
     }
 }
 

@@ -94,7 +94,12 @@ impl Cluster for Crashing {
         self.inner.service_account(key).await
     }
 
-    async fn token(&self, key: &ObjectKey, audiences: &[String], seconds: i64) -> Result<ServiceAccountToken> {
+    async fn token(
+        &self,
+        key: &ObjectKey,
+        audiences: &[String],
+        seconds: i64,
+    ) -> Result<ServiceAccountToken> {
         self.inner.token(key, audiences, seconds).await
     }
 

@@ -269,7 +269,7 @@ impl ExternalSecrets {
 
     /// A new version of an object: what only its status changed is nobody's cause (reference 2.1).
     fn learn(&mut self, key: &Arc<ObjectKey>, old: Option<&RawObject>) {
-        let Some(raw) = self.objects.get(&**key) else { return };
+        let Some(raw) = self.objects.get(key) else { return };
         if old.is_some_and(|old| old.uid != raw.uid) {
             self.forget(key);
             return self.learn(key, None);
@@ -293,7 +293,7 @@ impl ExternalSecrets {
 
     fn index(&mut self, key: &Arc<ObjectKey>) {
         self.unindex(key);
-        let Some(raw) = self.objects.get(&**key) else { return };
+        let Some(raw) = self.objects.get(key) else { return };
         let Ok(spec) = pull::parse(raw) else { return };
         let stores = pull::stores_of(&spec, &key.namespace);
         let target = ObjectKey::new(&key.namespace, spec.target_name(&key.name));
@@ -456,7 +456,7 @@ impl ExternalSecrets {
     }
 
     fn decide(&mut self, key: &Arc<ObjectKey>, cause: Cause) -> Decision {
-        let (Some(raw), Some(record)) = (self.objects.get(&**key), self.records.get(key)) else {
+        let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get(key)) else {
             return Decision::Ignore;
         };
         if raw.deleting {
@@ -576,7 +576,7 @@ impl ExternalSecrets {
     }
 
     fn work(&mut self, key: &Arc<ObjectKey>, job: Job) {
-        let (Some(raw), Some(record)) = (self.objects.get(&**key), self.records.get_mut(key)) else { return };
+        let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
         self.schedule.remove(key);
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());

@@ -23,7 +23,7 @@ use crate::{
         ObjectKey, StatusKind,
         managed::ManagedSecret,
         mirror::{Effect, Mirror},
-        watch::{Change, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject},
+        watch::{Change, Metadata, MetadataKind, Namespace, Namespaces, RawObject},
     },
     sync::{
         fetch::Target,
@@ -184,7 +184,7 @@ impl World {
         if let Some(raw) = self.store(&store) {
             let parsed = Parsed::of(raw);
             self.unname(&store);
-            let scope = self.scope_of(&store, None);
+            let scope = scope_of(&store, None);
             self.name_refs(&store, &parsed.refs, &scope);
             self.parsed.insert(store.clone(), parsed);
         }
@@ -208,16 +208,6 @@ impl World {
     fn name_refs(&mut self, store: &StoreRef, refs: &[Ref], scope: &Scope) {
         for resolved in refs.iter().filter_map(|reference| scope.resolve(reference).ok()) {
             self.named.entry(resolved).or_default().insert(store.clone());
-        }
-    }
-
-    fn scope_of(&self, store: &StoreRef, consumer: Option<&str>) -> Scope {
-        match (store.kind, consumer) {
-            (StatusKind::ClusterSecretStore, Some(namespace)) => Scope::Cluster(namespace.to_string()),
-            (StatusKind::ClusterSecretStore, None) => Scope::ClusterOnly,
-            (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => {
-                Scope::Namespace(store.key.namespace.clone())
-            }
         }
     }
 
@@ -322,7 +312,7 @@ impl World {
             return Err(if ready.is_none() { Unusable::Unjudged(error) } else { Unusable::No(error) });
         }
         let config = config.map_err(Unusable::No)?;
-        let scope = self.scope_of(store, namespace);
+        let scope = scope_of(store, namespace);
         let target = self.target(store, &config, &refs, &scope).map_err(Unusable::No)?;
         Ok(Usable { store: store.clone(), target, config, scope, retry })
     }
@@ -358,7 +348,7 @@ impl World {
     /// Reference 3.4.
     fn admits(&self, spec: &StoreSpec, store: &StoreRef, namespace: &str) -> Result<()> {
         let labels = self.namespaces.get(&ObjectKey::new("", namespace)).map(|known| known.labels.clone());
-        if validate::admits(spec, namespace, &labels.unwrap_or_else(Pairs::default).to_map())? {
+        if validate::admits(spec, namespace, &labels.unwrap_or_default().to_map())? {
             return Ok(());
         }
         let name = &store.key.name;
@@ -366,6 +356,15 @@ impl World {
             "using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition"
         );
         Err(Error::new(Kind::Refused, text))
+    }
+}
+
+/// What the references of a store may name; `consumer` is the namespace of the object that asks, if one does.
+fn scope_of(store: &StoreRef, consumer: Option<&str>) -> Scope {
+    match (store.kind, consumer) {
+        (StatusKind::ClusterSecretStore, Some(namespace)) => Scope::Cluster(namespace.to_string()),
+        (StatusKind::ClusterSecretStore, None) => Scope::ClusterOnly,
+        (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => Scope::Namespace(store.key.namespace.clone()),
     }
 }
 

@@ -179,7 +179,7 @@ struct Read {
 /// One identity.
 #[derive(Debug)]
 struct Line {
-    state: Opening,
+    state: LineState,
     parked: Vec<(ReadId, String)>,
     batch_refused_until: Option<Timestamp>,
     failures: u32,
@@ -188,7 +188,7 @@ struct Line {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opening {
+enum LineState {
     Closed,
     Opening,
     Open(Capabilities),
@@ -196,7 +196,7 @@ enum Opening {
 
 impl Line {
     fn new(now: Timestamp) -> Self {
-        let (parked, state) = (Vec::new(), Opening::Closed);
+        let (parked, state) = (Vec::new(), LineState::Closed);
         Self { state, parked, batch_refused_until: None, failures: 0, next_probe: now, last_error: None }
     }
 
@@ -206,8 +206,8 @@ impl Line {
 
     fn capabilities(&self) -> Option<Capabilities> {
         match self.state {
-            Opening::Open(capabilities) => Some(capabilities),
-            Opening::Closed | Opening::Opening => None,
+            LineState::Open(capabilities) => Some(capabilities),
+            LineState::Closed | LineState::Opening => None,
         }
     }
 
@@ -350,16 +350,16 @@ impl Reads {
         let (key, namespace) = (read.key.clone(), read.waiters.first()?.object.namespace.clone());
         let line = self.lines.get_mut(&key.identity)?;
         match line.state {
-            Opening::Opening => {
+            LineState::Opening => {
                 line.parked.push((id, namespace));
                 None
             }
-            Opening::Closed => {
-                line.state = Opening::Opening;
+            LineState::Closed => {
+                line.state = LineState::Opening;
                 line.parked.push((id, namespace));
                 Some(Call::Open(key.identity))
             }
-            Opening::Open(_) => {
+            LineState::Open(_) => {
                 let batch = line.batch(now);
                 Some(self.start(quota, id, batch, now))
             }
@@ -423,7 +423,7 @@ impl Reads {
     /// The store of an identity is open.
     pub fn opened(&mut self, identity: Digest, capabilities: Capabilities) {
         let Some(line) = self.lines.get_mut(&identity) else { return };
-        line.state = Opening::Open(capabilities);
+        line.state = LineState::Open(capabilities);
         for (id, namespace) in std::mem::take(&mut line.parked) {
             let Some(read) = self.reads.get(&id) else { continue };
             if let Some(gate) = self.gates.get_mut(&read.quota) {
@@ -435,7 +435,7 @@ impl Reads {
     /// The store of an identity could not be opened: everything that waits for it hears why.
     pub fn not_opened(&mut self, identity: Digest, error: &Error) -> Vec<Delivery> {
         if let Some(line) = self.lines.get_mut(&identity) {
-            line.state = Opening::Closed;
+            line.state = LineState::Closed;
             line.parked.clear();
         }
         self.fail_queued(identity, error)

@@ -209,7 +209,9 @@ pub fn store_status(finding: &StoreFinding<'_>, old: &Value, now: Timestamp) -> 
     }
     let mut status = old.as_object().cloned().unwrap_or_default();
     status.extend(patch.clone());
-    (!patch.is_empty()).then(|| (Value::Object(patch), Value::Object(status)))
+    let changed = !patch.is_empty();
+    let told = (Value::Object(patch), Value::Object(status));
+    changed.then_some(told)
 }
 
 /// A message with its cause, without what differs between two tries, and bounded.

@@ -88,7 +88,7 @@ impl Opening {
     pub fn of(usable: &Usable, env: &Env, cluster: &Arc<dyn Cluster>) -> Arc<dyn Opener> {
         let credentials = Arc::new(ScopedCredentials::new(cluster.clone(), usable.scope.clone()));
         let store_name = usable.store.key.name.as_str().into();
-        let env = Env { credentials, store_name, retry: usable.retry.clone(), ..env.clone() };
+        let env = Env { credentials, store_name, retry: usable.retry, ..env.clone() };
         Arc::new(Self { config: usable.config.clone(), env })
     }
 }
@@ -168,25 +168,7 @@ impl Fetcher {
     /// Requests to a store that is known to be down are answered at once.
     pub fn request(&self, requests: Vec<(Request, Arc<dyn Opener>)>, spread: Option<Spread>) {
         let now = self.0.clock.now();
-        let mut refused = Vec::new();
-        {
-            let mut state = self.0.state();
-            let mut queue = Vec::with_capacity(requests.len());
-            for (request, opener) in requests {
-                match state.reads.refuse_if_down(request.target.identity, now) {
-                    Some(error) => refused.push(Delivery {
-                        waiter: request.waiter,
-                        answer: Err(error),
-                        capabilities: None,
-                    }),
-                    None => {
-                        state.pooled(request.target.identity, opener);
-                        queue.push(request);
-                    }
-                }
-            }
-            state.reads.request(now, queue, spread);
-        }
+        let refused = self.0.state().queue(requests, spread, now);
         self.0.deliver(refused, None);
         self.0.wake.notify_one();
     }
@@ -252,6 +234,27 @@ impl Fetcher {
 }
 
 impl State {
+    /// Queues requests; those to a store that is down are answered at once.
+    fn queue(
+        &mut self,
+        requests: Vec<(Request, Arc<dyn Opener>)>,
+        spread: Option<Spread>,
+        now: Timestamp,
+    ) -> Vec<Delivery> {
+        let (mut queue, mut refused) = (Vec::with_capacity(requests.len()), Vec::new());
+        for (request, opener) in requests {
+            match self.reads.refuse_if_down(request.target.identity, now) {
+                Some(error) => refused.push(Delivery { waiter: request.waiter, answer: Err(error), capabilities: None }),
+                None => {
+                    self.pooled(request.target.identity, opener);
+                    queue.push(request);
+                }
+            }
+        }
+        self.reads.request(now, queue, spread);
+        refused
+    }
+
     fn pooled(&mut self, identity: Digest, opener: Arc<dyn Opener>) -> Arc<Pooled> {
         let pooled = || Arc::new(Pooled { opener, store: tokio::sync::Mutex::default() });
         self.pool.entry(identity).or_insert_with(pooled).clone()

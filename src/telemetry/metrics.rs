@@ -1,9 +1,8 @@
 //! Metrics under ESO's names (reference 8.1), computed at scrape from live state: an object that is gone has no series.
 
 use std::{
-    collections::BTreeMap,
     fmt::{self, Debug},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use prometheus_client::{
@@ -53,32 +52,6 @@ pub trait Source: Send + Sync + Debug + 'static {
     /// Figures of the process.
     fn figures(&self) -> Vec<Figure> {
         Vec::new()
-    }
-}
-
-/// Counters by name and labels, for what has no live state to be computed from.
-#[derive(Debug, Default)]
-pub struct Counters(Mutex<BTreeMap<(&'static str, Vec<(&'static str, String)>), u64>>);
-
-impl Counters {
-    /// Adds one.
-    pub fn add(&self, name: &'static str, labels: &[(&'static str, &str)]) {
-        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_string())).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((name, labels)).or_default() += 1;
-    }
-
-    /// What was counted.
-    #[must_use]
-    pub fn figures(&self, help: &'static str) -> Vec<Figure> {
-        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let figure = |((name, labels), value): (&(&'static str, Vec<_>), &u64)| Figure {
-            name,
-            help,
-            counter: false,
-            labels: labels.clone(),
-            value: *value,
-        };
-        counted.iter().map(figure).collect()
     }
 }
 

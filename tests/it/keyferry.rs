@@ -1,7 +1,8 @@
 //! The real program beside the local control plane, as the chart's ServiceAccount and with its roles.
 //!
 //! Many of them run at once. So that each minds its own business, a test's stores name a controller class of the test, and the
-//! process is started with that class and for the test's namespaces; only the conformance lane has the default class.
+//! process is started with that class and for the test's namespaces. Only the conformance lane has the default class and all
+//! namespaces, and a control plane of its own for that.
 
 use std::{
     fs::File,
@@ -50,7 +51,12 @@ impl Corner {
     /// A corner with the kinds installed and the chart's roles bound. `name` is a DNS label that no other test uses.
     pub(crate) fn new(name: &str) -> Self {
         let plane = Plane::get();
-        install_kinds(&plane);
+        install_kinds_once(&plane);
+        Self::on(plane, name)
+    }
+
+    /// A corner of a control plane that has the kinds already.
+    pub(crate) fn on(plane: Plane, name: &str) -> Self {
         let ca = reqwest::Certificate::from_pem(&std::fs::read(&plane.ca).unwrap()).unwrap();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
         plane.kubectl(&["create", "namespace", name], "").unwrap();
@@ -88,7 +94,8 @@ impl Corner {
 
     /// An ExternalSecret of the first namespace.
     pub(crate) async fn external_secret(&self, name: &str) -> Option<Value> {
-        self.get(&format!("/apis/external-secrets.io/v1/namespaces/{}/externalsecrets/{name}", self.name)).await
+        self.get(&format!("/apis/external-secrets.io/v1/namespaces/{}/externalsecrets/{name}", self.name))
+            .await
     }
 
     /// Waits until this ExternalSecret's Ready condition has this reason and status; the condition.
@@ -108,6 +115,11 @@ impl Corner {
         let mut all = vec![class.as_str(), over.as_str()];
         all.extend(flags);
         Keyferry::start(&self.identity.kubeconfig, &all, environment)
+    }
+
+    /// Starts the program for the whole cluster and the default class, so on a control plane of its own only.
+    pub(crate) fn start_for_all(&self) -> Keyferry {
+        Keyferry::start(&self.identity.kubeconfig, &[], &[])
     }
 
     /// The name under which the program's requests stand in the audit log.
@@ -215,14 +227,17 @@ pub(crate) fn ready(object: &Value) -> Option<Value> {
     conditions.iter().find(|condition| condition["type"] == "Ready").cloned()
 }
 
-/// Installs `crds/` once for all tests, with plain client-side apply.
-pub(crate) fn install_kinds(plane: &Plane) {
+/// Installs `crds/` once for all tests that share a control plane.
+fn install_kinds_once(plane: &Plane) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-        plane.kubectl(&["apply", "-f", crds], "").unwrap();
-        plane.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", crds], "").unwrap();
-    });
+    INSTALLED.get_or_init(|| install_kinds(plane));
+}
+
+/// Installs `crds/`, with plain client-side apply.
+pub(crate) fn install_kinds(plane: &Plane) {
+    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    plane.kubectl(&["apply", "-f", crds], "").unwrap();
+    plane.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", crds], "").unwrap();
 }
 
 /// The chart's ServiceAccount and roles in a namespace, and a kubeconfig with its token.

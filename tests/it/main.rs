@@ -5,6 +5,10 @@ mod chart;
 #[cfg(test)]
 mod cluster_contract;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod counts;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod credentials;
@@ -15,7 +19,11 @@ mod keyferry;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod leak;
+#[cfg(test)]
 mod plane;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod real_aws;
 #[cfg(test)]

@@ -4,12 +4,16 @@
 //! same time, so a test makes a namespace of its own, names cluster-wide objects after itself, and takes its keys in OpenBao and
 //! moto from under its own name.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
 use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::keyferry::eventually;
 
 /// Names the file with the description; `plane.py` sets it.
 const VARIABLE: &str = "KEYFERRY_TEST_PLANE";
@@ -97,10 +101,17 @@ impl Plane {
         let file = std::env::var_os(VARIABLE).unwrap_or_else(|| {
             panic!("{VARIABLE} is not set: this test needs the local control plane, run ./justw test")
         });
-        let text = std::fs::read_to_string(&file)
-            .unwrap_or_else(|error| panic!("{VARIABLE} names {}: {error}", Path::new(&file).display()));
-        serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{VARIABLE} does not hold a description: {error}"))
+        Self::described_in(Path::new(&file))
+    }
+
+    /// The control plane that a file describes.
+    ///
+    /// # Panics
+    /// If the file does not hold a description.
+    pub(crate) fn described_in(file: &Path) -> Self {
+        let text =
+            std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
     /// OpenBao, which `./justw test` always starts.
@@ -133,6 +144,46 @@ impl Plane {
         let mut command = Command::new(&self.kubectl);
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(args);
         run(command, stdin)
+    }
+}
+
+/// A control plane for one test alone. It ends with this value, and with the test's process however that ends.
+pub(crate) struct OwnPlane {
+    /// How to reach it; without stores and audit log.
+    pub(crate) plane: Plane,
+    process: Child,
+    _dir: TempDir,
+}
+
+impl OwnPlane {
+    /// Starts it. It is ready when this returns.
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (described, log) = (dir.path().join("plane.json"), dir.path().join("log"));
+        let mut process = Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/plane.py"))
+            .args(["up", "--with", "helm", "--json"])
+            .arg(&described)
+            .stdin(Stdio::piped())
+            .stderr(File::create(&log).expect("a file"))
+            .spawn()
+            .expect("python3 starts");
+        eventually("a control plane to be up", async || {
+            let ended = process.try_wait().expect("a child of ours");
+            let log = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(ended.is_none(), "the control plane ended\n{}", log());
+            described.exists().then_some(())
+        })
+        .await;
+        Self { plane: Plane::described_in(&described), process, _dir: dir }
+    }
+}
+
+impl Drop for OwnPlane {
+    fn drop(&mut self) {
+        // It stays up until its standard input closes.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 

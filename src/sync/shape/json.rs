@@ -62,7 +62,7 @@ pub(super) fn decoded_field(raw: &str) -> Result<SecretBytes> {
 pub(super) fn of_fields(fields: &BTreeMap<String, SecretBytes>) -> SecretBytes {
     let mut out = Zeroizing::new(String::new());
     for (i, (key, value)) in fields.iter().enumerate() {
-        out.push(if i == 0 { '{' } else { ',' });
+        out.push(separator(i, '{'));
         quote(key.as_bytes(), false, &mut out);
         out.push(':');
         quote(value.expose(), false, &mut out);
@@ -148,14 +148,14 @@ impl Json {
             Self::Text(text) => quote(text.as_bytes(), escape_html, out),
             Self::List(values) => {
                 for (i, value) in values.iter().enumerate() {
-                    out.push(if i == 0 { '[' } else { ',' });
+                    out.push(separator(i, '['));
                     value.write(escape_html, out);
                 }
                 out.push_str(if values.is_empty() { "[]" } else { "]" });
             }
             Self::Object(members) => {
                 for (i, (key, value)) in members.iter().enumerate() {
-                    out.push(if i == 0 { '{' } else { ',' });
+                    out.push(separator(i, '{'));
                     quote(key.as_bytes(), escape_html, out);
                     out.push(':');
                     value.write(escape_html, out);
@@ -164,6 +164,11 @@ impl Json {
             }
         }
     }
+}
+
+/// What stands before the i-th member.
+const fn separator(i: usize, open: char) -> char {
+    if i == 0 { open } else { ',' }
 }
 
 fn secret(text: &str) -> SecretBytes {

@@ -52,7 +52,8 @@ fn of_bytes(bytes: &SecretBytes, property: &str, rule: PropertyRule) -> Result<O
 
 /// What a gjson path leads to. A lookup beyond its bounds is an error: it proves no absence.
 fn at_path(json: &str, path: &str) -> Result<Option<SecretBytes>> {
-    let found = gjson::find(json, path).map_err(|error| Error::new(Kind::Invalid, error.to_string()).with("property", path))?;
+    let found = gjson::find(json, path)
+        .map_err(|error| Error::new(Kind::Invalid, error.to_string()).with("property", path))?;
     Ok(found.exists().then(|| SecretBytes::from(found.text().as_ref())))
 }
 
@@ -63,7 +64,10 @@ fn field(bytes: &SecretBytes, property: &str) -> Result<Option<SecretBytes>> {
 }
 
 /// A path below a byte field: the field is what stands before the first dot.
-fn below<'f>(property: &str, fields: impl Fn(&str) -> Option<&'f SecretBytes>) -> Result<Option<SecretBytes>> {
+fn below<'f>(
+    property: &str,
+    fields: impl Fn(&str) -> Option<&'f SecretBytes>,
+) -> Result<Option<SecretBytes>> {
     let parts = property.split_once('.').filter(|(name, path)| !name.is_empty() && !path.is_empty());
     let Some((name, path)) = parts else { return Ok(None) };
     match fields(name).and_then(SecretBytes::expose_str) {

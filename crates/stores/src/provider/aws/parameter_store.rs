@@ -53,10 +53,8 @@ impl ParameterStore {
                 .await?;
             for parameter in answer.parameters.unwrap_or_default() {
                 let name = parameter.name().ok_or_else(|| unreadable("GetParametersByPath"))?.to_string();
-                if matches.name(&name) {
-                    let entry = entry(&name, parameter)?;
-                    listed.push((name, Some(entry)));
-                }
+                let read = matches.name(&name).then(|| entry(&name, parameter)).transpose()?;
+                listed.extend(read.map(|entry| (name, Some(entry))));
             }
             read::within_limit(listed.len())?;
             token = read::next_page(token, answer.next_token)?;
@@ -83,9 +81,7 @@ impl ParameterStore {
                 .await?;
             for parameter in answer.parameters.unwrap_or_default() {
                 let name = parameter.name.ok_or_else(|| unreadable("DescribeParameters"))?;
-                if matches.name(&name) {
-                    listed.push((name, None));
-                }
+                listed.extend(matches.name(&name).then_some((name, None)));
             }
             read::within_limit(listed.len())?;
             token = read::next_page(token, answer.next_token)?;
