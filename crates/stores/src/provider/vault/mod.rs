@@ -30,6 +30,8 @@ mod find;
 mod json;
 mod path;
 mod session;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{sync::Arc, time::Duration};

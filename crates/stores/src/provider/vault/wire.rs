@@ -330,7 +330,8 @@ fn versioned(answer: &Answer) -> Result<Option<Value>> {
             "the entry has no data field: the mount is not a key-value engine of version 2",
         )
     };
-    let mut fields = json::fields(data(answer)?).ok_or_else(wrong)?;
+    let strange = || Error::new(Kind::Malformed, "the server's answer is not readable");
+    let mut fields = json::fields(data(answer)?).ok_or_else(strange)?;
     let metadata =
         fields.remove("metadata").and_then(|raw| serde_json::from_str::<VersionMetadata>(raw.get()).ok());
     let value = fields.remove("data").ok_or_else(wrong)?;
@@ -598,6 +599,7 @@ mod tests {
             ("{\"data\":{\"a\":1}}", KvVersion::V2, Kind::Invalid),
             ("{\"data\":{\"data\":null}}", KvVersion::V2, Kind::Malformed),
             ("{\"data\":{\"data\":[1]}}", KvVersion::V2, Kind::Malformed),
+            ("[\"a\"]", KvVersion::V2, Kind::Malformed),
             ("{\"data\":null}", KvVersion::V1, Kind::Malformed),
             ("{\"data\":7}", KvVersion::V1, Kind::Malformed),
             ("<html>", KvVersion::V1, Kind::Malformed),
