@@ -19,6 +19,8 @@ mod faults;
 #[cfg(test)]
 mod keyferry;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod leak;
