@@ -68,9 +68,6 @@ pub(super) struct Reader<B> {
     pub(super) prefix: String,
 }
 
-/// Single reads of one batch that are under way at once.
-const SINGLES: usize = 5;
-
 #[async_trait]
 impl<B: Backend> Store for Reader<B> {
     fn capabilities(&self) -> Capabilities {
@@ -134,7 +131,7 @@ impl<B: Backend> Reader<B> {
 
     async fn rest(&self, asks: &[Ask], batched: &Batched) -> Vec<Result<Entry>> {
         let answers: Vec<_> = asks.iter().map(|ask| self.answer(ask, batched)).collect();
-        stream::iter(answers).buffered(SINGLES).collect().await
+        stream::iter(answers).buffered(limits::BATCH_SINGLES).collect().await
     }
 
     async fn answer(&self, ask: &Ask, batched: &Batched) -> Result<Entry> {

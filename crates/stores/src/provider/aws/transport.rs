@@ -26,34 +26,53 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     client: reqwest::Client,
+    reach: Reach,
+}
+
+/// Where a transport may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Where a store may be.
+    Stores,
+    /// Where the process gets its own identity, too: link-local addresses, which no tenant can set.
+    Platform,
 }
 
 impl Transport {
     pub(super) fn new(client: reqwest::Client) -> Self {
-        Self { client }
+        Self { client, reach: Reach::Stores }
+    }
+
+    /// The same, for the identity of the process.
+    pub(super) fn of_platform(&self) -> Self {
+        Self { reach: Reach::Platform, ..self.clone() }
     }
 }
 
 impl HttpClient for Transport {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connector { client: self.client.clone(), timeout: settings.read_timeout() })
+        let timeout = settings.read_timeout();
+        SharedHttpConnector::new(Connector { transport: self.clone(), timeout })
     }
 }
 
-/// One call's connector: the client, and the time-out if the caller has a shorter one (the instance metadata service has).
+/// One call's connector: the transport, and the time-out if the caller has a shorter one (the instance metadata service has).
 #[derive(Debug)]
 struct Connector {
-    client: reqwest::Client,
+    transport: Transport,
     timeout: Option<Duration>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, timeout) = (self.client.clone(), self.timeout);
+        let (Transport { client, reach }, timeout) = (self.transport.clone(), self.timeout);
         HttpConnectorFuture::new(async move {
             let request = outgoing(request, timeout).map_err(carry)?;
-            let answer = client::send(&client, request).await.map_err(carry)?;
-            incoming(answer).map_err(carry)
+            let answer = match reach {
+                Reach::Stores => client::send(&client, request).await,
+                Reach::Platform => client::send_to_platform(&client, request).await,
+            };
+            incoming(answer.map_err(carry)?).map_err(carry)
         })
     }
 }
