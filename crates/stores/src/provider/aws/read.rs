@@ -91,8 +91,10 @@ impl<B: Backend> Store for Reader<B> {
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        // The services refuse an empty path; here an empty field is an absent one.
+        let query = Query { path: query.path.clone().filter(|path| !path.is_empty()), ..query.clone() };
         let (known, unread): (Vec<_>, Vec<_>) =
-            self.backend.find(query).await?.into_iter().partition(|(_, entry)| entry.is_some());
+            self.backend.find(&query).await?.into_iter().partition(|(_, entry)| entry.is_some());
         let known = known.into_iter().filter_map(|(name, entry)| Some(Found { name, entry: entry? }));
         let mut found: Vec<_> = known.collect();
         let names: Vec<_> = unread.into_iter().map(|(name, _)| name).collect();

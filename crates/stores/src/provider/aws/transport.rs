@@ -147,6 +147,25 @@ pub(super) fn is_true(variables: &BTreeMap<String, String>, name: &str) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::scripted::{Exchange, Reply, Scripted};
+
+    /// The request of a container for its identity, sent through a proxy on loopback, which stands for the link-local address.
+    async fn ask_the_platform(transport: impl Fn(Transport) -> Transport) -> (bool, usize) {
+        let url = "http://169.254.170.23/v1/credentials";
+        let proxy = Scripted::start([Exchange::get(url).answers(Reply::json(200, "{}")).repeated()]).await;
+        let client = reqwest::Client::builder().proxy(reqwest::Proxy::http(proxy.url()).unwrap());
+        let transport = transport(Transport::new(client.build().unwrap()));
+        let connector = Connector { transport, timeout: None };
+        let mut request = HttpRequest::empty();
+        request.set_uri(url).unwrap();
+        (connector.call(request).await.is_ok(), proxy.requests().len())
+    }
+
+    #[tokio::test]
+    async fn only_the_identity_of_the_process_may_come_from_a_link_local_address() {
+        assert_eq!(ask_the_platform(|transport| transport).await, (false, 0));
+        assert_eq!(ask_the_platform(|transport| transport.of_platform()).await, (true, 1));
+    }
 
     #[test]
     fn an_endpoint_comes_from_the_most_particular_variable() {
