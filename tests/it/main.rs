@@ -33,4 +33,6 @@ mod real_aws;
 #[cfg(test)]
 mod real_kubernetes;
 #[cfg(test)]
+mod real_vault;
+#[cfg(test)]
 mod schema;
