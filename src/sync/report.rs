@@ -109,9 +109,10 @@ impl Stamp {
             Self::Never => false,
             Self::Each => true,
             Self::Every(interval) => {
-                let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+                // In whole seconds, as stamps are kept: a tick between a refresh and its truncated stamp would count twice.
+                let interval = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
                 let phase = phase(uid) % interval;
-                let tick = |time: Timestamp| (time.as_millisecond() - phase).div_euclid(interval);
+                let tick = |time: Timestamp| (time.as_second() - phase).div_euclid(interval);
                 tick(now) > tick(last)
             }
         }

@@ -10,8 +10,8 @@ const SHORTEST: usize = 6;
 /// One way to write a value, and the value written so.
 type Form = (&'static str, String);
 
-/// The value in every form: raw, base64 in both alphabets at each of the three alignments, URL-encoded, hexadecimal, as JSON and
-/// Rust escape it, as a list of decimal bytes.
+/// The value in every form: raw, base64 in both alphabets at each of the three alignments, URL-encoded, hexadecimal, as JSON
+/// (once, and in a text that is escaped again) and Rust escape it, as a list of decimal bytes.
 pub(crate) fn forms(value: &str) -> Vec<Form> {
     let bytes = value.as_bytes();
     let mut forms = vec![
@@ -21,8 +21,9 @@ pub(crate) fn forms(value: &str) -> Vec<Form> {
         ("form", url(bytes, |byte| if byte == b' ' { "+".into() } else { format!("%{byte:02X}") })),
         ("hexadecimal", joined(bytes, "", |byte| format!("{byte:02x}"))),
         ("hexadecimal, upper case", joined(bytes, "", |byte| format!("{byte:02X}"))),
-        ("JSON", inner(&serde_json::Value::from(value).to_string())),
+        ("JSON", json(value)),
         ("JSON, ASCII", ascii_json(value)),
+        ("JSON in JSON", json(&json(value))),
         ("Debug", inner(&format!("{value:?}"))),
         ("bytes", joined(bytes, ", ", |byte| byte.to_string())),
         ("bytes as Go prints them", joined(bytes, " ", |byte| byte.to_string())),
@@ -61,6 +62,11 @@ fn joined(bytes: &[u8], between: &str, show: impl Fn(u8) -> String) -> String {
     bytes.iter().map(|byte| show(*byte)).collect::<Vec<_>>().join(between)
 }
 
+/// As it stands in JSON.
+fn json(value: &str) -> String {
+    inner(&serde_json::Value::from(value).to_string())
+}
+
 /// A quoted text without its quotes.
 fn inner(quoted: &str) -> String {
     quoted[1..quoted.len() - 1].to_string()
@@ -69,7 +75,7 @@ fn inner(quoted: &str) -> String {
 /// As writers do that keep JSON in ASCII and out of HTML.
 fn ascii_json(value: &str) -> String {
     let mut text = String::new();
-    for c in inner(&serde_json::Value::from(value).to_string()).chars() {
+    for c in json(value).chars() {
         if c.is_ascii() && !"<>&".contains(c) {
             text.push(c);
         } else {

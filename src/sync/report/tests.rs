@@ -228,6 +228,24 @@ fn stamps_of_many_objects_are_spread_over_the_interval_and_come_once_in_it() {
 }
 
 #[test]
+fn a_stamp_that_was_cut_to_its_second_is_not_due_again() {
+    let every = Stamp::Every(Duration::from_secs(60));
+    for n in 0..600 {
+        let uid = format!("00000000-0000-4000-8000-{n:012}");
+        let mut stamps = 0;
+        let mut last = at(DAY);
+        for step in 1..=20 {
+            let now = Timestamp::from_millisecond(DAY * 1_000 + step * 15_700).unwrap();
+            if every.is_due(&uid, last, now) {
+                last = seconds(now).parse().unwrap();
+                stamps += 1;
+            }
+        }
+        assert!((5..=6).contains(&stamps), "{uid}: {stamps} stamps in five intervals");
+    }
+}
+
+#[test]
 fn events_come_with_a_change_alone_and_in_the_order_of_what_happened() {
     let subject = subject();
     let finding = Finding {
