@@ -269,3 +269,7 @@ fn environment(outside: &Outside) -> Env {
         retry: None,
     }
 }
+
+#[cfg(test)]
+#[path = "operator_tests.rs"]
+mod tests;

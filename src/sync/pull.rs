@@ -10,7 +10,7 @@ use keyferry_stores::{
     base::{Clock, Error, Kind, Result},
     provider::{Absence, Entry, Query, RemoteKey, Want},
 };
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{
     apply::{self, Applied, Breaker},
@@ -253,10 +253,35 @@ pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
 /// Parses the specification.
 ///
 /// # Errors
-/// `Invalid`, naming the field and never a value.
+/// `Invalid`, naming the member and never a value.
 pub fn parse(raw: &RawObject) -> Result<ExternalSecretSpec> {
-    serde_json::from_slice(&raw.spec)
-        .map_err(|error| Error::new(Kind::Invalid, format!("the specification does not parse: {error}")))
+    serde_json::from_slice(&raw.spec).map_err(|error| {
+        let (member, error) = culprit(&raw.spec).unwrap_or_else(|| ("spec".into(), error));
+        let why = without_value(&error);
+        Error::new(Kind::Invalid, format!("the specification does not parse: {member}: {why}"))
+    })
+}
+
+/// The first member of the specification, or item of one, that does not parse for itself.
+fn culprit(spec: &[u8]) -> Option<(String, serde_json::Error)> {
+    let spec: Map<String, Value> = serde_json::from_slice(spec).ok()?;
+    let parts = spec.into_iter().flat_map(|(name, value)| match value {
+        Value::Array(items) => {
+            let item = |(i, item)| (format!("spec.{name}[{i}]"), json!({ &name: [item] }));
+            items.into_iter().enumerate().map(item).collect()
+        }
+        whole => vec![(format!("spec.{name}"), json!({ &name: whole }))],
+    });
+    parts.into_iter().find_map(|(member, part)| {
+        let error = serde_json::from_value::<ExternalSecretSpec>(part).err()?;
+        Some((member, error))
+    })
+}
+
+/// serde's text without the value that it met: what is left is what was expected.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(", expected ").map_or(text.clone(), |(_, expected)| format!("expected {expected}"))
 }
 
 /// What is to be told about a job.
@@ -275,6 +300,7 @@ impl Told {
 /// Shape, render, plan, apply. An error is one of getting the values.
 async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
     let spec = parse(&object.raw)?;
+    check_asks(&spec, &slots)?;
     let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
     let target = spec.target_name(&object.raw.key.name).to_string();
     let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
@@ -296,6 +322,21 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     Ok(Told { applied, missing: shaped.missing, target })
 }
 
+/// Refuses a specification whose empty result would say nothing about any store: no store may be believed to hold nothing because
+/// it was not asked.
+fn check_asks(spec: &ExternalSecretSpec, slots: &[Slot]) -> Result<()> {
+    let asks_nothing = slots.iter().all(|slot| matches!(slot.answer, Some(Answer::Nothing)));
+    if spec.data.is_empty() && spec.data_from.is_empty() {
+        return Err(Error::new(Kind::Invalid, "either data or dataFrom should be specified"));
+    }
+    if asks_nothing && spec.deletion_policy() == DeletionPolicy::Delete {
+        let why =
+            "deletionPolicy=Delete needs an entry that asks a store: dataFrom has neither extract nor find";
+        return Err(Error::new(Kind::Invalid, why));
+    }
+    Ok(())
+}
+
 /// The slots in the two lists of the specification.
 fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
     let (data_from, data) = slots.split_at(spec.data_from.len().min(slots.len()));
@@ -307,12 +348,15 @@ fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
 async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
     let finished = Finished::of(object, &told, pipeline);
     let lost_race = finished.error.as_ref().is_some_and(|error| error.kind() == Kind::Conflict);
+    let subject = object.subject();
     if lost_race || told.applied.confirm.is_some() {
+        let done = report::change_events(&subject, &told.applied.changes);
+        done.into_iter().for_each(|event| log_and_record(pipeline, event));
         return finished;
     }
     let (annotations, labels) = (object.raw.annotations.to_map(), object.raw.labels.to_map());
     let version = digest::synced_resource_version(object.raw.generation, &annotations, &labels);
-    let (subject, old) = (object.subject(), status_of(object));
+    let old = status_of(object);
     let binding =
         told.applied.bound.and_then(|existed| report::binding(&told.target, existed, &told.applied.outcome));
     let finding = report::Finding {
@@ -361,7 +405,7 @@ fn status_of(object: &Object) -> Option<ExternalSecretStatus> {
 
 /// The status after a merge patch whose members replace whole members.
 fn merged(old: Option<&[u8]>, patch: &Value) -> Box<[u8]> {
-    let old = old.and_then(|old| serde_json::from_slice::<serde_json::Map<_, _>>(old).ok());
+    let old = old.and_then(|old| serde_json::from_slice::<Map<_, _>>(old).ok());
     let mut status = old.unwrap_or_default();
     status.extend(patch.as_object().cloned().unwrap_or_default());
     Value::Object(status).to_string().into_bytes().into_boxed_slice()
@@ -454,3 +498,6 @@ fn ask_one(reference: &RemoteRef) -> Ask {
     let version = reference.version.clone().filter(|version| !version.is_empty());
     Ask::Key(RemoteKey { key: reference.key.clone(), version, property: None, want })
 }
+
+#[cfg(test)]
+mod tests;
