@@ -163,7 +163,6 @@ async fn a_new_object_is_synced_at_once_by_one_post_and_one_status() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the reconciler reads a second time a second after it wrote, where the watch tells of the write late"]
 async fn a_first_sync_is_done_once_though_the_watch_tells_of_its_own_write() {
     let story = Story::new().await;
     for n in 0..20 {
@@ -281,7 +280,6 @@ async fn a_forced_sync_reads_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the reconciler reads a second time a second after it wrote, where the watch tells of the write late"]
 async fn an_object_without_a_timer_is_refreshed_by_a_change_alone() {
     for (besides, refreshed) in [
         (json!({ "refreshPolicy": "OnChange", "refreshInterval": "15s" }), true),
@@ -554,7 +552,6 @@ async fn an_empty_find_deletes_at_the_second_look() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the reconciler keeps the time of the first empty answer when the specification changes"]
 async fn an_empty_find_under_another_specification_is_a_first_look() {
     let story = Story::new().await;
     let find = |regexp: &str| {
@@ -584,7 +581,6 @@ async fn a_store_that_is_deleted_takes_nothing_from_its_objects() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the reconciler reads a second time a second after it wrote, where the watch tells of the write late"]
 async fn an_emptied_store_does_not_delete_everything_at_once() {
     let story = Story::new().await;
     let target = json!({ "refreshInterval": "60s", "target": { "deletionPolicy": "Delete" } });
@@ -652,7 +648,6 @@ async fn sec_20_an_operator_serves_its_class_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "the reconciler wakes no object that it left to another class"]
 async fn a_store_that_comes_to_our_class_is_used_by_those_who_waited_for_it() {
     let cluster = FakeCluster::new();
     let mut store = fake(&[("k", "v")]);

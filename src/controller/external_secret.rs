@@ -131,6 +131,8 @@ struct Record {
     /// Failures in a row.
     failures: u32,
     failing: bool,
+    /// True if it names a store of another class.
+    left_alone: bool,
     /// Since when it waits for its store to be judged.
     gate_since: Option<Timestamp>,
     /// Since when the answers are empty without a proof.
@@ -149,6 +151,7 @@ struct Record {
 /// What to do with an object now.
 enum Decision {
     Ignore,
+    LeaveAlone,
     Sleep(Option<Timestamp>),
     Work(Job),
     Fetch(Fetch),
@@ -285,6 +288,8 @@ impl ExternalSecrets {
         let told = Told::of(record.status.as_deref());
         record.failures = 0;
         record.gate_since = None;
+        // What was empty may have been another question.
+        record.empty_since = None;
         record.refreshed = record.refreshed.max(told.refreshed);
         record.failing = told.ready == Some(false);
         self.index(key);
@@ -339,7 +344,7 @@ impl ExternalSecrets {
         }
     }
 
-    /// A changed store or credential wakes the objects that fail, and those that wait at the flood gate.
+    /// A changed store or credential wakes the objects that fail, that wait at the flood gate, or that were left to another class.
     fn wake_failing(&mut self, stores: &[StoreRef]) {
         let users = stores.iter().filter_map(|store| self.by_store.get(store)).flatten();
         let keys = users.cloned().collect::<HashSet<_>>().into_iter().collect();
@@ -349,7 +354,8 @@ impl ExternalSecrets {
     fn wake(&mut self, keys: Vec<Arc<ObjectKey>>) {
         let now = self.now();
         self.look_at_all(keys, |record| {
-            (record.failing || record.gate_since.is_some()).then(|| Cause::wake(now))
+            let waits = record.failing || record.left_alone || record.gate_since.is_some();
+            waits.then(|| Cause::wake(now))
         });
     }
 
@@ -362,10 +368,17 @@ impl ExternalSecrets {
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
             if calm <= now {
                 self.look(&key, Cause::change(now));
-            } else if matches!(record.phase, Phase::Idle) {
+            } else if matches!(record.phase, Phase::Idle) && self.is_broken(&key, target) {
                 self.schedule.no_later_than(key, calm);
             }
         }
+    }
+
+    /// The watch tells of our own writes too, and what it tells late must not cost a read.
+    fn is_broken(&self, key: &ObjectKey, target: &ObjectKey) -> bool {
+        let spec = self.objects.get(key).and_then(|raw| pull::parse(raw).ok());
+        let world = self.context.world.lock();
+        spec.is_some_and(|spec| !plan::target_is_valid(spec.creation_policy(), world.secret(target)))
     }
 
     /// Looks at many objects and queues their requests together.
@@ -425,13 +438,22 @@ impl ExternalSecrets {
         let cause = Cause { must: cause.must || matches!(record.phase, Phase::Waiting(_)), ..cause };
         record.ticket += 1;
         record.phase = Phase::Idle;
+        record.left_alone = false;
         match self.decide(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
+            Decision::LeaveAlone => self.leave(key),
             Decision::Sleep(until) => self.sleep(key, until),
             Decision::Work(job) => self.work(key, job),
             Decision::Fetch(fetch) => return self.wait_for(key, fetch),
         }
         Vec::new()
+    }
+
+    fn leave(&mut self, key: &Arc<ObjectKey>) {
+        self.schedule.remove(key);
+        if let Some(record) = self.records.get_mut(key) {
+            record.left_alone = true;
+        }
     }
 
     fn sleep(&mut self, key: &Arc<ObjectKey>, until: Option<Timestamp>) {
@@ -468,7 +490,7 @@ impl ExternalSecrets {
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
         if self.is_left_alone(&spec, &key.namespace) {
-            return Decision::Ignore;
+            return Decision::LeaveAlone;
         }
         let interval = match check(&spec) {
             Ok(interval) => interval,
@@ -612,7 +634,8 @@ impl ExternalSecrets {
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
-        record.empty_since = finished.empty_since;
+        let again = record.again.take();
+        record.empty_since = finished.empty_since.filter(|_| again.is_none());
         if let Some((status, version)) = finished.status {
             record.status = Some(status);
             record.status_version = version;
@@ -620,7 +643,6 @@ impl ExternalSecrets {
         record.refreshed = finished.refreshed.or(record.refreshed);
         let took = now.duration_since(finished.began);
         self.context.table.note(key, took, finished.ready, finished.error.is_some());
-        let again = record.again.take();
         let next = match (&finished.error, finished.confirm) {
             (Some(error), _) => self.after_failure(key, error),
             (None, Some(wait)) => Some(later(now, wait)),
