@@ -32,7 +32,7 @@ use super::{
     world::{SharedWorld, Signal, Unusable},
 };
 use crate::{
-    api::{digest, external_secret::ExternalSecretSpec, validate},
+    api::{digest, external_secret::ExternalSecretSpec, parse, validate},
     cluster::{
         ObjectKey, StatusKind,
         mirror::{Effect, Mirror},
@@ -42,7 +42,8 @@ use crate::{
         fetch::{Request, Spread, Waiter},
         gate::{Lane, later},
         plan::{self, Timing},
-        pull::{self, Answer, Finished, Job, Object, Pipeline, Slot},
+        pipeline::Pipeline,
+        pull::{self, Answer, Finished, Job, Object, Slot},
         shape,
         stores::{Delivered, Fetcher, Opening, StoreRef, Usable},
     },
@@ -85,8 +86,8 @@ pub enum Message {
     Object(Change<RawObject>),
     /// Something that it may depend on changed.
     Signal(Signal),
-    /// A job ended.
-    Done(Arc<ObjectKey>, Box<Finished>),
+    /// The job of an object with this UID ended.
+    Done(Arc<ObjectKey>, Box<str>, Box<Finished>),
 }
 
 /// Why an object is looked at: since when, in which lane, and whether it must be refreshed whatever its times say.
@@ -239,7 +240,7 @@ impl ExternalSecrets {
             match message {
                 Message::Object(change) => self.changed(change),
                 Message::Signal(signal) => self.signalled(&signal),
-                Message::Done(key, finished) => self.done(&key, *finished),
+                Message::Done(key, uid, finished) => self.done(&key, &uid, *finished),
             }
             next = self.inbox.try_recv().ok();
         }
@@ -299,7 +300,7 @@ impl ExternalSecrets {
     fn index(&mut self, key: &Arc<ObjectKey>) {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
-        let Ok(spec) = pull::parse(raw) else { return };
+        let Ok(spec) = parse::external_secret(&raw.spec) else { return };
         let stores = pull::stores_of(&spec, &key.namespace);
         let target = ObjectKey::new(&key.namespace, spec.target_name(&key.name));
         for store in &stores {
@@ -376,7 +377,7 @@ impl ExternalSecrets {
 
     /// The watch tells of our own writes too, and what it tells late must not cost a read.
     fn is_broken(&self, key: &ObjectKey, target: &ObjectKey) -> bool {
-        let spec = self.objects.get(key).and_then(|raw| pull::parse(raw).ok());
+        let spec = self.objects.get(key).and_then(|raw| parse::external_secret(&raw.spec).ok());
         let world = self.context.world.lock();
         spec.is_some_and(|spec| !plan::target_is_valid(spec.creation_policy(), world.secret(target)))
     }
@@ -485,7 +486,7 @@ impl ExternalSecrets {
             let esos = raw.finalizers.iter().any(|finalizer| **finalizer == *pull::ESO_FINALIZER);
             return if esos { Decision::Work(Job::Clean) } else { Decision::Ignore };
         }
-        let spec = match pull::parse(raw) {
+        let spec = match parse::external_secret(&raw.spec) {
             Ok(spec) => spec,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
@@ -615,20 +616,24 @@ impl ExternalSecrets {
         let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since };
         let (pipeline, jobs, sender) =
             (self.context.pipeline.clone(), self.jobs.clone(), self.sender.clone());
-        let key = key.clone();
+        let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
             let _job = jobs.acquire_owned().await;
             let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
             let finished = pulled.unwrap_or_else(|_| Finished::panicked(began));
             // The receiver is gone only when the process ends.
-            let _ended = sender.send(Message::Done(key, Box::new(finished)));
+            let _ended = sender.send(Message::Done(key, uid, Box::new(finished)));
         });
     }
 
-    fn done(&mut self, key: &Arc<ObjectKey>, finished: Finished) {
+    fn done(&mut self, key: &Arc<ObjectKey>, uid: &str, finished: Finished) {
         let now = self.now();
         if let Some(secret) = finished.written {
             self.context.world.lock().put_own(secret);
+        }
+        // An object that was made anew while the job of its predecessor ran has a job of its own.
+        if self.objects.get(key).is_none_or(|raw| *raw.uid != *uid) {
+            return;
         }
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
@@ -656,7 +661,7 @@ impl ExternalSecrets {
 
     fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
         let raw = self.objects.get(key).filter(|raw| !raw.deleting)?;
-        let spec = pull::parse(raw).ok()?;
+        let spec = parse::external_secret(&raw.spec).ok()?;
         let interval = validate::interval(&spec).ok()?;
         plan::is_timed(spec.refresh_policy(), interval)
             .then(|| self.next_tick(&spec, &key.namespace, interval))
