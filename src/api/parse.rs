@@ -33,7 +33,10 @@ fn parse<T: DeserializeOwned>(spec: &[u8], least: &Map<String, Value>) -> Result
 }
 
 /// The first member of the specification, or item of one, that does not parse for itself.
-fn culprit<T: DeserializeOwned>(spec: &[u8], least: &Map<String, Value>) -> Option<(String, serde_json::Error)> {
+fn culprit<T: DeserializeOwned>(
+    spec: &[u8],
+    least: &Map<String, Value>,
+) -> Option<(String, serde_json::Error)> {
     let spec: Map<String, Value> = serde_json::from_slice(spec).ok()?;
     let parts = spec.into_iter().flat_map(|(name, value)| match value {
         Value::Array(items) => {
@@ -67,10 +70,17 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_named_by_its_member_and_never_by_its_value() {
         let cases: [(Result<()>, &str); 4] = [
-            (external_secret(br#"{"data": [{"secretKey": "a", "remoteRef": {"key": {"v": "marker"}}}]}"#).map(drop), "spec.data[0]"),
+            (
+                external_secret(br#"{"data": [{"secretKey": "a", "remoteRef": {"key": {"v": "marker"}}}]}"#)
+                    .map(drop),
+                "spec.data[0]",
+            ),
             (external_secret(br#"{"target": {"creationPolicy": "marker"}}"#).map(drop), "spec.target"),
             (store(br#"{"provider": {"vault": {"server": ["marker"]}}}"#).map(drop), "spec.provider"),
-            (store(br#"{"provider": {"fake": {"data": []}}, "conditions": "marker"}"#).map(drop), "spec.conditions"),
+            (
+                store(br#"{"provider": {"fake": {"data": []}}, "conditions": "marker"}"#).map(drop),
+                "spec.conditions",
+            ),
         ];
         for (parsed, member) in cases {
             let text = parsed.unwrap_err().to_string();

@@ -41,8 +41,8 @@ use crate::{
     sync::{
         fetch::{Request, Spread, Waiter},
         gate::{Lane, later},
-        plan::{self, Timing},
         pipeline::Pipeline,
+        plan::{self, Timing},
         pull::{self, Answer, Finished, Job, Object, Slot},
         shape,
         stores::{Delivered, Fetcher, Opening, StoreRef, Usable},

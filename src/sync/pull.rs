@@ -31,11 +31,7 @@ use crate::{
         },
         parse,
     },
-    cluster::{
-        Event, ObjectKey, StatusKind, Subject, WritePermit,
-        managed::ManagedSecret,
-        watch::RawObject,
-    },
+    cluster::{Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, watch::RawObject},
 };
 
 /// ESO's own finalizer: never added by us, taken off when the object is deleted (design section 4).

@@ -113,6 +113,7 @@ async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
     ];
     assert!(places.iter().all(|(_, text)| text.len() > 100), "every place says something");
     let values = [VALUE, TOKEN, KEY, BODY, &openbao.token];
-    let leaks: Vec<_> = places.iter().flat_map(|(place, text)| searcher::found(place, text, &values)).collect();
+    let leaks: Vec<_> =
+        places.iter().flat_map(|(place, text)| searcher::found(place, text, &values)).collect();
     assert!(leaks.is_empty(), "{leaks:?}");
 }

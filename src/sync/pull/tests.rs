@@ -154,7 +154,9 @@ impl Bench {
     }
 
     async fn run(&mut self, raw: RawObject, job: Job) -> Finished {
-        let target = parse::external_secret(&raw.spec).map(|spec| spec.target_name("es").to_string()).unwrap_or_default();
+        let target = parse::external_secret(&raw.spec)
+            .map(|spec| spec.target_name("es").to_string())
+            .unwrap_or_default();
         let managed: Vec<ManagedSecret> = self
             .cluster
             .secrets()
