@@ -622,7 +622,7 @@ impl<T: Clone + Send + 'static + Placed> Listener<T> {
     /// A listener that went away is no fault of the cluster.
     fn send(&self, change: &Change<T>, deaf: bool) {
         if !deaf {
-            let _ = self.to.unbounded_send(change.clone());
+            let _gone = self.to.unbounded_send(change.clone());
         }
     }
 }
@@ -664,7 +664,7 @@ fn check_secret(secret: &Secret, known: Option<&Secret>) -> Result<()> {
     {
         return invalid(format!("data[{key}]: Invalid value"));
     }
-    if secret.data.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() > limits::SECRET_BYTES {
+    if secret.data.values().map(SecretBytes::len).sum::<usize>() > limits::SECRET_BYTES {
         return invalid("data: Too long".into());
     }
     let Some(known) = known else { return Ok(()) };

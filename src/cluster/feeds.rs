@@ -26,8 +26,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     MANAGED_LABEL, StatusKind,
-    kube::failure,
     managed::{DigestKey, ManagedSecret, Printed},
+    refusal::failure,
     watch::{Change, Feed, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject, Watches},
     wire::Watchable,
 };
@@ -147,7 +147,12 @@ impl Watches for KubeWatches {
             Change::Seen(object) | Change::Applied(object) if object.status.is_some() => {
                 statuses.know(&object.uid)
             }
-            _ => {}
+            Change::Begin(_)
+            | Change::Seen(_)
+            | Change::Listed(_)
+            | Change::Applied(_)
+            | Change::Deleted(_)
+            | Change::Failed(..) => {}
         };
         feed.inspect(learn).boxed()
     }

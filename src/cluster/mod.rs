@@ -1,8 +1,11 @@
 //! The only door to the API server.
 //!
-//! [`Cluster`] is what `sync` and the controllers see: plain values, our own error kinds, a [`WritePermit`] on every write. `kube`
-//! is the real one, `fake` the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`). [`watch::Watches`]
+//! [`Cluster`] is what `sync` and the controllers see: plain values, our own error kinds, a [`WritePermit`] on every write. [`kube`]
+//! is the real one, [`fake`] the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`). [`watch::Watches`]
 //! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
+//!
+//! - Between [`Cluster`] and the wire: [`gate`] (pace), `wire` (shapes), [`refusal`] (what answers mean), [`events`] (their queue).
+//! - [`managed`]: what is kept of a Secret. [`credentials`]: what a store may read of the cluster, by scope.
 
 #[cfg(debug_assertions)]
 pub mod crash;
@@ -14,6 +17,7 @@ pub mod gate;
 pub mod kube;
 pub mod managed;
 pub mod mirror;
+pub mod refusal;
 pub mod watch;
 mod wire;
 

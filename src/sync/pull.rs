@@ -31,7 +31,9 @@ use crate::{
         },
         parse,
     },
-    cluster::{Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, watch::RawObject},
+    cluster::{
+        Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, refusal, watch::RawObject,
+    },
 };
 
 /// ESO's own finalizer: never added by us, taken off when the object is deleted (design section 4).
@@ -48,7 +50,7 @@ pub struct Object {
     pub began: Timestamp,
     /// The target, if the cache holds it.
     pub target: Option<ManagedSecret>,
-    /// Other Secrets that carry this object's created-by label.
+    /// Other Secrets that this object controls.
     pub orphans: Vec<ManagedSecret>,
     /// When the answers were first complete and empty, without a proof of absence.
     pub empty_since: Option<Timestamp>,
@@ -296,9 +298,10 @@ fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
 /// Writes the status, if it says something new, and records events.
 async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
     let finished = Finished::of(object, &told, pipeline);
-    let lost_race = finished.error.as_ref().is_some_and(|error| error.kind() == Kind::Conflict);
     let subject = object.subject();
-    if lost_race || told.applied.confirm.is_some() {
+    if told.applied.confirm.is_some()
+        || finished.error.as_ref().is_some_and(|error| is_untold(&subject, error))
+    {
         let done = report::change_events(&subject, &told.applied.changes);
         done.into_iter().for_each(|event| log_and_record(pipeline, event));
         return finished;
@@ -323,6 +326,16 @@ async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
         Some(patch) => write_status(pipeline, object, patch, finished).await,
         None => finished,
     }
+}
+
+/// True for failures that say nothing to anybody: a lost race, which is tried again at once, and an object that goes with its
+/// namespace.
+fn is_untold(subject: &Subject, error: &Error) -> bool {
+    let ends = refusal::is_of_ending_namespace(error);
+    if ends {
+        tracing::debug!(externalsecret = %subject.key, %error, "not synced: the namespace is being deleted");
+    }
+    ends || error.kind() == Kind::Conflict
 }
 
 fn log_and_record(pipeline: &Pipeline, event: Event) {

@@ -324,6 +324,18 @@ async fn a_changed_value_is_a_get_a_put_and_a_status() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_of_a_namespace_that_is_being_deleted_is_told_nothing() {
+    let mut bench = Bench::new();
+    bench.object(ONE);
+    let ending = Error::new(Kind::Forbidden, "forbidden").with("cause", "NamespaceTerminating");
+    bench.cluster.fail_next(Verb::Create, SECRETS, ending);
+    let finished = bench.pull().await;
+    assert_eq!(bench.requests(), ["Create secrets"]);
+    assert_eq!(finished.error.map(|error| error.kind()), Some(Kind::Forbidden));
+    assert!(bench.cluster.events().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_post_that_meets_a_secret_becomes_a_get_and_a_put() {
     let mut bench = Bench::new();
     bench.cluster.put_secret(foreign(&[("mine", "1")]), "kubectl");
@@ -444,7 +456,7 @@ async fn of_two_entries_for_one_key_the_later_is_written() {
 
 #[tokio::test(start_paused = true)]
 async fn values_of_exactly_a_mebibyte_are_written() {
-    let value = "x".repeat(SECRET_BYTES - 1);
+    let value = "x".repeat(SECRET_BYTES);
     let mut bench = Bench::new().holding(&[("k", &value)]);
     bench.object(ONE);
     bench.pull().await;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 
-/// The largest answer of a store that is read (10 MiB would be 10 Secrets; nothing larger than 1 MiB fits a Secret, and a whole
-/// listing of names rarely exceeds a few MiB).
+/// The largest answer of a store that is read: nothing larger than 1 MiB fits a Secret, and a whole listing of names rarely exceeds
+/// a few MiB.
 pub const ANSWER_BYTES: usize = 8 << 20;
-/// The largest sum of keys and values that Kubernetes stores in one Secret (`MaxSecretSize`).
+/// The largest sum of values that Kubernetes stores in one Secret (`MaxSecretSize`); it does not count the keys.
 pub const SECRET_BYTES: usize = 1 << 20;
 /// The longest key of a Secret.
 pub const SECRET_KEY_BYTES: usize = 253;
