@@ -57,12 +57,6 @@ impl Schedule {
     pub fn next(&self) -> Option<Timestamp> {
         self.order.first().map(|(at, _)| *at)
     }
-
-    /// When this object is due.
-    #[must_use]
-    pub fn due(&self, key: &ObjectKey) -> Option<Timestamp> {
-        self.due.get(key).copied()
-    }
 }
 
 /// What an object's history says about its next try.

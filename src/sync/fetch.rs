@@ -15,7 +15,7 @@
 //!   a second finds out when it is back.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -35,6 +35,8 @@ pub const THROTTLED_TRIES: u32 = 3;
 pub const DOWN_AFTER: u32 = 3;
 /// How often a store that is down is asked.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long a gate without reads is kept. Longer than most refresh intervals, so that a pace that was cut is remembered between two ticks.
+const GATE_IDLE: SignedDuration = SignedDuration::from_secs(3_600);
 
 /// What one read asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -600,28 +602,11 @@ impl Reads {
         true
     }
 
-    /// Reads queued or under way.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.reads.len()
-    }
-
-    /// True if nothing is queued or under way.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.reads.is_empty()
-    }
-
-    /// Calls under way, over all gates.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.gates.values().map(Gate::in_flight).sum()
-    }
-
-    /// Removes gates that have nothing to pace and are a while idle; they start at their quota again.
-    pub fn sweep_gates(&mut self, now: Timestamp, idle: SignedDuration) {
-        self.gates
-            .retain(|_, gate| !gate.is_empty() || gate.in_flight() > 0 || !gate.is_idle_since(now, idle));
+    /// Removes the gates that no read needs and that paced nothing for [`GATE_IDLE`]: a quota whose stores are gone must not be kept
+    /// for ever. A gate that comes again starts at its quota.
+    pub fn sweep_gates(&mut self, now: Timestamp) {
+        let needed: HashSet<Digest> = self.reads.values().map(|read| read.quota).collect();
+        self.gates.retain(|quota, gate| needed.contains(quota) || !gate.is_idle_since(now, GATE_IDLE));
     }
 }
 

@@ -84,7 +84,22 @@ fn objects_of_one_tick_share_one_read() {
     let calls = open(&mut reads, "a", 1, 0);
     assert_eq!(calls.len(), 1);
     assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), 5).len(), 200);
-    assert!(reads.is_empty());
+    assert!(reads.reads.is_empty());
+}
+
+#[test]
+fn a_gate_is_forgotten_an_hour_after_its_last_read() {
+    const HOUR: i64 = 3_600_000;
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let calls = open(&mut reads, "a", 1, 0);
+    reads.sweep_gates(at(2 * HOUR));
+    assert_eq!(reads.gates.len(), 1, "a read is under way");
+    answer_all(&mut reads, &calls[0], &Ok(entry()), 2 * HOUR);
+    reads.sweep_gates(at(3 * HOUR - 1));
+    assert_eq!(reads.gates.len(), 1, "it paced something not long ago");
+    reads.sweep_gates(at(3 * HOUR));
+    assert!(reads.gates.is_empty());
 }
 
 #[test]
@@ -211,7 +226,7 @@ fn one_failed_opening_answers_everybody_who_waited() {
     assert_eq!(reads.work(at(0), NOT_FULL).calls.len(), 1);
     let deliveries = reads.not_opened(digest("a"), &Error::new(Kind::Unauthenticated, "refused"));
     assert_eq!(deliveries.len(), 50);
-    assert!(reads.is_empty() && reads.work(at(1), NOT_FULL).calls.is_empty());
+    assert!(reads.reads.is_empty() && reads.work(at(1), NOT_FULL).calls.is_empty());
 }
 
 #[test]

@@ -144,17 +144,11 @@ impl Gate {
         self.lanes.iter().all(Turns::is_empty)
     }
 
-    /// True if the pace is the published one again and nothing was sent for a while.
+    /// True if it is open and has not been asked to send for a while.
     #[must_use]
     pub fn is_idle_since(&self, now: Timestamp, idle: SignedDuration) -> bool {
         self.closed_until.is_none_or(|until| until <= now)
             && now.duration_since(self.last_raise.max(self.filled)) >= idle
-    }
-
-    /// Calls under way.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
     }
 
     fn fill(&mut self, now: Timestamp) {

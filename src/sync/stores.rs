@@ -203,7 +203,7 @@ impl Fetcher {
         }
     }
 
-    /// Closes the stores that no object uses any more.
+    /// Closes the stores that no object uses any more, and forgets the gates behind which nothing waits.
     pub async fn close_unused(&self, in_use: &HashSet<Digest>) {
         let unused: Vec<Arc<Pooled>> = {
             let mut state = self.0.state();
@@ -211,6 +211,7 @@ impl Fetcher {
                 state.pool.keys().filter(|identity| !in_use.contains(identity)).copied().collect();
             let closing =
                 idle.into_iter().filter(|identity| state.reads.forget(*identity)).collect::<Vec<_>>();
+            state.reads.sweep_gates(self.0.clock.now());
             closing.iter().filter_map(|identity| state.pool.remove(identity)).collect()
         };
         for pooled in unused {

@@ -72,41 +72,6 @@ fn scaled(digits: &str, scale: i128) -> Option<i128> {
     whole.checked_mul(scale)?.checked_add(part)
 }
 
-/// Prints as Go's `Duration.String` (`1h30m0s`, `1.5s`, `0s`).
-#[must_use]
-pub fn format(duration: SignedDuration) -> String {
-    let nanos = duration.as_nanos();
-    let sign = if nanos < 0 { "-" } else { "" };
-    let nanos = nanos.unsigned_abs();
-    if nanos == 0 {
-        return "0s".into();
-    }
-    if nanos < 1_000_000_000 {
-        let (scale, unit) = match nanos {
-            0..1_000 => (1, "ns"),
-            1_000..1_000_000 => (1_000, "µs"),
-            _ => (1_000_000, "ms"),
-        };
-        return format!("{sign}{}{unit}", decimal(nanos, scale));
-    }
-    let (minutes, seconds) = (nanos / 60_000_000_000, nanos % 60_000_000_000);
-    let seconds = decimal(seconds, 1_000_000_000);
-    match (minutes / 60, minutes % 60) {
-        (0, 0) => format!("{sign}{seconds}s"),
-        (0, m) => format!("{sign}{m}m{seconds}s"),
-        (h, m) => format!("{sign}{h}h{m}m{seconds}s"),
-    }
-}
-
-fn decimal(value: u128, scale: u128) -> String {
-    let (whole, rest) = (value / scale, value % scale);
-    if rest == 0 {
-        return whole.to_string();
-    }
-    let width = scale.ilog10() as usize;
-    format!("{whole}.{}", format!("{rest:0width$}").trim_end_matches('0'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,22 +98,6 @@ mod tests {
     fn go_refuses_these() {
         for text in ["", "1d", "1 day", "5", "s", "1h 30m", "--1s", "1..5s", ".s", "99999999999h"] {
             assert_eq!(parse(text).unwrap_err().kind(), Kind::Invalid, "{text}");
-        }
-    }
-
-    #[test]
-    fn go_prints_these() {
-        let cases = [
-            (0, "0s"),
-            (3_600_000_000_000, "1h0m0s"),
-            (5_430_000_000_000, "1h30m30s"),
-            (1_500_000_000, "1.5s"),
-            (300_000_000, "300ms"),
-            (-90_000_000_000, "-1m30s"),
-            (1_500, "1.5µs"),
-        ];
-        for (nanos, text) in cases {
-            assert_eq!(format(SignedDuration::from_nanos(nanos)), text);
         }
     }
 }
