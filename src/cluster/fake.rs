@@ -28,8 +28,7 @@ use keyferry_stores::{
 use serde_json::{Map, Value};
 
 use super::{
-    Cluster, Event, FieldOwner, MANAGED_LABEL, ObjectKey, Precondition, Secret, StatusKind, Subject,
-    WritePermit,
+    Cluster, Event, FieldOwner, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit,
     managed::{DigestKey, ManagedSecret},
     watch::{
         Change, Feed, Gone, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject, Versioned,
@@ -158,7 +157,7 @@ impl FakeCluster {
     /// Writes a Secret as somebody else does: made or replaced whatever its resourceVersion is.
     pub fn put_secret(&self, mut secret: Secret, manager: &str) -> Secret {
         let mut state = self.state();
-        let known = state.secrets.get(&secret_key(&secret)).cloned();
+        let known = state.secrets.get(&secret.key()).cloned();
         secret.uid = known.as_ref().map_or_else(|| state.uid(), |known| known.uid.clone());
         state.store_secret(secret, known.as_ref(), manager)
     }
@@ -278,7 +277,7 @@ impl Cluster for FakeCluster {
     }
 
     async fn create_secret(&self, _: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        let key = secret_key(secret);
+        let key = secret.key();
         let mut state = self.enter(Request::new(Verb::Create, "secrets", &key).by(manager))?;
         check_secret(secret, None)?;
         if state.secrets.contains_key(&key) {
@@ -289,7 +288,7 @@ impl Cluster for FakeCluster {
     }
 
     async fn replace_secret(&self, _: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        let key = secret_key(secret);
+        let key = secret.key();
         let mut state = self.enter(Request::new(Verb::Update, "secrets", &key).by(manager))?;
         let known = state.secrets.get(&key).cloned().ok_or_else(|| absent("secrets", &key))?;
         if known.resource_version != secret.resource_version
@@ -480,12 +479,12 @@ impl State {
             }
         }
         if secret.deleting && secret.finalizers.is_empty() {
-            self.drop_secret(&secret_key(&secret));
+            self.drop_secret(&secret.key());
             return secret;
         }
         secret.resource_version = self.next();
-        let was = known.is_some_and(is_managed);
-        self.secrets.insert(secret_key(&secret), secret.clone());
+        let was = known.is_some_and(Secret::is_managed);
+        self.secrets.insert(secret.key(), secret.clone());
         self.tell_secret(&secret, was);
         secret
     }
@@ -494,7 +493,7 @@ impl State {
         let Some(mut secret) = self.secrets.remove(key) else { return };
         secret.resource_version = self.next();
         let gone = gone(&secret);
-        if is_managed(&secret) {
+        if secret.is_managed() {
             self.feeds.tell_secrets(&Change::Deleted(gone.clone()), &gone.key);
         }
         self.feeds.tell_metadata(MetadataKind::Secret, &Change::Deleted(gone));
@@ -502,8 +501,8 @@ impl State {
 
     /// A Secret that loses the label leaves the feed of managed ones.
     fn tell_secret(&mut self, secret: &Secret, was_managed: bool) {
-        let key = secret_key(secret);
-        match (is_managed(secret), was_managed) {
+        let key = secret.key();
+        match (secret.is_managed(), was_managed) {
             (true, _) => self.feeds.tell_secrets(&Change::Applied(secret.clone()), &key),
             (false, true) => self.feeds.tell_secrets(&Change::Deleted(gone(secret)), &key),
             (false, false) => {}
@@ -525,7 +524,7 @@ impl State {
     }
 
     fn managed(&self) -> Vec<Secret> {
-        self.secrets.values().filter(|secret| is_managed(secret)).cloned().collect()
+        self.secrets.values().filter(|secret| secret.is_managed()).cloned().collect()
     }
 
     fn metadata_of(&self, kind: MetadataKind) -> Vec<Metadata> {
@@ -627,22 +626,14 @@ impl<T: Clone + Send + 'static + Placed> Listener<T> {
     }
 }
 
-fn secret_key(secret: &Secret) -> ObjectKey {
-    ObjectKey::new(&*secret.namespace, &*secret.name)
-}
-
 fn gone(secret: &Secret) -> Gone {
     let (uid, resource_version) = (secret.uid.as_str().into(), secret.resource_version.as_str().into());
-    Gone { key: secret_key(secret), uid, resource_version }
+    Gone { key: secret.key(), uid, resource_version }
 }
 
 fn metadata(secret: &Secret) -> Metadata {
     let Gone { key, uid, resource_version } = gone(secret);
     Metadata { key, uid, resource_version, annotations: Pairs::default() }
-}
-
-fn is_managed(secret: &Secret) -> bool {
-    secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
 }
 
 fn absent(resource: &str, key: &ObjectKey) -> Error {

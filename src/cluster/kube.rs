@@ -181,8 +181,7 @@ impl Cluster for KubeCluster {
         if secret.resource_version.is_empty() {
             return Err(Error::new(Kind::Bug, "a Secret is replaced without its resourceVersion"));
         }
-        let key = ObjectKey::new(&*secret.namespace, &*secret.name);
-        let call = Call::on(Method::PUT, ApiKind::SECRET, &key)?.query(&managed_by(manager));
+        let call = Call::on(Method::PUT, ApiKind::SECRET, &secret.key())?.query(&managed_by(manager));
         self.write_secret(permit, call, secret).await
     }
 

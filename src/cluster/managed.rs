@@ -13,9 +13,7 @@ use aws_lc_rs::{digest, hmac};
 use keyferry_stores::base::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
-use super::{
-    CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, MANAGED_LABEL, ObjectKey, OwnerReference, Secret,
-};
+use super::{CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, ObjectKey, OwnerReference, Secret};
 use crate::api::digest::of_data;
 
 /// The key of the digests. Random for each process, so that digests of two processes tell nothing about each other.
@@ -120,7 +118,7 @@ pub struct ManagedSecret {
     pub labels: Box<[Field]>,
     /// Annotations, sorted by name.
     pub annotations: Box<[Field]>,
-    /// True if the label [`MANAGED_LABEL`] is `true`.
+    /// True if the label [`super::MANAGED_LABEL`] is `true`.
     pub managed: bool,
     /// True while a deletionTimestamp is set.
     pub deleting: bool,
@@ -208,7 +206,7 @@ impl Printed {
 fn head(secret: &Secret) -> ManagedSecret {
     let annotated = secret.annotations.get(DATA_HASH_ANNOTATION);
     ManagedSecret {
-        key: ObjectKey::new(&*secret.namespace, &*secret.name),
+        key: secret.key(),
         uid: secret.uid.as_str().into(),
         resource_version: secret.resource_version.as_str().into(),
         type_: if secret.type_ == "Opaque" { "".into() } else { secret.type_.as_str().into() },
@@ -218,7 +216,7 @@ fn head(secret: &Secret) -> ManagedSecret {
         data: Box::default(),
         labels: Box::default(),
         annotations: Box::default(),
-        managed: secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true"),
+        managed: secret.is_managed(),
         deleting: secret.deleting,
         immutable: secret.immutable.unwrap_or_default(),
         hash_true: annotated.is_some_and(|hash| *hash == of_data(&secret.data)),
@@ -258,6 +256,7 @@ mod tests {
     use keyferry_stores::base::SecretBytes;
 
     use super::*;
+    use crate::cluster::MANAGED_LABEL;
 
     fn key() -> DigestKey {
         DigestKey::new(&[7; 32])

@@ -109,7 +109,7 @@ impl<T: Versioned> Mirror<T> {
 
     /// Takes the answer of our own write in, ahead of the watch.
     pub fn put_own(&mut self, object: T) -> Effect<T> {
-        if self.get(object.key()).is_some_and(|known| is_older(&object, known)) {
+        if self.get(object.key()).is_some_and(|known| is_behind(&object, known)) {
             return Effect::Nothing;
         }
         let own = self.round;
@@ -128,12 +128,12 @@ impl<T: Versioned> Mirror<T> {
     fn seen(&mut self, object: T) -> Effect<T> {
         let began = self.over.part(&object.key().namespace).map_or(0, |part| self.parts[part].began);
         let known = self.slots.get(object.key());
-        let written_since = known.is_some_and(|slot| slot.own >= began && is_older(&object, &slot.value));
+        let written_since = known.is_some_and(|slot| slot.own >= began && is_behind(&object, &slot.value));
         if written_since { Effect::Nothing } else { self.put(object, 0) }
     }
 
     fn applied(&mut self, object: T) -> Effect<T> {
-        if self.get(object.key()).is_some_and(|known| is_older(&object, known)) {
+        if self.get(object.key()).is_some_and(|known| is_behind(&object, known)) {
             return Effect::Nothing;
         }
         self.put(object, 0)
@@ -141,7 +141,7 @@ impl<T: Versioned> Mirror<T> {
 
     fn deleted(&mut self, gone: &Gone) -> Effect<T> {
         let Some(known) = self.get(&gone.key) else { return Effect::Nothing };
-        if compare(&gone.resource_version, known.resource_version()) == Some(Ordering::Less) {
+        if is_older(&gone.resource_version, known.resource_version()) {
             return Effect::Nothing;
         }
         self.slots.take(&gone.key).map_or(Effect::Nothing, |slot| Effect::Removed(slot.value))
@@ -174,8 +174,14 @@ fn is_same<T: Versioned>(one: &T, other: &T) -> bool {
     one.uid() == other.uid() && one.resource_version() == other.resource_version()
 }
 
-fn is_older<T: Versioned>(event: &T, known: &T) -> bool {
-    compare(event.resource_version(), known.resource_version()) == Some(Ordering::Less)
+fn is_behind<T: Versioned>(event: &T, known: &T) -> bool {
+    is_older(event.resource_version(), known.resource_version())
+}
+
+/// True if one resourceVersion is certainly older than another; what does not compare is not.
+#[must_use]
+pub fn is_older(version: &str, known: &str) -> bool {
+    compare(version, known) == Some(Ordering::Less)
 }
 
 /// Compares two resourceVersions as decimals of any length; `None` if one is not a decimal, and then nothing is known.

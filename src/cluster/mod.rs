@@ -125,6 +125,20 @@ pub struct Secret {
     pub field_owners: Vec<FieldOwner>,
 }
 
+impl Secret {
+    /// Namespace and name.
+    #[must_use]
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(&*self.namespace, &*self.name)
+    }
+
+    /// True if the label [`MANAGED_LABEL`] is `true`.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
+    }
+}
+
 /// Leave to write: an epoch of leadership and a deadline. Granted always until leader election exists; asked for on every write,
 /// so that none is written past it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! One task owns the state of all objects and handles one message at a time: a change of an object, a [`Signal`] about something
 //! it depends on, answers of stores, the end of a job, the clock. It never waits for a store nor for the API server: reads are
 //! queued at the [`Fetcher`], writes are jobs of their own ([`crate::sync::pull`]). An object that waits is a [`Record`]; its
-//! specification is parsed again when its answers are complete.
+//! specification is parsed again when its answers are complete. What an object needs at all is decided by `need`.
 //!
 //! An object is never worked on twice at once. What happens while its job runs makes it be looked at again after.
 
@@ -35,7 +35,7 @@ use crate::{
     api::{digest, external_secret::ExternalSecretSpec, parse, validate},
     cluster::{
         ObjectKey, StatusKind,
-        mirror::{Effect, Mirror},
+        mirror::{Effect, Mirror, is_older},
         watch::{Change, Namespaces, RawObject},
     },
     sync::{
@@ -48,6 +48,11 @@ use crate::{
         stores::{Delivered, Fetcher, Opening, StoreRef, Usable},
     },
 };
+
+/// How often stores that no object uses are looked for.
+const SWEEP_STORES: Duration = Duration::from_secs(60);
+/// The least time between a refresh and the repair of its target.
+const REPAIR_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the command line settles.
 #[derive(Debug, Clone)]
@@ -709,11 +714,6 @@ impl Resolved<'_> {
     }
 }
 
-/// How often stores that no object uses are looked for.
-const SWEEP_STORES: Duration = Duration::from_secs(60);
-/// The least time between a refresh and the repair of its target.
-const REPAIR_PAUSE: Duration = Duration::from_secs(1);
-
 /// Rules that need no store; the refresh interval.
 ///
 /// # Errors
@@ -732,14 +732,6 @@ fn is_same_request(old: &RawObject, new: &RawObject) -> bool {
         && old.annotations == new.annotations
         && old.finalizers == new.finalizers
         && old.deleting == new.deleting
-}
-
-/// True if `event` is a decimal smaller than `known`; what does not compare is not older.
-fn is_older(event: &str, known: &str) -> bool {
-    match (event.parse::<u128>(), known.parse::<u128>()) {
-        (Ok(event), Ok(known)) => event < known,
-        _ => false,
-    }
 }
 
 fn remove_from<K: std::hash::Hash + Eq>(

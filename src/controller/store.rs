@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Clock, Error, Kind, limits},
+    base::{Clock, Error, Kind, Result, limits},
     net::retry::jitter,
     provider::{Access, Env, Probe},
 };
@@ -22,11 +22,13 @@ use super::{
 };
 use crate::{
     api::validate,
-    cluster::{Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit, watch::RawObject},
+    cluster::{
+        Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit, mirror::is_older, watch::RawObject,
+    },
     sync::{
         gate::later,
         report::{self, StoreFinding},
-        stores::{Fetcher, Opening, StoreRef, Usable},
+        stores::{Fetcher, Opening, Probed, StoreRef, Usable},
     },
 };
 
@@ -253,26 +255,35 @@ fn place(store: &StoreRef) -> usize {
 
 /// The status that we know: the last that we wrote, unless the watch knows a later one.
 fn latest_status(record: &Record, raw: &RawObject) -> Value {
-    let watched =
-        || raw.status.as_deref().and_then(|status| serde_json::from_slice(status).ok()).unwrap_or_default();
-    match (raw.resource_version.parse::<u128>(), record.version.parse::<u128>(), &record.status) {
-        (Ok(watched), Ok(written), Some(status)) if watched < written => status.clone(),
-        _ => watched(),
-    }
+    let ours = record.status.as_ref().filter(|_| is_older(&raw.resource_version, &record.version));
+    let watched = || raw.status.as_deref().and_then(|status| serde_json::from_slice(status).ok());
+    ours.cloned().or_else(watched).unwrap_or_default()
 }
 
 impl Context {
     async fn judge(&self, store: &StoreRef, raw: &RawObject, status: Value) -> Judged {
         let began = self.clock.now();
-        let spec = self.world.lock().spec(store);
-        let interval = spec.as_ref().map_or(Ok(None), |spec| validate::store_interval(spec));
-        let interval = match interval {
-            Ok(interval) => interval.unwrap_or(self.interval),
-            Err(error) => return self.say(store, raw, status, (unusable(&error), None, began)).await,
+        let interval = self.interval_of(store);
+        let verdict = match &interval {
+            Ok(_) => self.verdict(store).await,
+            Err(error) => unusable(error),
         };
-        let verdict = self.verdict(store).await;
-        let wait = (!verdict.retry).then_some(interval);
-        self.say(store, raw, status, (verdict, wait, began)).await
+        let wait = interval.ok().filter(|_| !verdict.retry);
+        let judged = Judged { began, ready: Some(verdict.ready), failed: verdict.retry, wait, written: None };
+        match self.say(store, raw, &status, &verdict).await {
+            Ok(written) => Judged { written, ..judged },
+            Err(error) => {
+                tracing::warn!(store = %store.key, kind = store.kind.kind(), %error, "the status could not be written");
+                Judged { failed: true, wait: None, ..judged }
+            }
+        }
+    }
+
+    /// How often the store is judged; one that does not parse has no say in it.
+    fn interval_of(&self, store: &StoreRef) -> Result<Duration> {
+        let spec = self.world.lock().spec(store);
+        let own = spec.map_or(Ok(None), |spec| validate::store_interval(&spec));
+        own.map(|own| own.unwrap_or(self.interval))
     }
 
     async fn verdict(&self, store: &StoreRef) -> Verdict {
@@ -297,45 +308,36 @@ impl Context {
 
     async fn probe(&self, usable: &Usable) -> Verdict {
         let opener = Opening::of(usable, &self.env, &self.cluster);
-        match self.fetcher.probe(usable.target.identity, opener).await {
-            Err(error) => unusable(&error),
-            Ok(probed) => match probed.probe {
-                Ok(Probe::Ready | Probe::Unknown(None)) => valid(probed.capabilities.access, usable),
-                Ok(Probe::Unknown(Some(error))) => undecided(&error),
-                Err(error) => refused(&error),
-            },
-        }
+        of_probe(self.fetcher.probe(usable.target.identity, opener).await, usable)
     }
 
-    /// Writes the status if it differs, and records events with a change.
+    /// Writes the status if it differs, and records events with a change. What was written, with its resourceVersion, if something was.
+    ///
+    /// # Errors
+    /// Those of writing it; a store that is gone needs no status.
     async fn say(
         &self,
         store: &StoreRef,
         raw: &RawObject,
-        old: Value,
-        (verdict, wait, began): (Verdict, Option<Duration>, Timestamp),
-    ) -> Judged {
+        old: &Value,
+        verdict: &Verdict,
+    ) -> Result<Option<(Value, String)>> {
         let finding = StoreFinding {
             ready: verdict.ready,
             reason: verdict.reason,
             message: &verdict.message,
             access: verdict.access.map(Access::word),
         };
-        let patch = report::store_status(&finding, &old, self.clock.now());
-        let (ready, failed) = (Some(verdict.ready), verdict.retry);
-        let judged = Judged { began, ready, failed, wait, written: None };
-        let Some((patch, status)) = patch else { return judged };
+        let patch = report::store_status(&finding, old, self.clock.now());
+        let Some((patch, status)) = patch else { return Ok(None) };
         let subject = Subject { kind: store.kind, key: store.key.clone(), uid: raw.uid.to_string() };
         match self.cluster.patch_status(WritePermit::sole(), &subject, patch).await {
             Ok(version) => {
-                self.record_events(&subject, raw, &verdict);
-                Judged { written: Some((status, version)), ..judged }
+                self.record_events(&subject, raw, verdict);
+                Ok(Some((status, version)))
             }
-            Err(error) if error.kind() == Kind::NotFound => judged,
-            Err(error) => {
-                tracing::warn!(store = %store.key, kind = store.kind.kind(), %error, "the status could not be written");
-                Judged { failed: true, wait: None, ..judged }
-            }
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -368,6 +370,18 @@ fn verdict(ready: bool, reason: &'static str, message: &str, error: Option<&Erro
     Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready }
 }
 
+/// The verdict on what a store said of itself.
+fn of_probe(probed: Result<Probed>, usable: &Usable) -> Verdict {
+    match probed {
+        Err(error) => unusable(&error),
+        Ok(Probed { probe: Err(error), .. }) => refused(&error),
+        Ok(Probed { probe: Ok(Probe::Unknown(Some(error))), .. }) => undecided(&error),
+        Ok(Probed { probe: Ok(Probe::Ready | Probe::Unknown(None)), capabilities }) => {
+            valid(capabilities.access, usable)
+        }
+    }
+}
+
 fn unusable(error: &Error) -> Verdict {
     verdict(false, "InvalidProviderConfig", "unable to create client", Some(error))
 }
@@ -395,3 +409,6 @@ fn of_schedule(key: &ObjectKey) -> StoreRef {
     let kind = (key.namespace == " ").then_some("ClusterSecretStore");
     StoreRef::named(kind, &key.name, &key.namespace)
 }
+
+#[cfg(test)]
+mod tests;

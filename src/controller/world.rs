@@ -294,7 +294,7 @@ impl World {
     /// it admits the namespace, it is judged ready (`gate`), its references stay in scope.
     ///
     /// # Errors
-    /// [`Unusable`].
+    /// [`Unusable`], which says whether waiting may help.
     pub fn usable(
         &mut self,
         store: &StoreRef,
@@ -352,7 +352,12 @@ impl World {
         Ok(Target { identity, quota: config.quota(), budget: config.budget() })
     }
 
+    /// The version of an object that a store names. One in the namespace of a consumer that is not there has none: such a store is judged
+    /// by its specification alone, and nothing is opened under that identity.
     fn version(&self, reference: &Ref, scope: &Scope) -> Result<String> {
+        if scope.is_referent(std::slice::from_ref(reference)) {
+            return Ok(format!("{}@?", reference.name));
+        }
         Ok(self.versions.text(&scope.resolve(reference)?))
     }
 
@@ -393,8 +398,7 @@ impl Parsed {
 }
 
 /// The status of the Ready condition; `None` if there is none.
-#[must_use]
-pub fn ready(status: Option<&[u8]>) -> Option<bool> {
+fn ready(status: Option<&[u8]>) -> Option<bool> {
     let status: serde_json::Value = serde_json::from_slice(status?).ok()?;
     let conditions = status.get("conditions")?.as_array()?;
     let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
@@ -426,3 +430,6 @@ fn not_found(store: &StoreRef) -> Error {
         format!("could not get {kind} {name:?}, {kind}.external-secrets.io {name:?} not found"),
     )
 }
+
+#[cfg(test)]
+mod tests;

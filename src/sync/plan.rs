@@ -301,7 +301,7 @@ pub fn may_delete(owner: &Owner<'_>, secret: &Secret) -> Result<(), &'static str
     if let Some(controller) = controller(secret) {
         return if controller.uid == owner.uid { Ok(()) } else { Err("it is controlled by another object") };
     }
-    if !is_managed(secret) {
+    if !secret.is_managed() {
         return Err("it was not made by this ExternalSecret");
     }
     let foreign_label = secret.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
@@ -459,10 +459,6 @@ fn is_external_secret(reference: &OwnerReference) -> bool {
 #[must_use]
 pub fn is_of_external_secret(owner: &managed::Owner) -> bool {
     *owner.group == *GROUP && *owner.kind == *KIND
-}
-
-fn is_managed(secret: &Secret) -> bool {
-    secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
 }
 
 fn state(secret: &Secret) -> Precondition {

@@ -161,7 +161,7 @@ impl Bench {
             .cluster
             .secrets()
             .iter()
-            .filter(|secret| secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true"))
+            .filter(|secret| secret.is_managed())
             .map(|secret| ManagedSecret::of(secret, &self.pipeline.digests))
             .collect();
         let controlled = |secret: &&ManagedSecret| {

@@ -67,8 +67,8 @@ pub struct Consumer<'a> {
     pub store_kind: &'a str,
     /// Name of the store.
     pub store_name: &'a str,
-    /// The resolved references with their current versions, as `namespace/name@uid:resourceVersion`, or `?` where the object is
-    /// not known. A changed credential is another identity.
+    /// The resolved references with their current versions, as `namespace/name@version`: a hash of UID and resourceVersion, or `?` where
+    /// the object is not known. A changed credential is another identity.
     pub versions: &'a [String],
 }
 

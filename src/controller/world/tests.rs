@@ -1,0 +1,340 @@
+//! What the world lets through, and whom it wakes. Its objects are those that the cluster in memory would show.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cluster::{
+    OwnerReference, Secret,
+    fake::FakeCluster,
+    managed::DigestKey,
+    watch::{Gone, Pairs},
+};
+
+const STORE: StatusKind = StatusKind::SecretStore;
+const CLUSTER_STORE: StatusKind = StatusKind::ClusterSecretStore;
+
+struct Bench {
+    cluster: FakeCluster,
+    world: World,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let world = World::new(Expected { over: Namespaces::All, cluster_stores: true });
+        Self { cluster: FakeCluster::new(), world }
+    }
+
+    fn put(&mut self, store: &StoreRef, spec: &Value) -> Vec<Signal> {
+        let raw = self.cluster.put_object(store.kind, &store.key, spec);
+        self.world.apply_store(store.kind, Change::Applied(raw))
+    }
+
+    fn judge(&mut self, store: &StoreRef, ready: &str) {
+        let status = json!({ "conditions": [{ "type": "Ready", "status": ready }] });
+        let raw = self.cluster.change_object(store.kind, &store.key, |raw| {
+            raw.status = Some(status.to_string().into_bytes().into());
+        });
+        self.world.apply_store(store.kind, Change::Applied(raw));
+    }
+
+    fn namespace(&mut self, name: &str, labels: &[(&str, &str)]) -> Vec<Signal> {
+        let version = (labels.len() + 1).to_string();
+        let namespace = Namespace {
+            key: ObjectKey::new("", name),
+            uid: name.into(),
+            resource_version: version.into(),
+            labels: labels.iter().copied().collect(),
+        };
+        self.world.apply_namespace(Change::Applied(namespace))
+    }
+
+    /// The Secret that holds a credential, in this version.
+    fn credential(&mut self, namespace: &str, version: &str) -> Vec<Signal> {
+        self.world.apply_metadata(MetadataKind::Secret, Change::Applied(credential(namespace, version)))
+    }
+
+    /// `Ok`, or why the store cannot be asked.
+    fn usable(&mut self, store: &StoreRef, namespace: &str, gate: bool) -> &'static str {
+        match self.world.usable(store, Some(namespace), gate) {
+            Ok(_) => "usable",
+            Err(Unusable::Missing(_)) => "missing",
+            Err(Unusable::Unjudged(_)) => "unjudged",
+            Err(Unusable::No(error)) => error.kind().word(),
+        }
+    }
+
+    fn identity(&mut self, store: &StoreRef, namespace: &str) -> Digest {
+        self.world.usable(store, Some(namespace), false).unwrap().target.identity
+    }
+
+    fn controlled_by(&self, uid: &str) -> Vec<&str> {
+        let mut names: Vec<_> =
+            self.world.controlled_by(uid).map(|secret| secret.key.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn credential(namespace: &str, version: &str) -> Metadata {
+    Metadata {
+        key: ObjectKey::new(namespace, "token"),
+        uid: "u".into(),
+        resource_version: version.into(),
+        annotations: Pairs::default(),
+    }
+}
+
+fn store() -> StoreRef {
+    StoreRef { kind: STORE, key: ObjectKey::new("team", "s") }
+}
+
+fn cluster_store() -> StoreRef {
+    StoreRef { kind: CLUSTER_STORE, key: ObjectKey::new("", "c") }
+}
+
+fn fake() -> Value {
+    json!({ "provider": { "fake": { "data": [] } } })
+}
+
+/// A store that logs in with the Secret `token`, in `namespace` if one is named.
+fn vault(namespace: Option<&str>) -> Value {
+    let mut token = json!({ "name": "token", "key": "t" });
+    if let Some(namespace) = namespace {
+        token["namespace"] = json!(namespace);
+    }
+    json!({ "provider": { "vault": { "server": "https://vault.invalid:8200", "path": "kv",
+        "auth": { "tokenSecretRef": token } } } })
+}
+
+fn target(name: &str, owner: &str, version: &str) -> ManagedSecret {
+    let owner = OwnerReference {
+        api_version: "external-secrets.io/v1".into(),
+        kind: "ExternalSecret".into(),
+        name: owner.into(),
+        uid: owner.into(),
+        controller: true,
+        block_owner_deletion: true,
+    };
+    let secret = Secret {
+        namespace: "team".into(),
+        name: name.into(),
+        uid: name.into(),
+        resource_version: version.into(),
+        owners: vec![owner],
+        ..Secret::default()
+    };
+    ManagedSecret::of(&secret, &DigestKey::new(&[7; 32]))
+}
+
+#[test]
+fn a_cluster_store_admits_the_namespaces_that_a_condition_names_selects_or_matches() {
+    let conditions = json!([
+        { "namespaces": ["named"] },
+        { "namespaceSelector": { "matchLabels": { "team": "a" } } },
+        { "namespaceRegexes": ["^shop-"] },
+    ]);
+    let mut bench = Bench::new();
+    let mut spec = fake();
+    spec["conditions"] = conditions;
+    bench.put(&cluster_store(), &spec);
+    bench.namespace("selected", &[("team", "a")]);
+    bench.namespace("other", &[("team", "b")]);
+    for (namespace, outcome) in [
+        ("named", "usable"),
+        ("selected", "usable"),
+        ("shop-1", "usable"),
+        ("other", "refused"),
+        ("unknown", "refused"),
+    ] {
+        assert_eq!(bench.usable(&cluster_store(), namespace, false), outcome, "{namespace}");
+    }
+}
+
+#[test]
+fn a_changed_label_of_a_namespace_is_told_and_admits_it() {
+    let mut bench = Bench::new();
+    let mut spec = fake();
+    spec["conditions"] = json!([{ "namespaceSelector": { "matchLabels": { "team": "a" } } }]);
+    bench.put(&cluster_store(), &spec);
+    bench.namespace("n", &[]);
+    assert_eq!(bench.namespace("n", &[("team", "a")]), [Signal::Namespace("n".into())]);
+    assert_eq!(bench.usable(&cluster_store(), "n", false), "usable");
+}
+
+#[test]
+fn the_flood_gate_tells_a_store_that_is_not_judged_from_one_that_is_not_ready() {
+    for (judgement, gate, outcome) in [
+        (None, true, "unjudged"),
+        (None, false, "usable"),
+        (Some("False"), true, "refused"),
+        (Some("False"), false, "usable"),
+        (Some("True"), true, "usable"),
+    ] {
+        let mut bench = Bench::new();
+        bench.put(&store(), &fake());
+        if let Some(ready) = judgement {
+            bench.judge(&store(), ready);
+        }
+        assert_eq!(bench.usable(&store(), "team", gate), outcome, "{judgement:?} {gate}");
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_missing_and_one_that_does_not_parse_is_invalid() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.usable(&store(), "team", true), "missing");
+    bench.put(&store(), &json!({ "provider": 5 }));
+    assert_eq!(bench.usable(&store(), "team", false), "invalid");
+}
+
+#[test]
+fn a_scope_is_minted_from_the_store_and_the_object_that_asks() {
+    for (store, consumer, scope) in [
+        (store(), Some("other"), Scope::Namespace("team".into())),
+        (store(), None, Scope::Namespace("team".into())),
+        (cluster_store(), Some("other"), Scope::Cluster("other".into())),
+        (cluster_store(), None, Scope::ClusterOnly),
+    ] {
+        let mut bench = Bench::new();
+        bench.put(&store, &fake());
+        assert_eq!(bench.world.usable(&store, consumer, false).unwrap().scope, scope, "{store:?}");
+    }
+}
+
+#[test]
+fn a_namespaced_store_that_names_another_namespace_is_refused() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(Some("other")));
+    assert_eq!(bench.usable(&store(), "team", false), "refused");
+}
+
+#[test]
+fn a_credential_wakes_the_store_that_names_it_with_each_new_version() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(None));
+    let woken = [Signal::Credential(vec![store()])];
+    assert_eq!(bench.credential("team", "1"), woken);
+    assert_eq!(bench.credential("team", "1"), [], "the same version");
+    assert_eq!(bench.credential("team", "2"), woken);
+    assert_eq!(bench.credential("other", "3"), [], "of another namespace");
+}
+
+#[test]
+fn a_credential_that_goes_wakes_its_store() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(None));
+    bench.credential("team", "1");
+    let gone = Change::Deleted(Gone::of(&credential("team", "2")));
+    assert_eq!(bench.world.apply_metadata(MetadataKind::Secret, gone), [Signal::Credential(vec![store()])]);
+}
+
+#[test]
+fn a_credential_that_a_new_list_lacks_wakes_its_store() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(None));
+    bench.credential("team", "1");
+    bench.world.apply_metadata(MetadataKind::Secret, Change::Begin(0));
+    let signals = bench.world.apply_metadata(MetadataKind::Secret, Change::Listed(0));
+    assert_eq!(signals, [Signal::Credential(vec![store()]), Signal::Listed]);
+}
+
+#[test]
+fn a_store_that_names_a_credential_no_longer_is_not_woken_by_it() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(None));
+    bench.put(&store(), &fake());
+    assert_eq!(bench.credential("team", "1"), []);
+}
+
+#[test]
+fn a_cluster_store_is_woken_by_the_credential_of_a_namespace_that_used_it() {
+    let mut bench = Bench::new();
+    bench.put(&cluster_store(), &vault(None));
+    assert_eq!(bench.credential("team", "1"), [], "nobody has used it yet");
+    assert_eq!(bench.usable(&cluster_store(), "team", false), "usable");
+    assert_eq!(bench.credential("team", "2"), [Signal::Credential(vec![cluster_store()])]);
+}
+
+#[test]
+fn an_identity_changes_with_the_version_of_its_credential_alone() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(None));
+    bench.credential("team", "1");
+    let first = bench.identity(&store(), "team");
+    bench.credential("other", "9");
+    assert_eq!(bench.identity(&store(), "team"), first);
+    bench.credential("team", "2");
+    assert_ne!(bench.identity(&store(), "team"), first);
+}
+
+#[test]
+fn an_identity_under_which_a_store_is_judged_is_in_use() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &fake());
+    let own = bench.world.usable(&store(), None, false).unwrap().target.identity;
+    assert_eq!(bench.world.identities_in_use(HashSet::new()), HashSet::from([own]));
+}
+
+#[test]
+fn secrets_are_found_by_the_object_that_controls_them_now() {
+    let mut bench = Bench::new();
+    bench.world.apply_secret(Change::Applied(target("a", "first", "1")));
+    bench.world.apply_secret(Change::Applied(target("b", "first", "2")));
+    assert_eq!(bench.controlled_by("first"), ["a", "b"]);
+    bench.world.apply_secret(Change::Applied(target("a", "second", "3")));
+    assert_eq!((bench.controlled_by("first"), bench.controlled_by("second")), (vec!["b"], vec!["a"]));
+}
+
+#[test]
+fn a_secret_that_we_wrote_is_found_before_the_watch_tells_of_it() {
+    let mut bench = Bench::new();
+    bench.world.put_own(target("a", "first", "1"));
+    assert_eq!(bench.controlled_by("first"), ["a"]);
+}
+
+#[test]
+fn a_secret_that_went_is_controlled_by_nobody() {
+    let mut bench = Bench::new();
+    for name in ["a", "b"] {
+        bench.world.apply_secret(Change::Applied(target(name, "first", "1")));
+    }
+    let gone = Gone::of(&target("a", "first", "2"));
+    bench.world.apply_secret(Change::Deleted(gone));
+    assert_eq!(bench.controlled_by("first"), ["b"]);
+    bench.world.apply_secret(Change::Begin(0));
+    bench.world.apply_secret(Change::Listed(0));
+    assert!(bench.world.owned.is_empty());
+}
+
+#[test]
+fn a_store_lacks_what_it_names_until_that_was_seen() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &vault(None));
+    assert!(bench.world.lacks_references(&store()));
+    bench.credential("team", "1");
+    assert!(!bench.world.lacks_references(&store()));
+}
+
+#[test]
+fn a_store_that_names_nothing_lacks_nothing() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &fake());
+    assert!(!bench.world.lacks_references(&store()));
+}
+
+#[test]
+fn the_world_is_listed_with_its_last_first_list() {
+    for cluster_stores in [true, false] {
+        let mut world = World::new(Expected { over: Namespaces::All, cluster_stores });
+        world.apply_store(STORE, Change::Listed(0));
+        world.apply_secret(Change::Listed(0));
+        for kind in [MetadataKind::Secret, MetadataKind::ConfigMap, MetadataKind::ServiceAccount] {
+            assert!(!world.is_listed());
+            world.apply_metadata(kind, Change::Listed(0));
+        }
+        assert_eq!(world.is_listed(), !cluster_stores, "without the cluster's stores and namespaces");
+        world.apply_store(CLUSTER_STORE, Change::Listed(0));
+        world.apply_namespace(Change::Listed(0));
+        assert!(world.is_listed());
+    }
+}
