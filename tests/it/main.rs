@@ -36,3 +36,5 @@ mod real_kubernetes;
 mod real_vault;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod scope;
