@@ -18,7 +18,10 @@ use crate::{
     },
 };
 
-/// The flags that are honoured.
+/// Keeps the Secrets of a cluster equal to what external stores hold
+///
+/// Flags are named as those of External Secrets Operator. One that means nothing here is accepted with a line in the log; one that
+/// asks for something that is not built yet is refused.
 #[derive(Debug, Clone, Args)]
 pub struct Controller {
     /// Address of the metrics listener.

@@ -23,19 +23,12 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn command() -> Command {
-    let controller = Command::new("controller")
-        .about("Keeps the Secrets of a cluster equal to what external stores hold")
-        .long_about(
-            "Keeps the Secrets of a cluster equal to what external stores hold.\n\n\
-             Flags are named as those of External Secrets Operator. One that means nothing here is accepted with a line in the log; \
-             one that asks for something that is not built yet is refused.",
-        );
     Command::new("keyferry")
         .about("Syncs external secret stores into Kubernetes Secrets")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(flags::command(controller))
+        .subcommand(flags::command(Command::new("controller")))
         .subcommand(Command::new("crds").about("Prints the CustomResourceDefinitions as YAML"))
         .subcommand(Command::new("version").about("Prints the version"))
 }

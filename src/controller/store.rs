@@ -98,6 +98,8 @@ struct Record {
     busy: bool,
     again: bool,
     failures: u32,
+    /// When it was first looked at.
+    came: Option<Timestamp>,
     judged: Option<(Box<str>, i64)>,
     status: Option<Value>,
     version: String,
@@ -186,6 +188,9 @@ impl Stores {
     fn judge(&mut self, store: &StoreRef) {
         let raw = self.context.world.lock().store(store).cloned();
         let Some(raw) = raw.filter(|_| self.is_ours(store)) else { return };
+        if let Some(until) = self.waits_for_references(store) {
+            return self.schedule.set(Arc::new(for_schedule(store)), until);
+        }
         let record = self.records.entry(store.clone()).or_default();
         if std::mem::replace(&mut record.busy, true) {
             record.again = true;
@@ -199,6 +204,16 @@ impl Stores {
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(store, Box::new(judged)));
         });
+    }
+
+    /// A new store that names objects which were not seen yet waits for them a moment: until when, if so.
+    fn waits_for_references(&mut self, store: &StoreRef) -> Option<Timestamp> {
+        let now = self.context.clock.now();
+        let record = self.records.entry(store.clone()).or_default();
+        let until = later(*record.came.get_or_insert(now), limits::NOT_SEEN_YET);
+        let waits =
+            record.judged.is_none() && now < until && self.context.world.lock().lacks_references(store);
+        waits.then_some(until)
     }
 
     /// False for stores of another class; a store that does not parse is ours, since somebody must say so.
@@ -264,7 +279,9 @@ impl Context {
         let usable = self.world.lock().usable(store, None, false);
         let usable = match usable {
             Ok(usable) => usable,
-            Err(Unusable::Unjudged(error) | Unusable::No(error)) => return unusable(&error),
+            Err(Unusable::Missing(error) | Unusable::Unjudged(error) | Unusable::No(error)) => {
+                return unusable(&error);
+            }
         };
         let problems = usable.config.validate(&usable.scope);
         if let Some(problem) = problems.first() {

@@ -68,6 +68,11 @@ impl Versions {
         format!("{}/{}@{version}", object.namespace, object.name)
     }
 
+    /// True if the object was seen, and not gone since.
+    pub(super) fn is_known(&self, object: &Resolved) -> bool {
+        self.known.contains_key(&(object.kind, self.name_hash(object)))
+    }
+
     /// True if the object is among those that a list did not hold.
     #[must_use]
     pub(super) fn is_among(&self, object: &Resolved, gone: &HashSet<u64>) -> bool {

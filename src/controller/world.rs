@@ -18,7 +18,7 @@ use keyferry_stores::{
 
 use super::versions::{self, Versions};
 use crate::{
-    api::{store::StoreSpec, validate},
+    api::{parse, store::StoreSpec, validate},
     cluster::{
         ObjectKey, StatusKind,
         managed::ManagedSecret,
@@ -49,6 +49,8 @@ pub enum Signal {
 /// Why a store cannot be asked.
 #[derive(Debug, Clone)]
 pub enum Unusable {
+    /// It is not there, or was not seen yet: wait a moment, silently.
+    Missing(Error),
     /// It has not been judged yet: wait a little, silently.
     Unjudged(Error),
     /// It cannot be, and this is the reason.
@@ -299,7 +301,7 @@ impl World {
         namespace: Option<&str>,
         gate: bool,
     ) -> Result<Usable, Unusable> {
-        let parsed = self.parsed.get(store).ok_or_else(|| Unusable::No(not_found(store)))?;
+        let parsed = self.parsed.get(store).ok_or_else(|| Unusable::Missing(not_found(store)))?;
         let spec = parsed.spec.clone().map_err(Unusable::No)?;
         let (config, retry, ready, refs) =
             (parsed.config.clone(), parsed.retry, parsed.ready, parsed.refs.clone());
@@ -323,6 +325,15 @@ impl World {
         let own = self.stores().into_iter().filter_map(|store| self.usable(&store, None, false).ok());
         used.extend(own.map(|usable| usable.target.identity).collect::<Vec<_>>());
         used
+    }
+
+    /// True if the store names objects that were not seen.
+    #[must_use]
+    pub fn lacks_references(&self, store: &StoreRef) -> bool {
+        let scope = scope_of(store, None);
+        let refs = self.parsed.get(store).map(|parsed| parsed.refs.as_slice()).unwrap_or_default();
+        let mut named = refs.iter().filter_map(|reference| scope.resolve(reference).ok());
+        named.any(|object| !self.versions.is_known(&object))
     }
 
     fn target(
@@ -364,15 +375,15 @@ fn scope_of(store: &StoreRef, consumer: Option<&str>) -> Scope {
     match (store.kind, consumer) {
         (StatusKind::ClusterSecretStore, Some(namespace)) => Scope::Cluster(namespace.to_string()),
         (StatusKind::ClusterSecretStore, None) => Scope::ClusterOnly,
-        (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => Scope::Namespace(store.key.namespace.clone()),
+        (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => {
+            Scope::Namespace(store.key.namespace.clone())
+        }
     }
 }
 
 impl Parsed {
     fn of(raw: &RawObject) -> Self {
-        let spec = serde_json::from_slice::<StoreSpec>(&raw.spec).map(Arc::new).map_err(|error| {
-            Error::new(Kind::Invalid, format!("the specification of the store does not parse: {error}"))
-        });
+        let spec = parse::store(&raw.spec).map(Arc::new);
         let config =
             spec.as_ref().map_err(Clone::clone).and_then(|spec| spec.provider.chosen().map(Arc::new));
         let refs = config.as_ref().map(|config| config.refs()).unwrap_or_default();

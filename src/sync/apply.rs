@@ -3,17 +3,11 @@
 //! Requests for a first sync: one POST. A target that the cache shows to be as wanted: none ([`is_current`]). Any other change:
 //! GET and PUT with resourceVersion; so does a POST that met a Secret.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-};
-
-use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::base::{Error, Kind, Result};
 
 use super::{
+    pipeline::Pipeline,
     plan::{self, Done, Failed, Plan, Want},
-    pull::Pipeline,
     report::{Change, Outcome},
 };
 use crate::{
@@ -26,36 +20,6 @@ use crate::{
         managed::{DigestKey, Field, ManagedSecret},
     },
 };
-
-/// Deletions that may happen within [`WINDOW`], over the whole cluster.
-const DELETIONS: usize = 50;
-/// The window of the breaker.
-const WINDOW: SignedDuration = SignedDuration::from_secs(60);
-
-/// Holds deletions when too many objects want one in a short window: a store that suddenly holds nothing is more likely broken
-/// than emptied. What is held is tried again and told on the object's status.
-#[derive(Debug, Default)]
-pub struct Breaker(Mutex<VecDeque<Timestamp>>);
-
-impl Breaker {
-    /// Takes one of the window's deletions.
-    ///
-    /// # Errors
-    /// `Throttled` if there is none left.
-    pub fn allow(&self, now: Timestamp) -> Result<()> {
-        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while recent.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
-            recent.pop_front();
-        }
-        if recent.len() >= DELETIONS {
-            let text =
-                "the deletion is held: too many Secrets would be deleted within a minute; check the stores";
-            return Err(Error::new(Kind::Throttled, text));
-        }
-        recent.push_back(now);
-        Ok(())
-    }
-}
 
 /// What became of a plan.
 #[derive(Debug)]
@@ -101,7 +65,7 @@ pub async fn apply(
     orphans: &[ManagedSecret],
 ) -> Applied {
     let mut deleted = Vec::new();
-    for orphan in orphans.iter().filter(|orphan| want.empty.is_none() && plan::is_orphan(want, orphan)) {
+    for orphan in orphans.iter().filter(|orphan| writes(want) && plan::is_orphan(want, orphan)) {
         let state = Precondition {
             uid: orphan.uid.to_string(),
             resource_version: orphan.resource_version.to_string(),
@@ -116,8 +80,13 @@ pub async fn apply(
     applied
 }
 
+/// True if the target is to hold what was rendered: the stores have values, or empty answers are merged like any others.
+fn writes(want: &Want<'_>) -> bool {
+    want.empty.is_none() || want.deletion == DeletionPolicy::Merge
+}
+
 async fn write(pipeline: &Pipeline, want: &Want<'_>, cached: Option<&ManagedSecret>) -> Applied {
-    if want.empty.is_none() && cached.is_some_and(|cached| is_current(want, cached, &pipeline.digests)) {
+    if writes(want) && cached.is_some_and(|cached| is_current(want, cached, &pipeline.digests)) {
         return Applied { bound: Some(true), ..Applied::new(Outcome::Done(Done::Synced)) };
     }
     let have = match first_look(pipeline, want, cached).await {
@@ -185,7 +154,7 @@ async fn execute(pipeline: &Pipeline, want: &Want<'_>, have: Option<&Secret>) ->
         Plan::Delete(state) => vanish(pipeline, want, &state).await,
         Plan::Confirm(wait) => Applied { confirm: Some(wait), ..Applied::new(Outcome::Done(Done::Synced)) },
         Plan::Refuse(refusal) => {
-            let bound = matches!(refusal.what, Failed::Owned | Failed::Ownership).then_some(existed);
+            let bound = (refusal.what != Failed::Delete).then_some(existed);
             Applied { bound, ..Applied::failed(refusal.what, refusal.error) }
         }
     }
@@ -221,7 +190,7 @@ async fn vanish(pipeline: &Pipeline, want: &Want<'_>, state: &Precondition) -> A
 /// Deletes a Secret in exactly this state; one that is gone already is deleted.
 ///
 /// # Errors
-/// Those of the API server, and `Throttled` by the [`Breaker`].
+/// Those of the API server, and `Throttled` by the [`super::pipeline::Breaker`].
 pub async fn delete(pipeline: &Pipeline, key: &ObjectKey, state: &Precondition) -> Result<()> {
     pipeline.breaker.allow(pipeline.clock.now())?;
     match pipeline.cluster.delete_secret(WritePermit::sole(), key, state).await {
@@ -254,10 +223,12 @@ pub fn is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) ->
 }
 
 fn owner_is_current(want: &Want<'_>, have: &ManagedSecret) -> bool {
-    let ours = have.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid);
     if want.creation != CreationPolicy::Owner {
-        return !ours && have.created_by.is_none();
+        // Ours must come off, and another ExternalSecret's is a refusal: neither is as wanted.
+        let kept = have.owner.as_ref().is_none_or(|owner| !plan::is_of_external_secret(owner));
+        return kept && have.created_by.is_none();
     }
+    let ours = have.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid);
     let label = digest::created_by(want.owner.namespace, want.owner.name);
     ours && have.created_by.as_deref() == Some(label.as_str())
 }
@@ -268,18 +239,21 @@ fn content_is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey
     let type_of = |type_: &str| if type_ == "Opaque" { String::new() } else { type_.to_string() };
     let type_holds = rendered.type_.as_deref().is_none_or(|type_| type_of(type_) == *have.type_);
     let data = rendered.data.iter().map(|(name, value)| (name.as_str(), value.expose()));
-    let labels = rendered.labels.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let annotations = rendered.annotations.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    // What an object carries under our own names is never what is written under them.
+    let own_label = |name: &str| [MANAGED_LABEL, CREATED_BY_LABEL].contains(&name);
+    let labels = rendered.labels.iter().filter(|(name, _)| !own_label(name));
+    let labels = labels.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let annotations = rendered.annotations.iter().filter(|(name, _)| *name != DATA_HASH_ANNOTATION);
+    let annotations = annotations.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let ours = |field: &Field| is_ours(want, have, field);
     type_holds
         && holds(&have.data, data, digests)
         && have.data.iter().all(|field| rendered.data.contains_key(&*field.name) || merges && !ours(field))
         && holds(&have.labels, labels, digests)
-        && have.labels.iter().all(|field| {
-            rendered.labels.contains_key(&*field.name)
-                || [MANAGED_LABEL, CREATED_BY_LABEL].contains(&&*field.name)
-                || !ours(field)
-        })
+        && have
+            .labels
+            .iter()
+            .all(|field| rendered.labels.contains_key(&*field.name) || own_label(&field.name) || !ours(field))
         && holds(&have.annotations, annotations, digests)
         && have.annotations.iter().all(|field| {
             rendered.annotations.contains_key(&*field.name)
@@ -306,17 +280,4 @@ fn holds<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_breaker_holds_deletions_that_come_too_many_at_once() {
-        let breaker = Breaker::default();
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        for _ in 0..DELETIONS {
-            breaker.allow(at(0)).unwrap();
-        }
-        assert_eq!(breaker.allow(at(59)).unwrap_err().kind(), Kind::Throttled);
-        assert!(breaker.allow(at(60)).is_ok());
-    }
-}
+mod tests;

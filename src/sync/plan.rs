@@ -24,7 +24,7 @@ use crate::{
     },
     cluster::{
         CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
-        managed::ManagedSecret,
+        managed::{self, ManagedSecret},
     },
 };
 
@@ -283,7 +283,8 @@ fn plan_deletion(want: &Want<'_>, emptiness: Emptiness, have: Option<&Secret>, n
 
 /// How long to wait for a second read; `None` if the emptiness is proven or has been seen in two reads far enough apart.
 fn unconfirmed(emptiness: Emptiness, since: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
-    let seen = since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
+    // A first read in the future confirms nothing.
+    let seen = since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default();
     match emptiness {
         Emptiness::Proven => None,
         Emptiness::Unproven => ABSENCE_CONFIRMATION.checked_sub(seen).filter(|wait| !wait.is_zero()),
@@ -454,6 +455,12 @@ fn is_external_secret(reference: &OwnerReference) -> bool {
     group == GROUP && reference.kind == KIND
 }
 
+/// True if the controller of a cached Secret is an ExternalSecret, whichever.
+#[must_use]
+pub fn is_of_external_secret(owner: &managed::Owner) -> bool {
+    *owner.group == *GROUP && *owner.kind == *KIND
+}
+
 fn is_managed(secret: &Secret) -> bool {
     secret.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
 }
@@ -461,3 +468,6 @@ fn is_managed(secret: &Secret) -> bool {
 fn state(secret: &Secret) -> Precondition {
     Precondition { uid: secret.uid.clone(), resource_version: secret.resource_version.clone() }
 }
+
+#[cfg(test)]
+mod tests;

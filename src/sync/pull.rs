@@ -3,21 +3,22 @@
 //! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
 //! most one Secret and one status.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Clock, Error, Kind, Result},
+    base::{Error, Kind, Result},
     provider::{Absence, Entry, Query, RemoteKey, Want},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    apply::{self, Applied, Breaker},
+    apply::{self, Applied},
     fetch::{Answered, Ask, Delivery},
+    pipeline::Pipeline,
     plan::{self, Failed},
     render::{self, Metadata},
-    report::{self, Outcome, Stamp},
+    report::{self, Outcome},
     shape::{self, Answers, Rules},
     stores::{Delivered, StoreRef},
 };
@@ -28,31 +29,13 @@ use crate::{
             DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus, MetadataPolicy, RemoteRef,
             SecretStoreRef, SourceRef, StoreKind,
         },
+        parse,
     },
-    cluster::{
-        Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit,
-        managed::{DigestKey, ManagedSecret},
-        watch::RawObject,
-    },
+    cluster::{Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, watch::RawObject},
 };
 
 /// ESO's own finalizer: never added by us, taken off when the object is deleted (design section 4).
 pub const ESO_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
-
-/// What a job works with.
-#[derive(Debug, Clone)]
-pub struct Pipeline {
-    /// The API server.
-    pub cluster: Arc<dyn Cluster>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The key of the digests that are kept of Secrets.
-    pub digests: Arc<DigestKey>,
-    /// When an unchanged object's refreshTime is written.
-    pub stamp: Stamp,
-    /// Holds deletions when too many want one.
-    pub breaker: Arc<Breaker>,
-}
 
 /// One object, as known when its job starts.
 #[derive(Debug, Clone)]
@@ -250,15 +233,6 @@ pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
     }
 }
 
-/// Parses the specification.
-///
-/// # Errors
-/// `Invalid`, naming the field and never a value.
-pub fn parse(raw: &RawObject) -> Result<ExternalSecretSpec> {
-    serde_json::from_slice(&raw.spec)
-        .map_err(|error| Error::new(Kind::Invalid, format!("the specification does not parse: {error}")))
-}
-
 /// What is to be told about a job.
 struct Told {
     applied: Applied,
@@ -274,7 +248,8 @@ impl Told {
 
 /// Shape, render, plan, apply. An error is one of getting the values.
 async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
-    let spec = parse(&object.raw)?;
+    let spec = parse::external_secret(&object.raw.spec)?;
+    check_asks(&spec, &slots)?;
     let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
     let target = spec.target_name(&object.raw.key.name).to_string();
     let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
@@ -296,6 +271,21 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     Ok(Told { applied, missing: shaped.missing, target })
 }
 
+/// Refuses a specification whose empty result would say nothing about any store: no store may be believed to hold nothing because
+/// it was not asked.
+fn check_asks(spec: &ExternalSecretSpec, slots: &[Slot]) -> Result<()> {
+    let asks_nothing = slots.iter().all(|slot| matches!(slot.answer, Some(Answer::Nothing)));
+    if spec.data.is_empty() && spec.data_from.is_empty() {
+        return Err(Error::new(Kind::Invalid, "either data or dataFrom should be specified"));
+    }
+    if asks_nothing && spec.deletion_policy() == DeletionPolicy::Delete {
+        let why =
+            "deletionPolicy=Delete needs an entry that asks a store: dataFrom has neither extract nor find";
+        return Err(Error::new(Kind::Invalid, why));
+    }
+    Ok(())
+}
+
 /// The slots in the two lists of the specification.
 fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
     let (data_from, data) = slots.split_at(spec.data_from.len().min(slots.len()));
@@ -307,12 +297,15 @@ fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
 async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
     let finished = Finished::of(object, &told, pipeline);
     let lost_race = finished.error.as_ref().is_some_and(|error| error.kind() == Kind::Conflict);
+    let subject = object.subject();
     if lost_race || told.applied.confirm.is_some() {
+        let done = report::change_events(&subject, &told.applied.changes);
+        done.into_iter().for_each(|event| log_and_record(pipeline, event));
         return finished;
     }
     let (annotations, labels) = (object.raw.annotations.to_map(), object.raw.labels.to_map());
     let version = digest::synced_resource_version(object.raw.generation, &annotations, &labels);
-    let (subject, old) = (object.subject(), status_of(object));
+    let old = status_of(object);
     let binding =
         told.applied.bound.and_then(|existed| report::binding(&told.target, existed, &told.applied.outcome));
     let finding = report::Finding {
@@ -361,7 +354,7 @@ fn status_of(object: &Object) -> Option<ExternalSecretStatus> {
 
 /// The status after a merge patch whose members replace whole members.
 fn merged(old: Option<&[u8]>, patch: &Value) -> Box<[u8]> {
-    let old = old.and_then(|old| serde_json::from_slice::<serde_json::Map<_, _>>(old).ok());
+    let old = old.and_then(|old| serde_json::from_slice::<Map<_, _>>(old).ok());
     let mut status = old.unwrap_or_default();
     status.extend(patch.as_object().cloned().unwrap_or_default());
     Value::Object(status).to_string().into_bytes().into_boxed_slice()
@@ -380,7 +373,7 @@ async fn clean(pipeline: &Pipeline, object: &Object) -> Finished {
 
 async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
     // A specification that does not parse asks for no deletion, and must not keep the object for ever.
-    let spec = parse(&object.raw).unwrap_or_default();
+    let spec = parse::external_secret(&object.raw.spec).unwrap_or_default();
     if spec.deletion_policy() == DeletionPolicy::Delete {
         let key = ObjectKey::new(&object.raw.key.namespace, spec.target_name(&object.raw.key.name));
         let target = match pipeline.cluster.get_secret(&key).await {
@@ -454,3 +447,6 @@ fn ask_one(reference: &RemoteRef) -> Ask {
     let version = reference.version.clone().filter(|version| !version.is_empty());
     Ask::Key(RemoteKey { key: reference.key.clone(), version, property: None, want })
 }
+
+#[cfg(test)]
+mod tests;

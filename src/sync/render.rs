@@ -110,3 +110,6 @@ fn authorize(type_: &str, annotations: &BTreeMap<String, String>) -> Result<()> 
     };
     Err(Error::new(Kind::Refused, refusal))
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,9 +109,10 @@ impl Stamp {
             Self::Never => false,
             Self::Each => true,
             Self::Every(interval) => {
-                let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+                // In whole seconds, as stamps are kept: a tick between a refresh and its truncated stamp would count twice.
+                let interval = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1);
                 let phase = phase(uid) % interval;
-                let tick = |time: Timestamp| (time.as_millisecond() - phase).div_euclid(interval);
+                let tick = |time: Timestamp| (time.as_second() - phase).div_euclid(interval);
                 tick(now) > tick(last)
             }
         }
@@ -288,24 +289,37 @@ fn stamp_is_due(finding: &Finding<'_>, old: &ExternalSecretStatus, stamp: Stamp)
 }
 
 fn events(finding: &Finding<'_>) -> Vec<Event> {
-    let event = |warning, reason, message: String| Event {
-        subject: finding.subject.clone(),
-        component: COMPONENT,
-        warning,
-        reason,
-        message: bounded(message),
-    };
-    let missing =
-        finding.missing.iter().map(|message| event(false, "MissingProviderSecret", message.clone()));
-    let changes = finding.changes.iter().map(|change| {
-        let (reason, message) = change.words();
-        event(false, reason, message.to_string())
+    let subject = finding.subject;
+    let missing = finding.missing.iter().map(|message| Event {
+        reason: "MissingProviderSecret",
+        message: bounded(message.clone()),
+        ..blank(subject)
     });
     let failure = match &finding.outcome {
         Outcome::Done(_) => None,
-        Outcome::Failed(_, error) => Some(event(true, "UpdateFailed", normalised(&error.to_string()))),
+        Outcome::Failed(_, error) => Some(Event {
+            warning: true,
+            reason: "UpdateFailed",
+            message: bounded(normalised(&error.to_string())),
+            ..blank(subject)
+        }),
     };
-    missing.chain(changes).chain(failure).collect()
+    missing.chain(change_events(subject, &finding.changes)).chain(failure).collect()
+}
+
+/// The events of what was changed in the cluster.
+#[must_use]
+pub fn change_events(subject: &Subject, changes: &[Change]) -> Vec<Event> {
+    let event = |change: &Change| {
+        let (reason, message) = change.words();
+        Event { reason, message: message.into(), ..blank(subject) }
+    };
+    changes.iter().map(event).collect()
+}
+
+fn blank(subject: &Subject) -> Event {
+    let (subject, message) = (subject.clone(), String::new());
+    Event { subject, component: COMPONENT, warning: false, reason: "", message }
 }
 
 /// A time as Kubernetes writes it: whole seconds, UTC.
@@ -384,3 +398,6 @@ fn is_time(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     shape.starts_with("0000-00-00") || shape.starts_with("00:00:00")
 }
+
+#[cfg(test)]
+mod tests;

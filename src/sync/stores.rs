@@ -244,7 +244,9 @@ impl State {
         let (mut queue, mut refused) = (Vec::with_capacity(requests.len()), Vec::new());
         for (request, opener) in requests {
             match self.reads.refuse_if_down(request.target.identity, now) {
-                Some(error) => refused.push(Delivery { waiter: request.waiter, answer: Err(error), capabilities: None }),
+                Some(error) => {
+                    refused.push(Delivery { waiter: request.waiter, answer: Err(error), capabilities: None })
+                }
                 None => {
                     self.pooled(request.target.identity, opener);
                     queue.push(request);

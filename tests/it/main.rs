@@ -15,7 +15,11 @@ mod credentials;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod keyferry;
+#[cfg(test)]
+mod kinds;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]

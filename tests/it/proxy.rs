@@ -20,8 +20,15 @@ pub(crate) struct Seen {
     pub(crate) body: String,
 }
 
-/// Status and body of a refusal.
-pub(crate) type Refusal = (u16, &'static str);
+/// What the client gets instead of the store's answer.
+pub(crate) enum Fault {
+    /// A status and a body.
+    Answer(u16, String),
+    /// Half an answer, and the end of the connection.
+    Cut,
+    /// Another place.
+    Redirect(&'static str),
+}
 
 /// The proxy; it ends with its owner.
 pub(crate) struct Proxy {
@@ -34,27 +41,42 @@ struct Shared {
     upstream: String,
     client: reqwest::Client,
     seen: Arc<Mutex<Vec<Seen>>>,
-    refuse: Box<Refuse>,
+    break_it: Box<Break>,
 }
 
-/// Says which requests are refused, and how.
-type Refuse = dyn Fn(&Seen) -> Option<Refusal> + Send + Sync;
+/// Says which answers are replaced, and by what.
+type Break = dyn Fn(&Seen) -> Option<Fault> + Send + Sync;
 
 impl Proxy {
     /// A proxy that hands everything on.
     pub(crate) async fn start(upstream: &str) -> Self {
-        Self::refusing(upstream, |_| None).await
+        Self::breaking(upstream, |_| None).await
+    }
+
+    /// A proxy that refuses some requests.
+    pub(crate) async fn refusing(
+        upstream: &str,
+        refuse: impl Fn(&Seen) -> Option<(u16, &'static str)> + Send + Sync + 'static,
+    ) -> Self {
+        Self::breaking(upstream, move |seen| {
+            refuse(seen).map(|(status, text)| Fault::Answer(status, text.into()))
+        })
+        .await
     }
 
     /// A proxy that answers some requests itself.
-    pub(crate) async fn refusing(
+    pub(crate) async fn breaking(
         upstream: &str,
-        refuse: impl Fn(&Seen) -> Option<Refusal> + Send + Sync + 'static,
+        break_it: impl Fn(&Seen) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
         let seen = Arc::new(Mutex::default());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let shared =
-            Shared { upstream: upstream.into(), client, seen: Arc::clone(&seen), refuse: Box::new(refuse) };
+        let shared = Shared {
+            upstream: upstream.into(),
+            client,
+            seen: Arc::clone(&seen),
+            break_it: Box::new(break_it),
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(hand_on).with_state(Arc::new(shared));
@@ -90,9 +112,8 @@ async fn hand_on(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     shared.seen.lock().unwrap().push(seen.clone());
-    if let Some((status, text)) = (shared.refuse)(&seen) {
-        let answer = Response::builder().status(status).header("content-type", "application/x-amz-json-1.1");
-        return answer.body(Body::from(text)).unwrap();
+    if let Some(fault) = (shared.break_it)(&seen) {
+        return broken(fault);
     }
     let mut headers = head.headers;
     headers.remove("host");
@@ -103,4 +124,16 @@ async fn hand_on(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         response = response.header(name, value);
     }
     response.body(Body::from(answer.bytes().await.unwrap())).unwrap()
+}
+
+fn broken(fault: Fault) -> Response {
+    let json = |status: u16| Response::builder().status(status).header("content-type", "application/json");
+    match fault {
+        Fault::Answer(status, text) => json(status).body(Body::from(text)).unwrap(),
+        Fault::Redirect(place) => json(307).header("location", place).body(Body::empty()).unwrap(),
+        Fault::Cut => {
+            let parts = [Ok("{\"data\": "), Err(std::io::Error::other("the end"))];
+            json(200).body(Body::from_stream(futures::stream::iter(parts))).unwrap()
+        }
+    }
 }

@@ -60,20 +60,26 @@ impl Answer {
     /// proves only a wrong address. A provider that recognises its store's own "not there" says `NotFound` before it asks this.
     #[must_use]
     pub fn fault(&self, now: Timestamp) -> Error {
-        let (kind, what) = match self.status.as_u16() {
-            200..=299 => (Kind::Malformed, "the answer of the store is not what was asked for"),
-            300..=399 => (Kind::Invalid, "the store redirects to another address"),
-            401 => (Kind::Unauthenticated, "the store refused the credential"),
-            403 => (Kind::Forbidden, "the credential is not allowed to do this"),
-            404 => (Kind::Invalid, "the store does not know the address"),
-            408 | 425 => (Kind::Unavailable, "the store did not take the request"),
-            409 | 412 => (Kind::Conflict, "the entry was changed by another writer"),
-            429 => (Kind::Throttled, "the store asks to slow down"),
-            500..=599 => (Kind::Unavailable, "the store failed"),
-            _ => (Kind::Invalid, "the store refused the request"),
-        };
-        Error::new(kind, what).with("status", self.status.as_u16()).after(self.retry_after(now))
+        fault(self.status.as_u16(), self.retry_after(now))
     }
+}
+
+/// [`Answer::fault`] of a status whose answer a client of somebody else's has read.
+#[must_use]
+pub fn fault(status: u16, wait: Option<Duration>) -> Error {
+    let (kind, what) = match status {
+        200..=299 => (Kind::Malformed, "the answer of the store is not what was asked for"),
+        300..=399 => (Kind::Invalid, "the store redirects to another address"),
+        401 => (Kind::Unauthenticated, "the store refused the credential"),
+        403 => (Kind::Forbidden, "the credential is not allowed to do this"),
+        404 => (Kind::Invalid, "the store does not know the address"),
+        408 | 425 => (Kind::Unavailable, "the store did not take the request"),
+        409 | 412 => (Kind::Conflict, "the entry was changed by another writer"),
+        429 => (Kind::Throttled, "the store asks to slow down"),
+        500..=599 => (Kind::Unavailable, "the store failed"),
+        _ => (Kind::Invalid, "the store refused the request"),
+    };
+    Error::new(kind, what).with("status", status).after(wait)
 }
 
 impl fmt::Debug for Answer {
@@ -201,6 +207,15 @@ fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
 /// an answer over the limit or in an encoding that was not asked for; `Invalid` for a request that cannot be sent.
 pub async fn send(client: &Client, request: reqwest::Request) -> Result<Answer> {
     reach::check(request.url())?;
+    send_to_platform(client, request).await
+}
+
+/// [`send`] to an address that the platform gives to the process and no tenant chooses: where a process gets its own identity (the
+/// metadata service of the instance or the container) is a link-local address, which [`send`] refuses.
+///
+/// # Errors
+/// Those of [`send`], without `Refused` for an address by number.
+pub async fn send_to_platform(client: &Client, request: reqwest::Request) -> Result<Answer> {
     let host = place(request.url());
     let answer = client.execute(request).await.map_err(|error| failure(&host, &error))?;
     let (status, headers) = (answer.status(), answer.headers().clone());

@@ -227,10 +227,10 @@ impl Session {
     async fn process(&self) -> Result<Credentials> {
         let config = ProviderConfig::without_region()
             .with_region(Some(Region::new(self.region.clone())))
-            .with_http_client(self.transport.clone())
+            .with_http_client(self.transport.of_platform())
             .with_retry_config(RetryConfig::disabled());
         let chain = DefaultCredentialsChain::builder().configure(config).build().await;
-        chain.provide_credentials().await.map_err(no_process_identity)
+        chain.provide_credentials().await.map_err(|error| no_process_identity(&error))
     }
 
     /// Proves the credential. An exchange is proof; a plain access key is shown to STS, which answers everybody it knows. ESO
@@ -378,12 +378,12 @@ fn issued(call: Call<'_>, credentials: Option<aws_sdk_sts::types::Credentials>) 
 }
 
 /// What it means that the process has no identity: our transport's error, STS's verdict, or nothing configured.
-fn no_process_identity(error: CredentialsError) -> Error {
-    if let Some(own) = own(&error) {
+fn no_process_identity(error: &CredentialsError) -> Error {
+    if let Some(own) = own(error) {
         return own.within("the identity of the controller");
     }
-    let refused = said_by_sts(&error);
-    let meant = match &error {
+    let refused = said_by_sts(error);
+    let meant = match error {
         _ if refused.is_some() => refused,
         CredentialsError::ProviderTimedOut(_) => Some(Error::new(Kind::Unavailable, "no answer in time")),
         CredentialsError::InvalidConfiguration(_) => {
@@ -397,7 +397,8 @@ fn no_process_identity(error: CredentialsError) -> Error {
             "no credential: set auth.jwt or auth.secretRef, or give the controller a role",
         )
     };
-    meant.unwrap_or_else(missing).within("the identity of the controller").because(error)
+    // The error of the chain is not kept as source: it may show the body of an answer that holds a credential.
+    meant.unwrap_or_else(missing).within("the identity of the controller")
 }
 
 fn said_by_sts(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
@@ -487,7 +488,7 @@ mod tests {
 
     #[test]
     fn a_process_without_identity_is_unauthenticated_and_says_what_to_do() {
-        let error = no_process_identity(CredentialsError::not_loaded_no_source());
+        let error = no_process_identity(&CredentialsError::not_loaded_no_source());
         assert_eq!(error.kind(), Kind::Unauthenticated);
         assert!(error.to_string().contains("set auth.jwt or auth.secretRef"), "{error}");
     }
@@ -496,6 +497,6 @@ mod tests {
     fn the_verdict_of_sts_on_the_process_is_kept() {
         let denied = aws_smithy_types::error::ErrorMetadata::builder().code("AccessDenied").build();
         let denied = AssumeRoleWithWebIdentityError::generic(denied);
-        assert_eq!(no_process_identity(CredentialsError::provider_error(denied)).kind(), Kind::Forbidden);
+        assert_eq!(no_process_identity(&CredentialsError::provider_error(denied)).kind(), Kind::Forbidden);
     }
 }

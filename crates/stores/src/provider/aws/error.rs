@@ -4,13 +4,16 @@
 //! try, and it is a part of the answer's body. Two things in it are worth a user's time, and are taken out as facts: who was
 //! denied, and which action (a denied `kms:Decrypt` looks like a denied read otherwise).
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::transport::Service;
-use crate::base::{Error, Kind};
+use crate::{
+    base::{Error, Kind, limits},
+    net::client,
+};
 
 /// What a call is about.
 #[derive(Debug, Clone, Copy)]
@@ -110,30 +113,56 @@ where
     if let Some(own) = own(&error) {
         return own.within(call.action);
     }
-    let meant = match &error {
-        SdkError::ServiceError(context) => service_error(call, context.err(), context.raw()),
-        SdkError::ResponseError(context) => {
-            let said = Said { status: Some(context.raw().status().as_u16()), ..Said::default() };
-            classify(call, said)
+    match &error {
+        SdkError::ServiceError(context) => {
+            let (error, raw) = (context.err(), context.raw());
+            let said = Said { code: error.code(), message: error.message(), ..Said::of(raw) };
+            classify(call, said).because(Answered::of(raw))
         }
-        SdkError::TimeoutError(_) => named(call, Kind::Unavailable, "no answer in time"),
-        SdkError::ConstructionFailure(_) => named(call, Kind::Invalid, "the request cannot be built"),
+        SdkError::ResponseError(context) => {
+            classify(call, Said::of(context.raw())).because(Answered::of(context.raw()))
+        }
+        SdkError::TimeoutError(_) => named(call, Kind::Unavailable, "no answer in time").because(error),
+        SdkError::ConstructionFailure(_) => {
+            named(call, Kind::Invalid, "the request cannot be built").because(error)
+        }
         // The enum is open; what else it may hold one day, the service gave no answer.
-        _ => named(call, Kind::Unavailable, "the request was not answered"),
-    };
-    meant.because(error)
+        _ => named(call, Kind::Unavailable, "the request was not answered").because(error),
+    }
 }
 
-fn service_error(call: Call<'_>, error: &impl ProvideErrorMetadata, raw: &HttpResponse) -> Error {
-    let seconds = raw.headers().get("retry-after").and_then(|value| value.trim().parse().ok());
-    let said = Said {
-        status: Some(raw.status().as_u16()),
-        code: error.code(),
-        message: error.message(),
-        retry_after: seconds.map(|seconds: u64| Duration::from_secs(seconds.min(3600))),
-    };
-    classify(call, said)
+impl Said<'_> {
+    /// What the head of an answer says.
+    fn of(raw: &HttpResponse) -> Self {
+        let seconds = raw.headers().get("retry-after").and_then(|value| value.trim().parse().ok());
+        let wait = seconds.map(|seconds| Duration::from_secs(seconds).min(limits::RETRY_AFTER_BELIEVED));
+        Self { status: Some(raw.status().as_u16()), retry_after: wait, ..Self::default() }
+    }
 }
+
+/// What is kept of an answer for the log. The SDK's own error is not: it shows the body.
+#[derive(Debug)]
+struct Answered {
+    status: u16,
+    request: Option<String>,
+}
+
+impl Answered {
+    fn of(raw: &HttpResponse) -> Self {
+        let names = ["x-amzn-requestid", "x-amz-request-id"];
+        let request = names.iter().find_map(|name| raw.headers().get(*name)).filter(|id| is_name(id));
+        Self { status: raw.status().as_u16(), request: request.map(str::to_string) }
+    }
+}
+
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = self.request.as_deref().unwrap_or("unknown");
+        write!(f, "answered with {} (request {request})", self.status)
+    }
+}
+
+impl std::error::Error for Answered {}
 
 /// Our own error, if one of ours is what failed below the SDK: the transport, or the credential.
 pub(super) fn own(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
@@ -163,17 +192,13 @@ pub(super) fn classify(call: Call<'_>, said: Said<'_>) -> Error {
     denied(error.with("code", code), said.message)
 }
 
-/// Without a known code only the status speaks. A 4xx of a proxy is no verdict of AWS.
+/// Without a known code only the status speaks, by the rules of HTTP.
 fn by_status(call: Call<'_>, said: Said<'_>) -> Error {
-    let error = match said.status {
-        Some(429) => named(call, Kind::Throttled, THROTTLED).after(said.retry_after),
-        Some(500..=599) => named(call, Kind::Unavailable, DOWN).after(said.retry_after),
-        _ if said.code.is_some() => named(call, Kind::Invalid, "the service refused the request"),
-        _ => named(call, Kind::Malformed, "the answer is unreadable"),
-    };
     match said.status {
-        Some(status) => error.with("status", status),
-        None => error,
+        Some(200..=299) => named(call, Kind::Malformed, "the answer is unreadable"),
+        Some(status) => about(call, client::fault(status, said.retry_after).within(call.action)),
+        None if said.code.is_some() => named(call, Kind::Invalid, "the service refused the request"),
+        None => named(call, Kind::Malformed, "the answer is unreadable"),
     }
 }
 
@@ -194,7 +219,10 @@ fn absence(call: Call<'_>, code: &str, message: Option<&str>) -> Option<Error> {
 }
 
 fn named(call: Call<'_>, kind: Kind, reason: &str) -> Error {
-    let error = Error::new(kind, format!("{}: {reason}", call.action));
+    about(call, Error::new(kind, format!("{}: {reason}", call.action)))
+}
+
+fn about(call: Call<'_>, error: Error) -> Error {
     match call.entry {
         Some(entry) => error.with("entry", entry),
         None => error,
@@ -288,14 +316,17 @@ mod tests {
     #[test]
     fn without_a_known_code_the_status_decides_and_never_proves_absence() {
         let table = [
-            (404, None, Kind::Malformed),
-            (403, None, Kind::Malformed),
             (200, None, Kind::Malformed),
+            (302, None, Kind::Invalid),
+            (401, None, Kind::Unauthenticated),
+            (403, None, Kind::Forbidden),
+            (404, None, Kind::Invalid),
+            (404, Some("<html>not found</html>"), Kind::Invalid),
+            (409, None, Kind::Conflict),
             (429, None, Kind::Throttled),
             (503, None, Kind::Unavailable),
             (500, Some("SomethingNew"), Kind::Unavailable),
             (400, Some("SomethingNew"), Kind::Invalid),
-            (404, Some("<html>not found</html>"), Kind::Malformed),
         ];
         for (status, code, expected) in table {
             assert_eq!(kind(READ, status, code), expected, "{status} {code:?}");

@@ -15,6 +15,8 @@ mod error;
 mod parameter_store;
 mod read;
 mod secrets_manager;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::sync::Arc;

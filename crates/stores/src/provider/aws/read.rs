@@ -68,9 +68,6 @@ pub(super) struct Reader<B> {
     pub(super) prefix: String,
 }
 
-/// Single reads of one batch that are under way at once.
-const SINGLES: usize = 5;
-
 #[async_trait]
 impl<B: Backend> Store for Reader<B> {
     fn capabilities(&self) -> Capabilities {
@@ -94,8 +91,10 @@ impl<B: Backend> Store for Reader<B> {
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        // The services refuse an empty path; here an empty field is an absent one.
+        let query = Query { path: query.path.clone().filter(|path| !path.is_empty()), ..query.clone() };
         let (known, unread): (Vec<_>, Vec<_>) =
-            self.backend.find(query).await?.into_iter().partition(|(_, entry)| entry.is_some());
+            self.backend.find(&query).await?.into_iter().partition(|(_, entry)| entry.is_some());
         let known = known.into_iter().filter_map(|(name, entry)| Some(Found { name, entry: entry? }));
         let mut found: Vec<_> = known.collect();
         let names: Vec<_> = unread.into_iter().map(|(name, _)| name).collect();
@@ -134,7 +133,7 @@ impl<B: Backend> Reader<B> {
 
     async fn rest(&self, asks: &[Ask], batched: &Batched) -> Vec<Result<Entry>> {
         let answers: Vec<_> = asks.iter().map(|ask| self.answer(ask, batched)).collect();
-        stream::iter(answers).buffered(SINGLES).collect().await
+        stream::iter(answers).buffered(limits::BATCH_SINGLES).collect().await
     }
 
     async fn answer(&self, ask: &Ask, batched: &Batched) -> Result<Entry> {

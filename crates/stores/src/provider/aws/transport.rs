@@ -26,34 +26,53 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     client: reqwest::Client,
+    reach: Reach,
+}
+
+/// Where a transport may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Where a store may be.
+    Stores,
+    /// Where the process gets its own identity, too: link-local addresses, which no tenant can set.
+    Platform,
 }
 
 impl Transport {
     pub(super) fn new(client: reqwest::Client) -> Self {
-        Self { client }
+        Self { client, reach: Reach::Stores }
+    }
+
+    /// The same, for the identity of the process.
+    pub(super) fn of_platform(&self) -> Self {
+        Self { reach: Reach::Platform, ..self.clone() }
     }
 }
 
 impl HttpClient for Transport {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connector { client: self.client.clone(), timeout: settings.read_timeout() })
+        let timeout = settings.read_timeout();
+        SharedHttpConnector::new(Connector { transport: self.clone(), timeout })
     }
 }
 
-/// One call's connector: the client, and the time-out if the caller has a shorter one (the instance metadata service has).
+/// One call's connector: the transport, and the time-out if the caller has a shorter one (the instance metadata service has).
 #[derive(Debug)]
 struct Connector {
-    client: reqwest::Client,
+    transport: Transport,
     timeout: Option<Duration>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, timeout) = (self.client.clone(), self.timeout);
+        let (Transport { client, reach }, timeout) = (self.transport.clone(), self.timeout);
         HttpConnectorFuture::new(async move {
             let request = outgoing(request, timeout).map_err(carry)?;
-            let answer = client::send(&client, request).await.map_err(carry)?;
-            incoming(answer).map_err(carry)
+            let answer = match reach {
+                Reach::Stores => client::send(&client, request).await,
+                Reach::Platform => client::send_to_platform(&client, request).await,
+            };
+            incoming(answer.map_err(carry)?).map_err(carry)
         })
     }
 }
@@ -128,6 +147,25 @@ pub(super) fn is_true(variables: &BTreeMap<String, String>, name: &str) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::scripted::{Exchange, Reply, Scripted};
+
+    /// The request of a container for its identity, sent through a proxy on loopback, which stands for the link-local address.
+    async fn ask_the_platform(transport: impl Fn(Transport) -> Transport) -> (bool, usize) {
+        let url = "http://169.254.170.23/v1/credentials";
+        let proxy = Scripted::start([Exchange::get(url).answers(Reply::json(200, "{}")).repeated()]).await;
+        let client = reqwest::Client::builder().proxy(reqwest::Proxy::http(proxy.url()).unwrap());
+        let transport = transport(Transport::new(client.build().unwrap()));
+        let connector = Connector { transport, timeout: None };
+        let mut request = HttpRequest::empty();
+        request.set_uri(url).unwrap();
+        (connector.call(request).await.is_ok(), proxy.requests().len())
+    }
+
+    #[tokio::test]
+    async fn only_the_identity_of_the_process_may_come_from_a_link_local_address() {
+        assert_eq!(ask_the_platform(|transport| transport).await, (false, 0));
+        assert_eq!(ask_the_platform(|transport| transport.of_platform()).await, (true, 1));
+    }
 
     #[test]
     fn an_endpoint_comes_from_the_most_particular_variable() {
