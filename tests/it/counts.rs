@@ -149,9 +149,12 @@ async fn forty_objects_over_secrets_manager_cost_two_batch_calls() {
     let proxy = Proxy::start(&corner.plane.moto().address).await;
     corner.apply(&format!("{AWS_KEYS}{SECRETS_MANAGER}"));
     corner.apply(&objects(40, "1h", |n| format!("count-batch/{n}")));
-    let _process = corner.start(&[], &[("AWS_ENDPOINT_URL", &proxy.address)]);
+    let process = corner.start(&[], &[("AWS_ENDPOINT_URL", &proxy.address)]);
     all_ready(&corner, "count-batch", 40).await;
     assert_eq!((proxy.actions("BatchGetSecretValue"), proxy.actions("GetSecretValue")), (2, 0));
+    let metrics = process.metrics().await;
+    let call = r#"provider="AWS/SecretsManager",call="BatchGetSecretValue",status="success""#;
+    assert!(metrics.contains(&format!("externalsecret_provider_api_calls_count{{{call}}} 2")), "{metrics}");
 }
 
 #[tokio::test]

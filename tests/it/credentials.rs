@@ -61,6 +61,7 @@ impl InMemory {
             credentials: Arc::new(self),
             store_name: store_name.into(),
             variables: Arc::new(variables.collect()),
+            calls: Arc::default(),
             retry: None,
         }
     }

@@ -155,6 +155,7 @@ impl World {
             credentials: Arc::new(ScopedCredentials::new(self.cluster.clone(), scope)),
             store_name: "bao".into(),
             variables: Arc::default(),
+            calls: Arc::default(),
             retry: None,
         };
         P::open(config, env).await

@@ -118,6 +118,15 @@ pub(super) enum Service {
 }
 
 impl Service {
+    /// The name under which its calls are counted.
+    pub(super) fn counted_as(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "AWS/SecretsManager",
+            Self::ParameterStore => "AWS/ParameterStore",
+            Self::Sts => "AWS/STS",
+        }
+    }
+
     /// The variables that may hold its endpoint: ESO's own, then the SDKs' (`AWS_ENDPOINT_URL` holds for all services).
     fn variables(self) -> [&'static str; 3] {
         let (eso, sdk) = match self {

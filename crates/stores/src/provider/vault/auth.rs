@@ -226,6 +226,7 @@ impl Door<'_> {
             server: self.wire.server.clone(),
             headers: self.wire.headers.clone(),
             clock: self.wire.clock.clone(),
+            calls: self.wire.calls.clone(),
         })
     }
 

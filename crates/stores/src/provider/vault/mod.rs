@@ -180,6 +180,7 @@ async fn session(config: VaultConfig, env: Env) -> Result<Session> {
             server: server(&config.server)?,
             headers,
             clock: env.clock.clone(),
+            calls: env.calls.clone(),
         },
         namespace: config.namespace,
         login_namespace,
