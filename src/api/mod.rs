@@ -2,5 +2,6 @@
 
 pub mod digest;
 pub mod external_secret;
+pub mod parse;
 pub mod store;
 pub mod validate;

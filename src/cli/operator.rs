@@ -24,7 +24,11 @@ use crate::{
         table::Table,
         world::{Expected, SharedWorld, Signal, World},
     },
-    sync::{apply::Breaker, pull::Pipeline, report::Stamp, stores::Fetcher},
+    sync::{
+        pipeline::{Breaker, Pipeline},
+        report::Stamp,
+        stores::Fetcher,
+    },
 };
 
 /// What the command line settles.

@@ -163,6 +163,28 @@ async fn a_new_object_is_synced_at_once_by_one_post_and_one_status() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_sync_is_done_once_though_the_watch_tells_of_its_own_write() {
+    let story = Story::new().await;
+    for n in 0..20 {
+        story.cluster.put_object(ES, &key(&format!("es-{n:02}")), &hourly());
+    }
+    story.pass(30).await;
+    let calls = calls(&story);
+    assert_eq!(calls.len(), 20);
+    assert!(calls.iter().all(|calls| calls.ends_with(" 1")), "{calls:?}");
+}
+
+/// The reconciles of each object, as the metrics tell them.
+fn calls(story: &Story) -> Vec<String> {
+    let lines = metrics_of(story);
+    lines
+        .lines()
+        .filter(|line| line.starts_with("externalsecret_sync_calls_total{"))
+        .map(Into::into)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
 async fn objects_and_stores_may_come_in_any_order() {
     let cluster = FakeCluster::new();
     let story = Story::over(cluster.clone(), Settings::default()).await;
@@ -530,6 +552,35 @@ async fn an_empty_find_deletes_at_the_second_look() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_find_under_another_specification_is_a_first_look() {
+    let story = Story::new().await;
+    let find = |regexp: &str| {
+        json!({ "secretStoreRef": { "name": "s" }, "refreshInterval": "1h",
+            "target": { "deletionPolicy": "Delete" }, "dataFrom": [{ "find": { "name": { "regexp": regexp } } }] })
+    };
+    story.object("es", &find("^k")).await;
+    story.object("es", &find("^nothing")).await;
+    story.pass(9).await;
+    story.object("es", &find("^neither")).await;
+    story.pass(8).await;
+    assert!(story.cluster.secret(&key("es")).is_some(), "this find was empty for eight seconds only");
+    story.pass(3).await;
+    assert_eq!(story.cluster.secret(&key("es")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_deleted_takes_nothing_from_its_objects() {
+    let story = Story::new().await;
+    let target = json!({ "refreshInterval": "60s", "target": { "deletionPolicy": "Delete" } });
+    story.object("es", &spec(&target)).await;
+    story.cluster.delete_object(STORE, &key("s"));
+    story.pass(300).await;
+    let (status, message) = story.ready("es");
+    assert_eq!((story.value("es").as_deref(), status.as_str()), (Some("v"), "False"));
+    assert!(message.contains("SecretStore.external-secrets.io \"s\" not found"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_emptied_store_does_not_delete_everything_at_once() {
     let story = Story::new().await;
     let target = json!({ "refreshInterval": "60s", "target": { "deletionPolicy": "Delete" } });
@@ -594,6 +645,20 @@ async fn sec_20_an_operator_serves_its_class_alone() {
     assert_eq!((cluster.status(ES, &key("other")), two.value("other")), (Value::Null, None));
     assert_eq!(cluster.count(Verb::Create, SECRETS), 2);
     assert_eq!(cluster.count(Verb::Update, SECRETS), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_to_our_class_is_used_by_those_who_waited_for_it() {
+    let cluster = FakeCluster::new();
+    let mut store = fake(&[("k", "v")]);
+    store["controller"] = json!("other");
+    cluster.put_object(STORE, &key("s"), &store);
+    let story = Story::over(cluster, Settings::default()).await;
+    story.object("es", &hourly()).await;
+    assert_eq!(story.value("es"), None);
+    put_store(&story.cluster, "s", &[("k", "v")]);
+    story.settle().await;
+    assert_eq!(story.ready("es"), ("True".into(), "secret synced".into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ use super::{
     world::{SharedWorld, Signal, Unusable},
 };
 use crate::{
-    api::{digest, external_secret::ExternalSecretSpec, validate},
+    api::{digest, external_secret::ExternalSecretSpec, parse, validate},
     cluster::{
         ObjectKey, StatusKind,
         mirror::{Effect, Mirror},
@@ -41,8 +41,9 @@ use crate::{
     sync::{
         fetch::{Request, Spread, Waiter},
         gate::{Lane, later},
+        pipeline::Pipeline,
         plan::{self, Timing},
-        pull::{self, Answer, Finished, Job, Object, Pipeline, Slot},
+        pull::{self, Answer, Finished, Job, Object, Slot},
         shape,
         stores::{Delivered, Fetcher, Opening, StoreRef, Usable},
     },
@@ -85,8 +86,8 @@ pub enum Message {
     Object(Change<RawObject>),
     /// Something that it may depend on changed.
     Signal(Signal),
-    /// A job ended.
-    Done(Arc<ObjectKey>, Box<Finished>),
+    /// The job of an object with this UID ended.
+    Done(Arc<ObjectKey>, Box<str>, Box<Finished>),
 }
 
 /// Why an object is looked at: since when, in which lane, and whether it must be refreshed whatever its times say.
@@ -131,6 +132,8 @@ struct Record {
     /// Failures in a row.
     failures: u32,
     failing: bool,
+    /// True if it names a store of another class.
+    left_alone: bool,
     /// Since when it waits for its store to be judged.
     gate_since: Option<Timestamp>,
     /// Since when the answers are empty without a proof.
@@ -149,6 +152,7 @@ struct Record {
 /// What to do with an object now.
 enum Decision {
     Ignore,
+    LeaveAlone,
     Sleep(Option<Timestamp>),
     Work(Job),
     Fetch(Fetch),
@@ -236,7 +240,7 @@ impl ExternalSecrets {
             match message {
                 Message::Object(change) => self.changed(change),
                 Message::Signal(signal) => self.signalled(&signal),
-                Message::Done(key, finished) => self.done(&key, *finished),
+                Message::Done(key, uid, finished) => self.done(&key, &uid, *finished),
             }
             next = self.inbox.try_recv().ok();
         }
@@ -285,6 +289,8 @@ impl ExternalSecrets {
         let told = Told::of(record.status.as_deref());
         record.failures = 0;
         record.gate_since = None;
+        // What was empty may have been another question.
+        record.empty_since = None;
         record.refreshed = record.refreshed.max(told.refreshed);
         record.failing = told.ready == Some(false);
         self.index(key);
@@ -294,7 +300,7 @@ impl ExternalSecrets {
     fn index(&mut self, key: &Arc<ObjectKey>) {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
-        let Ok(spec) = pull::parse(raw) else { return };
+        let Ok(spec) = parse::external_secret(&raw.spec) else { return };
         let stores = pull::stores_of(&spec, &key.namespace);
         let target = ObjectKey::new(&key.namespace, spec.target_name(&key.name));
         for store in &stores {
@@ -339,7 +345,7 @@ impl ExternalSecrets {
         }
     }
 
-    /// A changed store or credential wakes the objects that fail, and those that wait at the flood gate.
+    /// A changed store or credential wakes the objects that fail, that wait at the flood gate, or that were left to another class.
     fn wake_failing(&mut self, stores: &[StoreRef]) {
         let users = stores.iter().filter_map(|store| self.by_store.get(store)).flatten();
         let keys = users.cloned().collect::<HashSet<_>>().into_iter().collect();
@@ -349,7 +355,8 @@ impl ExternalSecrets {
     fn wake(&mut self, keys: Vec<Arc<ObjectKey>>) {
         let now = self.now();
         self.look_at_all(keys, |record| {
-            (record.failing || record.gate_since.is_some()).then(|| Cause::wake(now))
+            let waits = record.failing || record.left_alone || record.gate_since.is_some();
+            waits.then(|| Cause::wake(now))
         });
     }
 
@@ -362,10 +369,17 @@ impl ExternalSecrets {
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
             if calm <= now {
                 self.look(&key, Cause::change(now));
-            } else if matches!(record.phase, Phase::Idle) {
+            } else if matches!(record.phase, Phase::Idle) && self.is_broken(&key, target) {
                 self.schedule.no_later_than(key, calm);
             }
         }
+    }
+
+    /// The watch tells of our own writes too, and what it tells late must not cost a read.
+    fn is_broken(&self, key: &ObjectKey, target: &ObjectKey) -> bool {
+        let spec = self.objects.get(key).and_then(|raw| parse::external_secret(&raw.spec).ok());
+        let world = self.context.world.lock();
+        spec.is_some_and(|spec| !plan::target_is_valid(spec.creation_policy(), world.secret(target)))
     }
 
     /// Looks at many objects and queues their requests together.
@@ -425,13 +439,22 @@ impl ExternalSecrets {
         let cause = Cause { must: cause.must || matches!(record.phase, Phase::Waiting(_)), ..cause };
         record.ticket += 1;
         record.phase = Phase::Idle;
+        record.left_alone = false;
         match self.decide(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
+            Decision::LeaveAlone => self.leave(key),
             Decision::Sleep(until) => self.sleep(key, until),
             Decision::Work(job) => self.work(key, job),
             Decision::Fetch(fetch) => return self.wait_for(key, fetch),
         }
         Vec::new()
+    }
+
+    fn leave(&mut self, key: &Arc<ObjectKey>) {
+        self.schedule.remove(key);
+        if let Some(record) = self.records.get_mut(key) {
+            record.left_alone = true;
+        }
     }
 
     fn sleep(&mut self, key: &Arc<ObjectKey>, until: Option<Timestamp>) {
@@ -463,12 +486,12 @@ impl ExternalSecrets {
             let esos = raw.finalizers.iter().any(|finalizer| **finalizer == *pull::ESO_FINALIZER);
             return if esos { Decision::Work(Job::Clean) } else { Decision::Ignore };
         }
-        let spec = match pull::parse(raw) {
+        let spec = match parse::external_secret(&raw.spec) {
             Ok(spec) => spec,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
         if self.is_left_alone(&spec, &key.namespace) {
-            return Decision::Ignore;
+            return Decision::LeaveAlone;
         }
         let interval = match check(&spec) {
             Ok(interval) => interval,
@@ -593,26 +616,31 @@ impl ExternalSecrets {
         let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since };
         let (pipeline, jobs, sender) =
             (self.context.pipeline.clone(), self.jobs.clone(), self.sender.clone());
-        let key = key.clone();
+        let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
             let _job = jobs.acquire_owned().await;
             let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
             let finished = pulled.unwrap_or_else(|_| Finished::panicked(began));
             // The receiver is gone only when the process ends.
-            let _ended = sender.send(Message::Done(key, Box::new(finished)));
+            let _ended = sender.send(Message::Done(key, uid, Box::new(finished)));
         });
     }
 
-    fn done(&mut self, key: &Arc<ObjectKey>, finished: Finished) {
+    fn done(&mut self, key: &Arc<ObjectKey>, uid: &str, finished: Finished) {
         let now = self.now();
         if let Some(secret) = finished.written {
             self.context.world.lock().put_own(secret);
+        }
+        // An object that was made anew while the job of its predecessor ran has a job of its own.
+        if self.objects.get(key).is_none_or(|raw| *raw.uid != *uid) {
+            return;
         }
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
-        record.empty_since = finished.empty_since;
+        let again = record.again.take();
+        record.empty_since = finished.empty_since.filter(|_| again.is_none());
         if let Some((status, version)) = finished.status {
             record.status = Some(status);
             record.status_version = version;
@@ -620,7 +648,6 @@ impl ExternalSecrets {
         record.refreshed = finished.refreshed.or(record.refreshed);
         let took = now.duration_since(finished.began);
         self.context.table.note(key, took, finished.ready, finished.error.is_some());
-        let again = record.again.take();
         let next = match (&finished.error, finished.confirm) {
             (Some(error), _) => self.after_failure(key, error),
             (None, Some(wait)) => Some(later(now, wait)),
@@ -634,7 +661,7 @@ impl ExternalSecrets {
 
     fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
         let raw = self.objects.get(key).filter(|raw| !raw.deleting)?;
-        let spec = pull::parse(raw).ok()?;
+        let spec = parse::external_secret(&raw.spec).ok()?;
         let interval = validate::interval(&spec).ok()?;
         plan::is_timed(spec.refresh_policy(), interval)
             .then(|| self.next_tick(&spec, &key.namespace, interval))

@@ -18,7 +18,7 @@ use keyferry_stores::{
 
 use super::versions::{self, Versions};
 use crate::{
-    api::{store::StoreSpec, validate},
+    api::{parse, store::StoreSpec, validate},
     cluster::{
         ObjectKey, StatusKind,
         managed::ManagedSecret,
@@ -383,9 +383,7 @@ fn scope_of(store: &StoreRef, consumer: Option<&str>) -> Scope {
 
 impl Parsed {
     fn of(raw: &RawObject) -> Self {
-        let spec = serde_json::from_slice::<StoreSpec>(&raw.spec).map(Arc::new).map_err(|error| {
-            Error::new(Kind::Invalid, format!("the specification of the store does not parse: {error}"))
-        });
+        let spec = parse::store(&raw.spec).map(Arc::new);
         let config =
             spec.as_ref().map_err(Clone::clone).and_then(|spec| spec.provider.chosen().map(Arc::new));
         let refs = config.as_ref().map(|config| config.refs()).unwrap_or_default();

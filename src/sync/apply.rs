@@ -3,17 +3,11 @@
 //! Requests for a first sync: one POST. A target that the cache shows to be as wanted: none ([`is_current`]). Any other change:
 //! GET and PUT with resourceVersion; so does a POST that met a Secret.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-};
-
-use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::base::{Error, Kind, Result};
 
 use super::{
+    pipeline::Pipeline,
     plan::{self, Done, Failed, Plan, Want},
-    pull::Pipeline,
     report::{Change, Outcome},
 };
 use crate::{
@@ -26,36 +20,6 @@ use crate::{
         managed::{DigestKey, Field, ManagedSecret},
     },
 };
-
-/// Deletions that may happen within [`WINDOW`], over the whole cluster.
-const DELETIONS: usize = 50;
-/// The window of the breaker.
-const WINDOW: SignedDuration = SignedDuration::from_secs(60);
-
-/// Holds deletions when too many objects want one in a short window: a store that suddenly holds nothing is more likely broken
-/// than emptied. What is held is tried again and told on the object's status.
-#[derive(Debug, Default)]
-pub struct Breaker(Mutex<VecDeque<Timestamp>>);
-
-impl Breaker {
-    /// Takes one of the window's deletions.
-    ///
-    /// # Errors
-    /// `Throttled` if there is none left.
-    pub fn allow(&self, now: Timestamp) -> Result<()> {
-        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while recent.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
-            recent.pop_front();
-        }
-        if recent.len() >= DELETIONS {
-            let text =
-                "the deletion is held: too many Secrets would be deleted within a minute; check the stores";
-            return Err(Error::new(Kind::Throttled, text));
-        }
-        recent.push_back(now);
-        Ok(())
-    }
-}
 
 /// What became of a plan.
 #[derive(Debug)]
@@ -226,7 +190,7 @@ async fn vanish(pipeline: &Pipeline, want: &Want<'_>, state: &Precondition) -> A
 /// Deletes a Secret in exactly this state; one that is gone already is deleted.
 ///
 /// # Errors
-/// Those of the API server, and `Throttled` by the [`Breaker`].
+/// Those of the API server, and `Throttled` by the [`super::pipeline::Breaker`].
 pub async fn delete(pipeline: &Pipeline, key: &ObjectKey, state: &Precondition) -> Result<()> {
     pipeline.breaker.allow(pipeline.clock.now())?;
     match pipeline.cluster.delete_secret(WritePermit::sole(), key, state).await {

@@ -2,13 +2,14 @@
 //!
 //! - [`fetch`]: which reads go out, when, and who is answered. [`gate`]: how fast. [`stores`]: the pool and the tasks around both.
 //! - [`shape`], [`render`], [`plan`], [`report`]: pure functions of values. [`apply`]: the writes that a plan asks for.
-//! - [`pull`]: one object's job, from its answers to its status.
+//! - [`pull`]: one object's job, from its answers to its status. [`pipeline`]: what jobs share.
 //!
 //! Nothing here knows kube: the API server is [`crate::cluster::Cluster`].
 
 pub mod apply;
 pub mod fetch;
 pub mod gate;
+pub mod pipeline;
 pub mod plan;
 pub mod pull;
 pub mod render;

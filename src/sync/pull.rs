@@ -3,21 +3,22 @@
 //! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
 //! most one Secret and one status.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Clock, Error, Kind, Result},
+    base::{Error, Kind, Result},
     provider::{Absence, Entry, Query, RemoteKey, Want},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    apply::{self, Applied, Breaker},
+    apply::{self, Applied},
     fetch::{Answered, Ask, Delivery},
+    pipeline::Pipeline,
     plan::{self, Failed},
     render::{self, Metadata},
-    report::{self, Outcome, Stamp},
+    report::{self, Outcome},
     shape::{self, Answers, Rules},
     stores::{Delivered, StoreRef},
 };
@@ -28,31 +29,13 @@ use crate::{
             DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus, MetadataPolicy, RemoteRef,
             SecretStoreRef, SourceRef, StoreKind,
         },
+        parse,
     },
-    cluster::{
-        Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit,
-        managed::{DigestKey, ManagedSecret},
-        watch::RawObject,
-    },
+    cluster::{Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, watch::RawObject},
 };
 
 /// ESO's own finalizer: never added by us, taken off when the object is deleted (design section 4).
 pub const ESO_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
-
-/// What a job works with.
-#[derive(Debug, Clone)]
-pub struct Pipeline {
-    /// The API server.
-    pub cluster: Arc<dyn Cluster>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The key of the digests that are kept of Secrets.
-    pub digests: Arc<DigestKey>,
-    /// When an unchanged object's refreshTime is written.
-    pub stamp: Stamp,
-    /// Holds deletions when too many want one.
-    pub breaker: Arc<Breaker>,
-}
 
 /// One object, as known when its job starts.
 #[derive(Debug, Clone)]
@@ -250,40 +233,6 @@ pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
     }
 }
 
-/// Parses the specification.
-///
-/// # Errors
-/// `Invalid`, naming the member and never a value.
-pub fn parse(raw: &RawObject) -> Result<ExternalSecretSpec> {
-    serde_json::from_slice(&raw.spec).map_err(|error| {
-        let (member, error) = culprit(&raw.spec).unwrap_or_else(|| ("spec".into(), error));
-        let why = without_value(&error);
-        Error::new(Kind::Invalid, format!("the specification does not parse: {member}: {why}"))
-    })
-}
-
-/// The first member of the specification, or item of one, that does not parse for itself.
-fn culprit(spec: &[u8]) -> Option<(String, serde_json::Error)> {
-    let spec: Map<String, Value> = serde_json::from_slice(spec).ok()?;
-    let parts = spec.into_iter().flat_map(|(name, value)| match value {
-        Value::Array(items) => {
-            let item = |(i, item)| (format!("spec.{name}[{i}]"), json!({ &name: [item] }));
-            items.into_iter().enumerate().map(item).collect()
-        }
-        whole => vec![(format!("spec.{name}"), json!({ &name: whole }))],
-    });
-    parts.into_iter().find_map(|(member, part)| {
-        let error = serde_json::from_value::<ExternalSecretSpec>(part).err()?;
-        Some((member, error))
-    })
-}
-
-/// serde's text without the value that it met: what is left is what was expected.
-fn without_value(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(", expected ").map_or(text.clone(), |(_, expected)| format!("expected {expected}"))
-}
-
 /// What is to be told about a job.
 struct Told {
     applied: Applied,
@@ -299,7 +248,7 @@ impl Told {
 
 /// Shape, render, plan, apply. An error is one of getting the values.
 async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
-    let spec = parse(&object.raw)?;
+    let spec = parse::external_secret(&object.raw.spec)?;
     check_asks(&spec, &slots)?;
     let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
     let target = spec.target_name(&object.raw.key.name).to_string();
@@ -424,7 +373,7 @@ async fn clean(pipeline: &Pipeline, object: &Object) -> Finished {
 
 async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
     // A specification that does not parse asks for no deletion, and must not keep the object for ever.
-    let spec = parse(&object.raw).unwrap_or_default();
+    let spec = parse::external_secret(&object.raw.spec).unwrap_or_default();
     if spec.deletion_policy() == DeletionPolicy::Delete {
         let key = ObjectKey::new(&object.raw.key.namespace, spec.target_name(&object.raw.key.name));
         let target = match pipeline.cluster.get_secret(&key).await {

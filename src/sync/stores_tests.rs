@@ -5,7 +5,7 @@ use std::{
 
 use keyferry_stores::{
     base::{SecretBytes, clock::SystemClock},
-    provider::{Access, Budget, Entry, MapRule, PropertyRule},
+    provider::{Access, Budget, Consumer, Entry, MapRule, PropertyRule},
 };
 
 use super::*;
@@ -172,4 +172,28 @@ async fn an_unused_store_is_closed_and_a_used_one_is_not() {
     assert_eq!(store.counts.closes.load(Ordering::SeqCst), 0);
     fetcher.close_unused(&HashSet::new()).await;
     assert_eq!(store.counts.closes.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn sec_07_consumers_with_credentials_of_their_own_share_no_store() {
+    let secret = serde_json::json!({ "name": "s", "key": "k" });
+    let vault = serde_json::json!({ "vault": { "server": "https://vault.invalid", "auth": { "tokenSecretRef": secret } } });
+    let access = serde_json::json!({ "accessKeyIDSecretRef": secret, "secretAccessKeySecretRef": secret });
+    let aws = serde_json::json!({ "aws": { "service": "SecretsManager", "region": "eu-west-1", "auth": { "secretRef": access } } });
+    for provider in [vault, aws] {
+        let config: keyferry_stores::provider::list::ProviderConfig =
+            serde_json::from_value(provider.clone()).unwrap();
+        let config = config.chosen().unwrap();
+        let identity = |namespace: &str, version: &str| {
+            let scope = Scope::Cluster(namespace.into());
+            let at = format!("{namespace}/s@{version}");
+            let versions = vec![at; config.refs().len()];
+            let (store_kind, store_name) = ("ClusterSecretStore", "shared");
+            config.identity(&Consumer { scope: &scope, store_kind, store_name, versions: &versions })
+        };
+        assert_eq!(identity("a", "1"), identity("a", "1"), "{provider}");
+        assert_ne!(identity("a", "1"), identity("b", "1"), "{provider}: another tenant");
+        assert_ne!(identity("a", "1"), identity("a", "2"), "{provider}: a rotated credential");
+        assert_ne!(identity("a", "?"), identity("b", "?"), "{provider}: credentials that are not known yet");
+    }
 }

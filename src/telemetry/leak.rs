@@ -107,12 +107,10 @@ mod tests {
 
     #[test]
     fn a_planted_leak_is_found_in_base64_whatever_stands_around_it() {
-        for before in 0..7 {
-            for after in 0..4 {
-                let whole = format!("{}{MARKER}{}", "x".repeat(before), "y".repeat(after));
-                for text in [STANDARD.encode(&whole), URL_SAFE.encode(&whole)] {
-                    assert!(!found("status", &text, &[MARKER]).is_empty(), "{before} before, {after} after");
-                }
+        for (before, after) in (0..7).flat_map(|before| (0..4).map(move |after| (before, after))) {
+            let whole = format!("{}{MARKER}{}", "x".repeat(before), "y".repeat(after));
+            for text in [STANDARD.encode(&whole), URL_SAFE.encode(&whole)] {
+                assert!(!found("status", &text, &[MARKER]).is_empty(), "{before} before, {after} after");
             }
         }
     }

@@ -123,7 +123,7 @@ async fn deletes_once(case: Case) {
     let process = corner.start(&[], &[]);
     corner.until_ready("es", "True", "SecretSynced").await;
     assert_eq!(process.end().await.code(), Some(0));
-    let deletes = ["delete", "externalsecret", "es", "-n", &corner.name, "--wait=false", "--cascade=orphan"];
+    let deletes = ["delete", "externalsecret", "es", "-n", &corner.name, "--wait=false"];
     corner.plane.kubectl(&deletes, "").unwrap();
     let mut killed = corner.start(&[], &[("KEYFERRY_ABORT_AT", "after-delete")]);
     if case != Case::Merge {

@@ -34,3 +34,5 @@ mod real_kubernetes;
 mod real_vault;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod scope;

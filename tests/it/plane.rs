@@ -81,6 +81,8 @@ pub(crate) struct OpenBao {
     pub(crate) address: String,
     /// The root token.
     pub(crate) token: String,
+    /// The program, for tests that need a server of another shape.
+    pub(crate) binary: PathBuf,
 }
 
 /// How to reach moto.

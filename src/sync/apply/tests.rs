@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::{
     cluster::{FieldOwner, OwnerReference, managed::Owner as Controller},
     sync::{
+        pipeline::{Breaker, DELETIONS},
         plan::{Owner, desired},
         render::Rendered,
     },

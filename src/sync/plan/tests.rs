@@ -507,7 +507,7 @@ fn a_deleted_object_takes_with_it_only_what_it_controls() {
     ];
     for (policy, target, expected) in table {
         let state = on_deletion(&OWNER, policy, target);
-        assert_eq!(state, expected.then(|| state_of_target()), "{policy:?} {target:?}");
+        assert_eq!(state, expected.then(state_of_target), "{policy:?} {target:?}");
     }
 }
 
@@ -540,8 +540,11 @@ fn an_orphan_is_ours_by_label_and_by_owner_and_has_another_name() {
     }
 }
 
+/// Labels or annotations.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// `Secret/out` as ESO 2.9 was recorded to leave it (`data-basic`, `labels-copied`).
-fn recorded(owner: &Owner<'_>, created_by: &str, copied: (&[(&str, &str)], &[(&str, &str)])) -> Secret {
+fn recorded(owner: &Owner<'_>, created_by: &str, copied: (Pairs<'_>, Pairs<'_>)) -> Secret {
     let mut labels = strings(copied.0);
     labels.extend(strings(&[(CREATED_BY_LABEL, created_by), (MANAGED_LABEL, "true")]));
     let hash = "9c0bfff0356efd80611a1ec73594c79465a0378528c732092a39b27c";
@@ -562,7 +565,7 @@ fn a_secret_as_eso_wrote_it_is_adopted_without_a_write() {
         ("kubectl.kubernetes.io/last-applied-configuration", "{}"),
         ("argocd.argoproj.io/sync-wave", "1"),
     ];
-    let cases: [(&str, &str, &[(&str, &str)], &[(&str, &str)]); 2] = [
+    let cases: [(&str, &str, Pairs<'_>, Pairs<'_>); 2] = [
         ("c-data-basic", "e32be2491fa284d220a8cfd90ed4c405b0937d9edf820bb84bdfd812", &[], &[]),
         (
             "c-labels-copied",

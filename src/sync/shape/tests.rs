@@ -550,3 +550,36 @@ fn a_template_without_actions_is_built() {
                 b}, annotations: {c: d}, finalizers: [e.f/g]}}}, dataFrom: [{extract: {key: k}, rewrite: [{merge: {}}]}]}";
     assert!(unbuilt(&spec(yaml)).is_none());
 }
+
+#[test]
+fn sec_22_an_expression_that_would_take_the_memory_of_the_process_is_refused() {
+    let yaml = "{dataFrom: [{extract: {key: k}, rewrite: [{regexp: {source: '((a{1000}){1000}){1000}', target: x}}]}]}";
+    assert_eq!(run(yaml, &[("k", r#"{"x": "1"}"#)]).unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn sec_22_an_answer_that_is_nested_without_end_is_kept_as_text_and_never_followed() {
+    let nested = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let entry = format!("{{\"x\": {nested}}}");
+    gives("{dataFrom: [{extract: {key: k}}]}", &[("k", &entry)], &[("x", &nested)]);
+    let merge = "{dataFrom: [{find: {}, rewrite: [{merge: {}}]}]}";
+    assert_eq!(run(merge, &[("k", &entry)]).unwrap_err().kind(), Kind::Malformed);
+    let decoded = with_capabilities(|capabilities| capabilities.map = MapRule::Decoded);
+    assert_eq!(
+        map(&bytes(&entry), &reference(""), &decoded.capabilities).unwrap_err().kind(),
+        Kind::Malformed
+    );
+    let path = format!("x{}", ".0".repeat(1_000));
+    // Whatever it finds, it must come back.
+    let _found = value(&bytes(&entry), &reference(&path), &FAKE.capabilities);
+}
+
+#[test]
+fn sec_23_an_expression_of_a_user_is_an_error_and_never_a_panic() {
+    for source in ["(", "[", "*", "\\\\", "(?<n", "(?P<n>a)(?P<n>b)", "a{2,1}", "\\\\pX", "(?i"] {
+        let yaml = format!(
+            "{{dataFrom: [{{extract: {{key: k}}, rewrite: [{{regexp: {{source: \"{source}\", target: x}}}}]}}]}}"
+        );
+        assert_eq!(run(&yaml, &[("k", r#"{"x": "1"}"#)]).unwrap_err().kind(), Kind::Invalid, "{source}");
+    }
+}

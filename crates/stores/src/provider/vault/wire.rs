@@ -10,6 +10,8 @@
 //! | version 2 read as v1 | 404 with `data: null` and a warning |
 //! | nothing mounted, unknown namespace | 404 with `errors` filled |
 //! | nothing mounted, token without rights there | 403 |
+//! | login at an auth mount that is not there | 403, **the same as a refused login** |
+//! | over a rate limit of the operator's | 429, without `Retry-After` |
 //!
 //! Because of the third row a bare 404 proves nothing by itself: [`Mount::proves`] has to say that the mount is the engine the
 //! store takes it for.
