@@ -11,8 +11,6 @@ mod counts;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
-mod credentials;
-#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod faults;

@@ -238,6 +238,8 @@ impl Session {
     async fn process(&self) -> Result<Credentials> {
         let config = ProviderConfig::without_region()
             .with_region(Some(Region::new(self.region.clone())))
+            .with_use_fips(Some(is_true(&self.env.variables, "AWS_USE_FIPS_ENDPOINT")))
+            .with_use_dual_stack(Some(is_true(&self.env.variables, "AWS_USE_DUALSTACK_ENDPOINT")))
             .with_http_client(self.transport.of_platform())
             .with_retry_config(RetryConfig::disabled());
         let chain = DefaultCredentialsChain::builder().configure(config).build().await;
