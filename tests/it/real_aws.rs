@@ -371,6 +371,27 @@ async fn an_access_key_is_shown_to_sts() {
     assert!(matches!(store.probe().await.unwrap(), Probe::Ready));
 }
 
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn a_certificate_is_exported_with_its_decrypted_key() {
+    let world = World::new("us-east-1");
+    let request = |export: &str| json!({"DomainName": "app.example", "Options": {"Export": export}});
+    let arn = async |export: &str| {
+        let answer = world.call("acm", "CertificateManager.RequestCertificate", request(export)).await;
+        answer["CertificateArn"].as_str().unwrap().to_string()
+    };
+    let store = world.store("CertificateManager", json!({})).await;
+    let pem = text(&one(&*store, RemoteKey::value(arn("ENABLED").await)).await.unwrap());
+    let (certificates, key) = pem.split_once("-----BEGIN PRIVATE KEY-----").unwrap();
+    assert!(certificates.starts_with("-----BEGIN CERTIFICATE-----\n"));
+    let key = format!("-----BEGIN PRIVATE KEY-----{key}");
+    rcgen::KeyPair::from_pem(&key).unwrap();
+    for key in [arn("DISABLED").await, format!("{}x", arn("ENABLED").await)] {
+        let error = one(&*store, RemoteKey::value(key)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+    }
+}
+
 /// The decoded form of a request to STS.
 fn form(text: &str) -> BTreeMap<String, String> {
     let url = reqwest::Url::parse(&format!("http://localhost/?{text}")).unwrap();

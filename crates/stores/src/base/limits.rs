@@ -79,5 +79,7 @@ pub const ABSENCE_CONFIRMATION: Duration = Duration::from_secs(10);
 /// A compiled regular expression. Enough for every class of Unicode in every place of a pattern that a person writes; a pattern of
 /// nested repetitions cannot take the memory of the process.
 pub const PATTERN_BYTES: usize = 4 << 20;
+/// Rounds of a key derivation that an encrypted private key may ask for: some tenths of a second of one core.
+pub const KEY_DERIVATION_ROUNDS: u32 = 1_000_000;
 /// A message of a condition or an event: what the API server takes for an event.
 pub const MESSAGE_BYTES: usize = 1024;

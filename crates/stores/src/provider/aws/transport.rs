@@ -114,6 +114,7 @@ fn incoming(mut answer: Answer) -> Result<HttpResponse> {
 pub(super) enum Service {
     SecretsManager,
     ParameterStore,
+    CertificateManager,
     Sts,
 }
 
@@ -132,6 +133,7 @@ impl Service {
         let (eso, sdk) = match self {
             Self::SecretsManager => ("AWS_SECRETSMANAGER_ENDPOINT", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             Self::ParameterStore => ("AWS_SSM_ENDPOINT", "AWS_ENDPOINT_URL_SSM"),
+            Self::CertificateManager => ("AWS_ACM_ENDPOINT", "AWS_ENDPOINT_URL_ACM"),
             Self::Sts => ("AWS_STS_ENDPOINT", "AWS_ENDPOINT_URL_STS"),
         };
         [eso, sdk, "AWS_ENDPOINT_URL"]
