@@ -124,6 +124,7 @@ impl Service {
         match self {
             Self::SecretsManager => "AWS/SecretsManager",
             Self::ParameterStore => "AWS/ParameterStore",
+            Self::CertificateManager => "AWS/CertificateManager",
             Self::Sts => "AWS/STS",
         }
     }
