@@ -7,7 +7,7 @@ use futures::StreamExt;
 use keyferry_stores::{
     base::{Clock, Result, refs::Scope},
     net::client::HttpPool,
-    provider::Env,
+    provider::{Env, calls::Calls},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -140,6 +140,12 @@ impl Operator {
         Ok(operator)
     }
 
+    /// The calls of stores' APIs so far.
+    #[must_use]
+    pub fn calls(&self) -> Arc<Calls> {
+        self.env.calls.clone()
+    }
+
     /// True once every first list but that of the ExternalSecrets is complete.
     #[must_use]
     pub fn is_listed(&self) -> bool {
@@ -270,6 +276,7 @@ fn environment(outside: &Outside) -> Env {
         credentials: Arc::new(ScopedCredentials::new(outside.cluster.clone(), Scope::ClusterOnly)),
         store_name: "".into(),
         variables: Arc::new(outside.variables.clone()),
+        calls: Arc::default(),
         retry: None,
     }
 }

@@ -767,6 +767,25 @@ async fn a_lost_race_is_run_again_at_once_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_touched_target_does_not_put_the_next_try_of_a_failing_object_off() {
+    let story = Story::new().await;
+    story.object("es", &hourly()).await;
+    story.cluster.fail_next(Verb::Update, SECRETS, Error::new(Kind::Unavailable, "down"));
+    put_store(&story.cluster, "s", &[("k", "new")]);
+    // The tick of the hour, wherever in it that is.
+    for _ in 0..7_200 {
+        if story.ready("es").0 == "True" {
+            story.pass(1).await;
+        }
+    }
+    let mut secret = story.cluster.secret(&key("es")).unwrap();
+    secret.labels.insert("touched".into(), "yes".into());
+    story.cluster.put_secret(secret, "kubectl");
+    story.pass(5).await;
+    assert_eq!((story.value("es").as_deref(), story.ready("es").0.as_str()), (Some("new"), "True"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_that_is_given_free_is_taken() {
     let story = Story::new().await;
     let shared = json!({ "target": { "name": "out" } });

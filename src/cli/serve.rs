@@ -5,7 +5,10 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use keyferry_stores::base::{Clock, Error, Kind, Result, clock::SystemClock};
+use keyferry_stores::{
+    base::{Clock, Error, Kind, Result, clock::SystemClock},
+    provider::calls::Calls,
+};
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -127,7 +130,7 @@ async fn listen(
     let live = health::bind(flags.live_addr).await.map_err(|error| taken(flags.live_addr, error))?;
     let [stores, cluster_stores] = operator.stores.clone();
     let sources: Vec<Arc<dyn Source>> =
-        vec![operator.objects.clone(), stores, cluster_stores, Arc::new(Events(cluster.clone()))];
+        vec![operator.objects.clone(), stores, cluster_stores, Arc::new(Process::new(cluster, operator))];
     let readiness = Readiness::default();
     parts.spawn(watch_readiness(operator.clone(), readiness.clone(), clock.clone()));
     parts.spawn(async move { log_end(health::serve_metrics(metrics, sources).await) });
@@ -150,30 +153,57 @@ fn log_end(ended: std::io::Result<()>) {
     }
 }
 
-/// What became of the events.
+/// What is counted for the process as a whole.
 #[derive(Debug)]
-struct Events(KubeCluster);
+struct Process {
+    cluster: KubeCluster,
+    calls: Arc<Calls>,
+}
 
-impl Source for Events {
-    fn objects(&self) -> (&'static str, Vec<ObjectRow>) {
-        ("", Vec::new())
+impl Process {
+    fn new(cluster: &KubeCluster, operator: &Operator) -> Self {
+        Self { cluster: cluster.clone(), calls: operator.calls() }
     }
 
-    fn figures(&self) -> Vec<Figure> {
-        let counts = self.0.event_counts();
+    fn events(&self) -> impl Iterator<Item = Figure> {
+        let counts = self.cluster.event_counts();
         let outcomes = [
             ("sent", counts.sent),
             ("folded", counts.folded),
             ("dropped", counts.crowded_out),
             ("failed", counts.failed),
         ];
-        let figure = |(outcome, value): (&str, u64)| Figure {
+        outcomes.into_iter().map(|(outcome, value)| Figure {
             name: "keyferry_events",
             help: "Events by what became of them",
             counter: true,
             labels: vec![("outcome", outcome.to_string())],
             value,
-        };
-        outcomes.into_iter().map(figure).collect()
+        })
+    }
+
+    fn calls(&self) -> impl Iterator<Item = Figure> {
+        self.calls.all().into_iter().map(|((provider, call, succeeded), value)| Figure {
+            name: "externalsecret_provider_api_calls_count",
+            help: "Calls of stores' APIs",
+            // A gauge for the text format alone: ESO's name lacks the suffix of counters.
+            counter: false,
+            labels: vec![
+                ("provider", provider.to_string()),
+                ("call", call.to_string()),
+                ("status", if succeeded { "success" } else { "error" }.to_string()),
+            ],
+            value,
+        })
+    }
+}
+
+impl Source for Process {
+    fn objects(&self) -> (&'static str, Vec<ObjectRow>) {
+        ("", Vec::new())
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.events().chain(self.calls()).collect()
     }
 }

@@ -448,7 +448,7 @@ impl ExternalSecrets {
         match self.decide(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
             Decision::LeaveAlone => self.leave(key),
-            Decision::Sleep(until) => self.sleep(key, until),
+            Decision::Sleep(until) => self.rest(key, until),
             Decision::Work(job) => self.work(key, job),
             Decision::Fetch(fetch) => return self.wait_for(key, fetch),
         }
@@ -459,6 +459,16 @@ impl ExternalSecrets {
         self.schedule.remove(key);
         if let Some(record) = self.records.get_mut(key) {
             record.left_alone = true;
+        }
+    }
+
+    /// Nothing is to be done before `until`; a try that is due earlier, because the object fails, stays due.
+    fn rest(&mut self, key: &Arc<ObjectKey>, until: Option<Timestamp>) {
+        let failing = self.records.get(key).is_some_and(|record| record.failing);
+        match until {
+            Some(until) if failing => self.schedule.no_later_than(key.clone(), until),
+            None if failing => (),
+            until => self.sleep(key, until),
         }
     }
 

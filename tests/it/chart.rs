@@ -165,7 +165,7 @@ fn the_chart_renders_as_recorded() {
 
 #[test]
 #[ignore = "needs helm, which the local control plane brings: ./justw test"]
-fn the_role_grants_what_the_code_uses_and_nothing_else() {
+fn sec_01_the_role_grants_what_the_code_uses_and_nothing_else() {
     let granted = granted(&[], "ClusterRole");
     let missing: Vec<_> = used().difference(&granted).cloned().collect();
     let idle: Vec<_> = granted.difference(&used()).cloned().collect();

@@ -11,8 +11,6 @@ mod counts;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
-mod credentials;
-#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod faults;
@@ -36,3 +34,5 @@ mod real_kubernetes;
 mod real_vault;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod scope;

@@ -1,19 +1,23 @@
 //! The AWS provider against moto: what really goes over the wire of the official SDKs, and what comes back.
 //!
-//! moto checks no permission and no external id; what it does not check is asserted on requests, in the provider's own tests.
+//! moto checks no permission, no external id, no tag and no token; what it does not check is asserted on the requests themselves.
 //! All tests share one moto, so each keeps to names of its own and, where it finds, to a path or a region of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use keyferry_stores::base::clock::SystemClock;
 use keyferry_stores::base::refs::Scope;
 use keyferry_stores::base::{Kind, Result};
+use keyferry_stores::net::scripted::{Received, Recorder};
 use keyferry_stores::provider::aws::Aws;
+use keyferry_stores::provider::held::Held;
 use keyferry_stores::provider::{Batch, Entry, Payload, Probe, Provider, Query, RemoteKey, Store, Want};
 use serde_json::{Value, json};
 
-use crate::credentials::InMemory;
+use crate::keyferry::Corner;
 use crate::plane::Plane;
+use crate::proxy::{Proxy, Seen};
 
 const NAMESPACE: &str = "team";
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -64,6 +68,11 @@ impl World {
 
     /// A store with an access key; `more` goes over the plain configuration.
     async fn store(&self, service: &str, more: Value) -> Arc<dyn Store> {
+        self.store_at(&self.address, service, more).await
+    }
+
+    /// The same, with all services at `address`.
+    async fn store_at(&self, address: &str, service: &str, more: Value) -> Arc<dyn Store> {
         let mut config = json!({
             "service": service,
             "region": self.region,
@@ -73,22 +82,23 @@ impl World {
             }},
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let credentials = InMemory::new(Scope::Namespace(NAMESPACE.into()))
-            .secret(NAMESPACE, "aws", ("id", KEY_ID))
-            .secret(NAMESPACE, "aws", ("secret", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"))
-            .account(
-                NAMESPACE,
-                "reader",
-                &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111111111111:role/reader")],
-            )
-            .tokens(Box::new(|namespace, name, audiences| {
-                Ok(format!("{namespace}.{name}.{}", audiences.join("+")))
-            }));
-        let env = credentials.env("store", &[("AWS_ENDPOINT_URL", &self.address)]);
         let config = serde_json::from_value(config).unwrap();
         assert_eq!(Aws::validate(&config, &Scope::Namespace(NAMESPACE.into())), []);
-        Aws::open(config, env).await.unwrap()
+        Aws::open(config, cluster().env("store", &[("AWS_ENDPOINT_URL", address)])).await.unwrap()
     }
+}
+
+/// The objects that the stores refer to.
+fn cluster() -> Held {
+    let role = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111111111111:role/reader");
+    Held::new(Scope::Namespace(NAMESPACE.into()))
+        .clock(Arc::new(SystemClock::new()))
+        .secret(NAMESPACE, "aws", ("id", KEY_ID))
+        .secret(NAMESPACE, "aws", ("secret", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"))
+        .account(NAMESPACE, "reader", &[role])
+        .tokens(Box::new(|namespace, name, audiences| {
+            Ok(format!("{namespace}.{name}.{}", audiences.join("+")))
+        }))
 }
 
 /// A request token, which moto and AWS make the version of: 32 to 64 letters.
@@ -359,4 +369,148 @@ async fn a_service_account_becomes_its_role() {
 async fn an_access_key_is_shown_to_sts() {
     let store = World::new("us-east-1").store("ParameterStore", json!({})).await;
     assert!(matches!(store.probe().await.unwrap(), Probe::Ready));
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn a_certificate_is_exported_with_its_decrypted_key() {
+    let world = World::new("us-east-1");
+    let request = |export: &str| json!({"DomainName": "app.example", "Options": {"Export": export}});
+    let arn = async |export: &str| {
+        let answer = world.call("acm", "CertificateManager.RequestCertificate", request(export)).await;
+        answer["CertificateArn"].as_str().unwrap().to_string()
+    };
+    let store = world.store("CertificateManager", json!({})).await;
+    let pem = text(&one(&*store, RemoteKey::value(arn("ENABLED").await)).await.unwrap());
+    let (certificates, key) = pem.split_once("-----BEGIN PRIVATE KEY-----").unwrap();
+    assert!(certificates.starts_with("-----BEGIN CERTIFICATE-----\n"));
+    let key = format!("-----BEGIN PRIVATE KEY-----{key}");
+    rcgen::KeyPair::from_pem(&key).unwrap();
+    for key in [arn("DISABLED").await, format!("{}x", arn("ENABLED").await)] {
+        let error = one(&*store, RemoteKey::value(key)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+    }
+}
+
+/// The decoded form of a request to STS.
+fn form(text: &str) -> BTreeMap<String, String> {
+    let url = reqwest::Url::parse(&format!("http://localhost/?{text}")).unwrap();
+    url.query_pairs().into_owned().collect()
+}
+
+/// The id of the access key that signed a request; empty if nobody did.
+fn signer(request: &Received) -> String {
+    let header = request.headers.get("authorization").cloned().unwrap_or_default();
+    let credential = header.split_once("Credential=").map(|(_, rest)| rest.to_string()).unwrap_or_default();
+    credential.split('/').next().unwrap_or_default().to_string()
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn what_moto_does_not_check_of_a_chain_is_on_the_requests() {
+    let world = World::new("us-east-1");
+    let recorder = Recorder::start(&world.address).await;
+    let chain = json!({
+        "auth": {"jwt": {"serviceAccountRef": {"name": "reader", "audiences": ["extra"]}}},
+        "additionalRoles": ["arn:aws:iam::222222222222:role/middle"],
+        "role": "arn:aws:iam::333333333333:role/last",
+        "externalID": "the-external-id",
+        "sessionTagsPolicy": "Custom",
+        "customSessionTags": {"team": "a b"},
+        "transitiveTagKeys": ["team"],
+    });
+    let store = world.store_at(recorder.url(), "SecretsManager", chain).await;
+    assert_eq!(one(&*store, RemoteKey::value("chain/absent")).await.unwrap_err().kind(), Kind::NotFound);
+    let requests = recorder.requests();
+    let forms: Vec<_> = requests[..3].iter().map(|request| form(&request.text())).collect();
+    assert_eq!(forms[0]["WebIdentityToken"], format!("{NAMESPACE}.reader.sts.amazonaws.com+extra"));
+    assert!(!forms[1].contains_key("ExternalId") && !forms[1].contains_key("Tags.member.1.Key"));
+    assert_eq!(forms[2]["ExternalId"], "the-external-id");
+    assert_eq!(forms[2]["TransitiveTagKeys.member.1"], "team");
+    let tags: Vec<_> = (1..=4)
+        .map(|n| (&*forms[2][&format!("Tags.member.{n}.Key")], &*forms[2][&format!("Tags.member.{n}.Value")]))
+        .collect();
+    let expected = [
+        ("esoNamespace", NAMESPACE),
+        ("esoStoreName", "store"),
+        ("esoStoreKind", "SecretStore"),
+        ("team", "a b"),
+    ];
+    assert_eq!(tags, expected);
+    // moto issues a new key each time, so each step is signed by the one before and by no other.
+    let signers: Vec<_> = requests.iter().map(signer).collect();
+    assert_eq!((requests.len(), &*signers[0]), (4, ""));
+    assert!(signers[1..].iter().all(|id| id.starts_with("ASIA")), "{signers:?}");
+    assert_eq!(BTreeSet::from_iter(&signers).len(), 4, "{signers:?}");
+    assert!(requests[1..].iter().all(|request| request.headers.contains_key("x-amz-security-token")));
+}
+
+/// A SecretStore that names no credential, and an object that reads one key through it.
+const PROCESS: &str = "
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: store}
+spec:
+  controller: CLASS
+  provider: {aws: {service: SecretsManager, region: eu-west-1}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: object}
+spec:
+  refreshInterval: 1h
+  secretStoreRef: {name: store}
+  data: [{secretKey: a, remoteRef: {key: NAMESPACE/key}}]
+";
+
+/// Has the operator itself prove who it is, as `environment` says, behind a proxy that answers what `platform` says; what was asked.
+async fn as_the_process(
+    name: &str,
+    platform: impl Fn(&Seen) -> Option<(u16, &'static str)> + Send + Sync + 'static,
+    environment: impl Fn(&str) -> Vec<(&'static str, String)>,
+) -> Vec<Seen> {
+    let corner = Corner::new(name);
+    World::new("eu-west-1").secret(&format!("{name}/key"), "value", &[]).await;
+    let proxy = Proxy::refusing(&corner.plane.moto().address, platform).await;
+    corner.apply(PROCESS);
+    let mut variables = environment(&proxy.address);
+    variables.push(("AWS_ENDPOINT_URL", proxy.address.clone()));
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let _process = corner.start(&[], &variables);
+    corner.until_ready("object", "True", "SecretSynced").await;
+    proxy.seen(|_| true)
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn the_operator_proves_itself_with_the_token_file_that_eks_mounts() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "the-token").unwrap();
+    let path = file.path().to_str().unwrap().to_string();
+    let environment = |_: &str| {
+        let role = "arn:aws:iam::123456789012:role/operator".to_string();
+        vec![("AWS_ROLE_ARN", role), ("AWS_WEB_IDENTITY_TOKEN_FILE", path.clone())]
+    };
+    let seen = as_the_process("aws-irsa", |_| None, environment).await;
+    let exchange = seen.iter().find(|seen| seen.body.contains("AssumeRoleWithWebIdentity")).unwrap();
+    assert_eq!(form(&exchange.body)["WebIdentityToken"], "the-token");
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn the_operator_proves_itself_to_the_agent_of_its_node() {
+    const ISSUED: &str = r#"{"AccessKeyId":"ASIAOFTHEAGENT","SecretAccessKey":"secret","Token":"token","AccountId":"123456789012","Expiration":"2099-01-01T00:00:00Z"}"#;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "the-token").unwrap();
+    let path = file.path().to_str().unwrap().to_string();
+    let agent = |seen: &Seen| (seen.path == "/v1/credentials").then_some((200, ISSUED));
+    let environment = |proxy: &str| {
+        let url = format!("{proxy}/v1/credentials");
+        vec![
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path.clone()),
+        ]
+    };
+    let seen = as_the_process("aws-agent", agent, environment).await;
+    assert_eq!(seen.iter().filter(|seen| seen.path == "/v1/credentials").count(), 1);
 }

@@ -112,6 +112,7 @@ impl World {
             credentials: Arc::new(ScopedCredentials::new(self.cluster.clone(), scope)),
             store_name: "kube".into(),
             variables: Arc::default(),
+            calls: Arc::default(),
             retry: None,
         };
         Kubernetes::open(config, env).await

@@ -155,6 +155,7 @@ impl World {
             credentials: Arc::new(ScopedCredentials::new(self.cluster.clone(), scope)),
             store_name: "bao".into(),
             variables: Arc::default(),
+            calls: Arc::default(),
             retry: None,
         };
         P::open(config, env).await
@@ -635,11 +636,11 @@ async fn a_json_web_token_logs_in() {
 
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
-async fn a_login_at_a_mount_that_is_not_there_is_no_refused_credential() {
+async fn a_login_at_a_mount_that_is_not_there_cannot_be_told_from_a_refused_one() {
     let world = World::new("no-login").await;
     world.secret("password", &[("p", "p")]);
     let auth = json!({"userPass": {"path": "no-such-mount", "username": "me", "secretRef": {"name": "password", "key": "p"}}});
-    assert_eq!(world.kind(json!({"auth": auth})).await, Some(Kind::Invalid));
+    assert_eq!(world.kind(json!({"auth": auth})).await, Some(Kind::Unauthenticated));
 }
 
 #[tokio::test]
@@ -667,7 +668,7 @@ async fn entries_and_logins_may_lie_in_different_namespaces() {
         store.probe().await.unwrap();
     }
     let elsewhere = json!({"namespace": child, "path": "kv", "auth": {"userPass": user_pass}});
-    assert_eq!(world.kind(elsewhere).await, Some(Kind::Invalid));
+    assert_eq!(world.kind(elsewhere).await, Some(Kind::Unauthenticated));
 }
 
 #[tokio::test]
@@ -730,7 +731,8 @@ async fn the_probe_of_the_provider_of_its_own_compares_the_mount() {
         (json!({"path": world.mount("1"), "version": "v1"}), None),
         (json!({"path": world.mount("1")}), Some(Kind::Invalid)),
         (json!({"version": "v1"}), Some(Kind::Invalid)),
-        (json!({"path": "sys"}), Some(Kind::Forbidden)),
+        (json!({"path": "sys"}), Some(Kind::Invalid)),
+        (json!({"path": "no-such-mount"}), Some(Kind::Forbidden)),
         (json!({"auth": dead}), Some(Kind::Unauthenticated)),
     ];
     for (more, kind) in cases {

@@ -61,6 +61,7 @@ impl Bench {
             credentials: Arc::new(ScopedCredentials::new(shared.clone(), Scope::ClusterOnly)),
             store_name: "".into(),
             variables: Arc::new(BTreeMap::new()),
+            calls: Arc::default(),
             retry: None,
         };
         let (sender, deliveries) = mpsc::unbounded_channel();

@@ -49,8 +49,9 @@ pub const BATCH_REFUSED: Duration = Duration::from_secs(3600);
 pub const BATCH_SINGLES: usize = 5;
 /// An object whose store has not been judged yet waits this long before its status says so.
 pub const FLOOD_GATE: Duration = Duration::from_secs(10);
-/// What an object names is often applied together with it, and seen a moment later: so long its absence is no error.
-pub const NOT_SEEN_YET: Duration = Duration::from_secs(1);
+/// What an object names is often applied together with it, and seen a moment later, on a busy API server seconds later: so long its
+/// absence is no error.
+pub const NOT_SEEN_YET: Duration = Duration::from_secs(5);
 /// Waits of an object that has never been synced.
 pub const NEVER_SYNCED: Backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(300) };
 /// Waits of a synced object after a transient failure.
@@ -78,5 +79,7 @@ pub const ABSENCE_CONFIRMATION: Duration = Duration::from_secs(10);
 /// A compiled regular expression. Enough for every class of Unicode in every place of a pattern that a person writes; a pattern of
 /// nested repetitions cannot take the memory of the process.
 pub const PATTERN_BYTES: usize = 4 << 20;
+/// Rounds of a key derivation that an encrypted private key may ask for: some tenths of a second of one core.
+pub const KEY_DERIVATION_ROUNDS: u32 = 1_000_000;
 /// A message of a condition or an event: what the API server takes for an event.
 pub const MESSAGE_BYTES: usize = 1024;

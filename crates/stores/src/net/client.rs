@@ -270,7 +270,7 @@ fn failure(host: &str, error: &reqwest::Error) -> Error {
     if sources(error).any(|cause| cause.is::<reach::Forbidden>()) {
         return reach::refusal(host);
     }
-    let tls = sources(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    let tls = sources(error).find_map(tls_reason);
     let (kind, what) = match error {
         _ if tls.is_some() => (Kind::Unavailable, "the TLS connection to the store failed"),
         _ if error.is_timeout() => (Kind::Unavailable, "the store did not answer in time"),
@@ -286,11 +286,19 @@ fn failure(host: &str, error: &reqwest::Error) -> Error {
 }
 
 /// True if the decoder cannot make sense of what came. It says "decode" of a cut stream too, since it is what reads the stream, so
-/// the error below is asked.
+/// the error below is asked. A request that failed to be sent has no answer yet: there it is the connection that is garbled.
 fn is_garbled(error: &reqwest::Error) -> bool {
-    sources(error)
+    let invalid = sources(error)
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::InvalidData)
+        .any(|cause| cause.kind() == std::io::ErrorKind::InvalidData);
+    invalid && !error.is_request()
+}
+
+/// What TLS says is wrong. HTTP/2 keeps only the text of an alert that comes after the handshake, as one for a missing client
+/// certificate does.
+fn tls_reason(cause: &(dyn Cause + 'static)) -> Option<String> {
+    let text = cause.to_string();
+    (cause.is::<rustls::Error>() || text.starts_with("received fatal alert: ")).then_some(text)
 }
 
 /// The error and everything beneath it. An `io::Error` hides what it wraps from `source`, so it is looked into.

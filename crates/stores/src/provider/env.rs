@@ -16,6 +16,7 @@ use crate::{
     },
 };
 
+use super::calls::Calls;
 pub use crate::net::retry::RetrySettings;
 
 /// Everything a provider may use.
@@ -31,6 +32,8 @@ pub struct Env {
     pub store_name: Arc<str>,
     /// The process's environment variables that concern stores (`AWS_*`), read once at start.
     pub variables: Arc<BTreeMap<String, String>>,
+    /// Where every call of a store's API is counted.
+    pub calls: Arc<Calls>,
     /// Retries, from the store's `spec.retrySettings`; `None` where the store has none.
     pub retry: Option<RetrySettings>,
 }

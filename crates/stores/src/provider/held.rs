@@ -90,6 +90,7 @@ impl Held {
             credentials: Arc::new(self),
             store_name: store_name.into(),
             variables: Arc::new(owned(variables)),
+            calls: Arc::default(),
             retry: None,
         }
     }

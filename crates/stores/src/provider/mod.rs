@@ -6,6 +6,7 @@
 //! Whole-map reads, `property`, decoding, conversion, rewrite, merge and NUL checks are not here: `sync::shape` does them once.
 
 pub mod aws;
+pub mod calls;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod entry;

@@ -148,15 +148,26 @@ impl Session {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
         let token = self.token().await?;
-        let error = match send().await {
+        let error = match self.once(call, send).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => failure(call, error),
+            Err(error) => error,
         };
         if error.kind() != Kind::Unauthenticated || !self.is_renewable() {
             return Err(error);
         }
         self.tokens.invalidate(token.generation);
-        send().await.map_err(|error| failure(call, error))
+        self.once(call, send).await
+    }
+
+    async fn once<T, E, F>(&self, call: Call<'_>, send: &(impl Fn() -> F + Send + Sync)) -> Result<T>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        let answer = send().await.map_err(|error| failure(call, error));
+        let answered = answer.as_ref().err().is_none_or(|error| error.kind() == Kind::NotFound);
+        self.env.calls.note(call.service.counted_as(), call.action, answered);
+        answer
     }
 
     /// False where the same credential would only be shown once more.
@@ -227,6 +238,8 @@ impl Session {
     async fn process(&self) -> Result<Credentials> {
         let config = ProviderConfig::without_region()
             .with_region(Some(Region::new(self.region.clone())))
+            .with_use_fips(Some(is_true(&self.env.variables, "AWS_USE_FIPS_ENDPOINT")))
+            .with_use_dual_stack(Some(is_true(&self.env.variables, "AWS_USE_DUALSTACK_ENDPOINT")))
             .with_http_client(self.transport.of_platform())
             .with_retry_config(RetryConfig::disabled());
         let chain = DefaultCredentialsChain::builder().configure(config).build().await;

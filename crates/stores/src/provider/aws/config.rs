@@ -60,7 +60,7 @@ pub enum AwsService {
     SecretsManager,
     /// Systems Manager Parameter Store.
     ParameterStore,
-    /// Certificate Manager, to push certificates to.
+    /// Certificate Manager.
     CertificateManager,
 }
 

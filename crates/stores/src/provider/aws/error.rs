@@ -86,6 +86,7 @@ const CODES: &[(&str, Kind, &str)] = &[
     ("RequestTimeout", Kind::Unavailable, DOWN),
     ("RequestTimeoutException", Kind::Unavailable, DOWN),
     ("IDPCommunicationError", Kind::Unavailable, "STS could not reach the identity provider of the cluster"),
+    ("RequestInProgressException", Kind::Unavailable, "the certificate is not issued yet"),
     ("UnknownOperationException", Kind::Unsupported, "the endpoint does not know this action"),
     ("InvalidAction", Kind::Unsupported, "the endpoint does not know this action"),
     ("RegionDisabledException", Kind::Invalid, "the region is not enabled for the account"),
@@ -213,7 +214,11 @@ fn absence(call: Call<'_>, code: &str, message: Option<&str>) -> Option<Error> {
             "the secret is marked for deletion"
         }
         (Service::ParameterStore, "ParameterNotFound") => "the parameter does not exist",
-        (Service::SecretsManager | Service::ParameterStore | Service::Sts, _) => return None,
+        // ESO never deletes for a certificate, so its absence is none here.
+        (
+            Service::SecretsManager | Service::ParameterStore | Service::CertificateManager | Service::Sts,
+            _,
+        ) => return None,
     };
     Some(named(call, Kind::NotFound, reason))
 }

@@ -1,4 +1,4 @@
-//! AWS: Secrets Manager and Parameter Store (reference 10.2).
+//! AWS: Secrets Manager, Parameter Store and Certificate Manager (reference 10.2).
 //!
 //! - `config`: the CRD fragment.
 //! - `auth`: credentials, and what all calls share ([`auth::Session`]).
@@ -6,13 +6,14 @@
 //! - `error`: what the codes of AWS mean.
 //! - `read`: batches, single reads and finds, the same for both services.
 //! - `secrets_manager`, `parameter_store`: the calls of each.
-//!
-//! `service: CertificateManager` is there in the configuration and not built yet: opening it is `Unsupported`.
+//! - `certificate_manager`, `private_key`: the export of a certificate.
 
 mod auth;
+mod certificate_manager;
 pub mod config;
 mod error;
 mod parameter_store;
+mod private_key;
 mod read;
 mod secrets_manager;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 
 use self::{
     auth::Session,
+    certificate_manager::CertificateManager,
     config::{AwsConfig, AwsSecretRef, AwsService, SessionTagsPolicy},
     parameter_store::ParameterStore,
     read::Reader,
@@ -32,7 +34,7 @@ use self::{
 };
 use super::{Absence, Access, Budget, Consumer, Digest, Env, Problem, Provider, Store, identity_of};
 use crate::base::{
-    Error, Kind, Result,
+    Result,
     refs::{Ref, Scope, SecretKeySelector},
 };
 
@@ -46,6 +48,8 @@ const SECRETS_MANAGER_BUDGET: Budget = Budget { per_second: 100.0, in_flight: 64
 /// `GetParameter`, `GetParameters` and `GetParametersByPath` share 40 calls a second, unless the account pays for more, which
 /// cannot be seen from here.
 const PARAMETER_STORE_BUDGET: Budget = Budget { per_second: 40.0, in_flight: 16 };
+/// `ExportCertificate` is granted 5 calls a second.
+const CERTIFICATE_MANAGER_BUDGET: Budget = Budget { per_second: 5.0, in_flight: 4 };
 
 /// Session tags that only keyferry sets.
 const RESERVED_TAGS: [&str; 3] = ["esoNamespace", "esoStoreName", "esoStoreKind"];
@@ -116,26 +120,19 @@ impl Provider for Aws {
     fn budget(config: &AwsConfig) -> Budget {
         match config.service {
             AwsService::SecretsManager => SECRETS_MANAGER_BUDGET,
-            AwsService::ParameterStore | AwsService::CertificateManager => PARAMETER_STORE_BUDGET,
+            AwsService::ParameterStore => PARAMETER_STORE_BUDGET,
+            AwsService::CertificateManager => CERTIFICATE_MANAGER_BUDGET,
         }
     }
 
     async fn open(config: AwsConfig, env: Env) -> Result<Arc<dyn Store>> {
         let prefix = config.prefix.clone().unwrap_or_default();
-        match config.service {
-            AwsService::SecretsManager => {
-                let backend = SecretsManager::new(Arc::new(Session::open(&config, env).await?));
-                Ok(Arc::new(Reader { backend, prefix }))
-            }
-            AwsService::ParameterStore => {
-                let backend = ParameterStore::new(Arc::new(Session::open(&config, env).await?));
-                Ok(Arc::new(Reader { backend, prefix }))
-            }
-            AwsService::CertificateManager => Err(Error::new(
-                Kind::Unsupported,
-                "service CertificateManager (push of certificates) is not built yet",
-            )),
-        }
+        let session = Arc::new(Session::open(&config, env).await?);
+        Ok(match config.service {
+            AwsService::SecretsManager => Arc::new(Reader { backend: SecretsManager::new(session), prefix }),
+            AwsService::ParameterStore => Arc::new(Reader { backend: ParameterStore::new(session), prefix }),
+            AwsService::CertificateManager => Arc::new(CertificateManager::new(session)),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    base::refs::RefKind,
+    base::{Error, Kind, refs::RefKind},
     net::scripted::{Exchange, Received, Reply, Scripted},
     provider::{
         Batch, Entry, Payload, Probe, Query, RemoteKey, RetrySettings, Want,
@@ -583,4 +583,5 @@ async fn an_empty_path_is_no_path() {
     server.finish();
 }
 
+mod certificates;
 mod sessions;

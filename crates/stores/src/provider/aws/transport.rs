@@ -114,15 +114,27 @@ fn incoming(mut answer: Answer) -> Result<HttpResponse> {
 pub(super) enum Service {
     SecretsManager,
     ParameterStore,
+    CertificateManager,
     Sts,
 }
 
 impl Service {
+    /// The name under which its calls are counted.
+    pub(super) fn counted_as(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "AWS/SecretsManager",
+            Self::ParameterStore => "AWS/ParameterStore",
+            Self::CertificateManager => "AWS/CertificateManager",
+            Self::Sts => "AWS/STS",
+        }
+    }
+
     /// The variables that may hold its endpoint: ESO's own, then the SDKs' (`AWS_ENDPOINT_URL` holds for all services).
     fn variables(self) -> [&'static str; 3] {
         let (eso, sdk) = match self {
             Self::SecretsManager => ("AWS_SECRETSMANAGER_ENDPOINT", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             Self::ParameterStore => ("AWS_SSM_ENDPOINT", "AWS_ENDPOINT_URL_SSM"),
+            Self::CertificateManager => ("AWS_ACM_ENDPOINT", "AWS_ENDPOINT_URL_ACM"),
             Self::Sts => ("AWS_STS_ENDPOINT", "AWS_ENDPOINT_URL_STS"),
         };
         [eso, sdk, "AWS_ENDPOINT_URL"]

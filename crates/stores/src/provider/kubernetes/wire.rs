@@ -77,6 +77,16 @@ impl Call {
         value.into_iter().fold(self, |call, value| call.query(name, value))
     }
 
+    /// The name under which it is counted.
+    fn name(&self) -> &'static str {
+        match self.path.last().map(String::as_str) {
+            Some("selfsubjectrulesreviews") => "CreateSelfSubjectRulesReview",
+            Some("selfsubjectaccessreviews") => "CreateSelfSubjectAccessReview",
+            Some("secrets") => "ListSecrets",
+            _ => "GetSecret",
+        }
+    }
+
     fn url(&self, server: &Url) -> Url {
         let mut url = server.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -135,8 +145,10 @@ impl Server {
     async fn send(&self, call: &Call, bearer: Option<&HeaderValue>) -> Result<Answer> {
         let clock = &*self.env.clock;
         let send = async || {
-            let answer = client::send(&self.client, call.request(&self.url, bearer)).await?;
-            judged(answer, clock.now()).map_err(|error| error.with("host", self.host()))
+            let answer = client::send(&self.client, call.request(&self.url, bearer)).await;
+            let judged = answer.and_then(|answer| judged(answer, clock.now()));
+            self.env.calls.note("Kubernetes", call.name(), judged.is_ok());
+            judged.map_err(|error| error.with("host", self.host()))
         };
         retry(clock, Retry::of(self.env.retry, 0), jitter, send).await
     }

@@ -112,6 +112,7 @@ async fn session(config: OpenBaoConfig, env: Env) -> Result<Session> {
             server: server(&config.server)?,
             headers: plain_headers(),
             clock: env.clock.clone(),
+            calls: env.calls.clone(),
         },
         namespace: config.namespace,
         login_namespace,

@@ -226,6 +226,7 @@ impl Door<'_> {
             server: self.wire.server.clone(),
             headers: self.wire.headers.clone(),
             clock: self.wire.clock.clone(),
+            calls: self.wire.calls.clone(),
         })
     }
 
@@ -240,7 +241,11 @@ impl Door<'_> {
                 let value = Issued { headers: TokenHeaders::new(&grant.token, index)?, ours: true };
                 Ok(Fresh { value, expires: ends(self.env.clock.now(), grant.seconds) })
             }
-            Reply::Denied | Reply::Unfit => fail(Kind::Unauthenticated, "the login was refused"),
+            Reply::Unfit => fail(Kind::Unauthenticated, "the login was refused"),
+            // The server answers alike for an auth mount that is not there, so as not to tell strangers which there are.
+            Reply::Denied => {
+                fail(Kind::Unauthenticated, "the login was refused, or there is no such auth mount")
+            }
             Reply::Absent => fail(Kind::Invalid, "there is no such auth mount"),
         }
     }

@@ -180,6 +180,7 @@ async fn session(config: VaultConfig, env: Env) -> Result<Session> {
             server: server(&config.server)?,
             headers,
             clock: env.clock.clone(),
+            calls: env.calls.clone(),
         },
         namespace: config.namespace,
         login_namespace,
@@ -346,7 +347,51 @@ fn accounts(config: &VaultConfig) -> Vec<Ref> {
             &token.service_account_ref,
         )
     });
-    kubernetes.into_iter().chain(jwt).collect()
+    kubernetes.into_iter().chain(jwt).chain(auth.into_iter().flat_map(of_clouds)).collect()
+}
+
+/// The references of logins by a cloud's identity. They are not built, and yet name objects that must stay in scope.
+fn of_clouds(auth: &VaultAuth) -> Vec<Ref> {
+    let iam = auth.iam.as_ref();
+    let keys = iam.and_then(|iam| iam.secret_ref.as_ref());
+    let gcp = auth.gcp.as_ref();
+    let gcp_keys = gcp.and_then(|gcp| gcp.secret_ref.as_ref());
+    let identity = gcp.and_then(|gcp| gcp.workload_identity.as_ref());
+    let secrets = [
+        (
+            "auth.iam.secretRef.accessKeyIDSecretRef",
+            keys.and_then(|keys| keys.access_key_id_secret_ref.as_ref()),
+        ),
+        (
+            "auth.iam.secretRef.secretAccessKeySecretRef",
+            keys.and_then(|keys| keys.secret_access_key_secret_ref.as_ref()),
+        ),
+        (
+            "auth.iam.secretRef.sessionTokenSecretRef",
+            keys.and_then(|keys| keys.session_token_secret_ref.as_ref()),
+        ),
+        (
+            "auth.gcp.secretRef.secretAccessKeySecretRef",
+            gcp_keys.and_then(|keys| keys.secret_access_key_secret_ref.as_ref()),
+        ),
+    ];
+    let accounts = [
+        (
+            "auth.iam.jwt.serviceAccountRef",
+            iam.and_then(|iam| iam.jwt.as_ref()?.service_account_ref.as_ref()),
+        ),
+        ("auth.gcp.serviceAccountRef", gcp.and_then(|gcp| gcp.service_account_ref.as_ref())),
+        (
+            "auth.gcp.workloadIdentity.serviceAccountRef",
+            identity.map(|identity| &identity.service_account_ref),
+        ),
+    ];
+    let secrets = secrets.into_iter().filter_map(|(field, selector)| Ref::secret(field, selector?));
+    secrets
+        .chain(
+            accounts.into_iter().filter_map(|(field, account)| Some(Ref::service_account(field, account?))),
+        )
+        .collect()
 }
 
 /// An opened store.

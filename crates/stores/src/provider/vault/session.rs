@@ -224,20 +224,27 @@ impl Session {
             Reply::Done(answer) => Ok(Some(answer)),
             Reply::Absent => Ok(None),
             Reply::Unfit => Err(self.refused(Kind::Invalid, "the server refuses the request", call)),
-            Reply::Denied if self.is_good(&fresh).await? => forbidden(),
+            Reply::Denied if self.is_fresh_good(&fresh).await? => forbidden(),
             Reply::Denied => Err(dead_token()),
         }
+    }
+
+    /// A token that was issued a moment ago is good, even where its policies do not let it look itself up.
+    async fn is_fresh_good(&self, fresh: &Token<Issued>) -> Result<bool> {
+        if !fresh.value.ours {
+            return self.is_good(fresh).await;
+        }
+        *self.judged.lock().await = Some(self.judgement(fresh, true));
+        Ok(true)
     }
 
     /// Another token in the place of a dead one; `None` where the credential gives the same again.
     async fn another(&self, dead: &Token<Issued>) -> Result<Option<Token<Issued>>> {
         self.tokens.invalidate(dead.generation);
         let fresh = self.token().await?;
-        // A token that was issued a moment ago is good, even where its policies do not let it look itself up.
-        let good = fresh.value.ours;
-        let same = !good && fresh.value.headers == dead.value.headers;
-        if good || same {
-            *self.judged.lock().await = Some(self.judgement(&fresh, good));
+        let same = !fresh.value.ours && fresh.value.headers == dead.value.headers;
+        if same {
+            *self.judged.lock().await = Some(self.judgement(&fresh, false));
         }
         Ok((!same).then_some(fresh))
     }

@@ -491,6 +491,27 @@ async fn a_token_that_is_revoked_is_replaced_without_an_error() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_replaced_a_moment_ago_may_end_too() {
+    let server = Scripted::start([
+        login("userpass/login/me").answers(granted("first", 3600)),
+        at("secret/data/app").header("x-vault-token", "first").answers(Reply::json(403, REFUSED)),
+        look_up(403),
+        login("userpass/login/me").answers(granted("second", 3600)),
+        at("secret/data/app").header("x-vault-token", "second").answers(v2(&json!({}))),
+        at("secret/data/app").header("x-vault-token", "second").answers(Reply::json(403, REFUSED)),
+        look_up(403),
+        login("userpass/login/me").answers(granted("third", 3600)),
+        at("secret/data/app").header("x-vault-token", "third").answers(v2(&json!({}))),
+    ])
+    .await;
+    let store = open(server.url(), &by_password(&json!({}))).await.unwrap();
+    for _ in 0..2 {
+        one(&*store, RemoteKey::value("app")).await.unwrap();
+    }
+    server.finish();
+}
+
+#[tokio::test]
 async fn a_dead_token_whose_login_is_refused_is_a_dead_credential() {
     let server = Scripted::start([
         login("userpass/login/me").answers(granted("first", 3600)),

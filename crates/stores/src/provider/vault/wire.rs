@@ -10,6 +10,8 @@
 //! | version 2 read as v1 | 404 with `data: null` and a warning |
 //! | nothing mounted, unknown namespace | 404 with `errors` filled |
 //! | nothing mounted, token without rights there | 403 |
+//! | login at an auth mount that is not there | 403, **the same as a refused login** |
+//! | over a rate limit of the operator's | 429, without `Retry-After` |
 //!
 //! Because of the third row a bare 404 proves nothing by itself: [`Mount::proves`] has to say that the mount is the engine the
 //! store takes it for.
@@ -31,6 +33,7 @@ use super::{
 use crate::{
     base::{Clock, Error, Kind, Result, SecretBytes},
     net::client::{self, Answer},
+    provider::calls::Calls,
 };
 
 /// One server, as one store reaches it.
@@ -42,6 +45,8 @@ pub(in crate::provider) struct Wire {
     pub(in crate::provider) headers: HeaderMap,
     /// The date form of `Retry-After` counts from now.
     pub(in crate::provider) clock: Arc<dyn Clock>,
+    /// Where calls are counted.
+    pub(in crate::provider) calls: Arc<Calls>,
 }
 
 /// One call below `/v1/`.
@@ -72,6 +77,18 @@ impl<'a> Call<'a> {
         namespace: Option<&'a str>,
     ) -> Self {
         Self { method: Method::POST, body: Some(Bytes::from_owner(body)), ..Self::read(path, namespace) }
+    }
+
+    /// The name under which it is counted.
+    fn name(&self) -> &'static str {
+        match (self.path.as_str(), &self.query) {
+            ("auth/token/lookup-self", _) => "LookupSelf",
+            ("auth/token/revoke-self", _) => "RevokeSelf",
+            (path, _) if path.starts_with("sys/") => "ReadMount",
+            (_, Some(("list", _))) => "ListSecrets",
+            _ if self.method == Method::POST => "Login",
+            _ => "ReadSecretData",
+        }
     }
 
     /// The path, for messages.
@@ -136,6 +153,13 @@ impl Wire {
     /// # Errors
     /// Every kind but `NotFound` and `Forbidden`, which [`Reply`] leaves to the caller.
     pub(in crate::provider) async fn send(&self, call: &Call<'_>, token: &TokenHeaders) -> Result<Reply> {
+        let reply = self.exchange(call, token).await;
+        let answered = matches!(&reply, Ok(Reply::Done(_) | Reply::Absent));
+        self.calls.note("HashiCorp/Vault", call.name(), answered);
+        reply
+    }
+
+    async fn exchange(&self, call: &Call<'_>, token: &TokenHeaders) -> Result<Reply> {
         let answer = client::send(&self.client, self.request(call, token)?).await?;
         judge(answer, self.clock.now())
             .map_err(|error| error.with("host", self.host()).with("path", &call.path))

@@ -372,14 +372,6 @@ async fn tokens_are_asked_for_once_a_session_and_not_once_a_read() {
     server.finish();
 }
 
-#[tokio::test]
-async fn certificates_are_not_built_yet_and_say_so() {
-    let mut config = SM.config(json!({}));
-    config.service = AwsService::CertificateManager;
-    let error = Aws::open(config, keys().env("store", &[])).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unsupported);
-}
-
 /// The identity of a cluster-scoped store used from `namespace`.
 fn identity(config: &AwsConfig, namespace: &str, versions: &[&str]) -> Digest {
     let scope = Scope::Cluster(namespace.into());
