@@ -66,6 +66,7 @@ fn context(cluster: &FakeCluster) -> Context {
         credentials: Arc::new(ScopedCredentials::new(shared.clone(), Scope::ClusterOnly)),
         store_name: "".into(),
         variables: Arc::new(BTreeMap::new()),
+        calls: Arc::default(),
         retry: None,
     };
     Context {
