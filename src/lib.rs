@@ -9,7 +9,7 @@
 //! | 1 | [`api`] | the kinds, their validation, ESO's digests; no kube but the derive macros |
 //! | 2 | [`cluster`] | the only door to the API server; credentials with namespace scope |
 //! | 3 | [`sync`] | the pull pipeline `fetch → shape → render → plan → apply → report`, the store pool, the gate |
-//! | 4 | [`controller`] | one reconciler a kind and the runner they share |
+//! | 4 | [`controller`] | one reconciler a kind, what they share of the cluster, and when objects are due |
 //! | 5 | [`cli`] | the command line and all wiring |
 
 pub mod api;

@@ -27,7 +27,7 @@ use crate::{
     sync::{
         pipeline::{Breaker, Pipeline},
         report::Stamp,
-        stores::Fetcher,
+        stores::{Delivered, Fetcher},
     },
 };
 
@@ -104,6 +104,22 @@ struct Ears {
     stores: mpsc::UnboundedSender<store::Message>,
 }
 
+/// What the reconcilers listen to.
+#[derive(Debug)]
+struct Inboxes {
+    objects: mpsc::UnboundedReceiver<external_secret::Message>,
+    stores: mpsc::UnboundedReceiver<store::Message>,
+    answers: mpsc::UnboundedReceiver<Vec<Delivered>>,
+}
+
+/// Both ends of every channel; the last is where the fetcher delivers.
+fn channels() -> (Ears, Inboxes, mpsc::UnboundedSender<Vec<Delivered>>) {
+    let (objects, object_inbox) = mpsc::unbounded_channel();
+    let (stores, store_inbox) = mpsc::unbounded_channel();
+    let (deliveries, answers) = mpsc::unbounded_channel();
+    (Ears { objects, stores }, Inboxes { objects: object_inbox, stores: store_inbox, answers }, deliveries)
+}
+
 impl Ears {
     /// The receivers are gone only when the process ends.
     fn tell(&self, signals: Vec<Signal>) {
@@ -120,9 +136,7 @@ impl Operator {
     /// # Errors
     /// `Bug` if the system gives no random bytes.
     pub fn start(settings: Settings, outside: Outside, parts: &mut JoinSet<()>) -> Result<Self> {
-        let (objects, object_inbox) = mpsc::unbounded_channel();
-        let (stores, store_inbox) = mpsc::unbounded_channel();
-        let (deliveries, answers) = mpsc::unbounded_channel();
+        let (ears, inboxes, deliveries) = channels();
         let expected = Expected { over: settings.over.clone(), cluster_stores: settings.cluster_stores };
         let operator = Self {
             digests: Arc::new(DigestKey::random()?),
@@ -131,12 +145,12 @@ impl Operator {
             env: environment(&outside),
             objects: Table::new("externalsecret"),
             stores: [Table::new("secretstore"), Table::new("clustersecretstore")],
-            ears: Ears { objects, stores },
+            ears,
             settings,
             outside,
         };
         operator.watch(parts);
-        operator.reconcile((object_inbox, answers), store_inbox, parts);
+        operator.reconcile(inboxes, parts);
         Ok(operator)
     }
 
@@ -205,18 +219,11 @@ impl Operator {
         });
     }
 
-    fn reconcile(
-        &self,
-        (objects, answers): (
-            mpsc::UnboundedReceiver<external_secret::Message>,
-            mpsc::UnboundedReceiver<Vec<crate::sync::stores::Delivered>>,
-        ),
-        stores: mpsc::UnboundedReceiver<store::Message>,
-        parts: &mut JoinSet<()>,
-    ) {
-        let inbox = (self.ears.objects.clone(), objects);
-        let objects = ExternalSecrets::new(self.for_objects(), self.settings.over.clone(), inbox, answers);
-        let stores = Stores::new(self.for_stores(), (self.ears.stores.clone(), stores));
+    fn reconcile(&self, inboxes: Inboxes, parts: &mut JoinSet<()>) {
+        let inbox = (self.ears.objects.clone(), inboxes.objects);
+        let over = self.settings.over.clone();
+        let objects = ExternalSecrets::new(self.for_objects(), over, inbox, inboxes.answers);
+        let stores = Stores::new(self.for_stores(), (self.ears.stores.clone(), inboxes.stores));
         let fetcher = self.fetcher.clone();
         parts.spawn(async move { fetcher.run().await });
         parts.spawn(objects.run());

@@ -2,7 +2,7 @@
 //!
 //! Requests are built here and not by `kube::Api`: its answers come through typed trees that keep values and `managedFields`, and it
 //! logs a body that it cannot read. Of kube we take the connection, authentication and (in `feeds`) the watcher. Its own retry is off:
-//! the controllers' runner is the one who tries again.
+//! the controllers' schedule says when something is tried again.
 //!
 //! Plaintext: bodies out are built in a wiped buffer of the right size; bodies in are wiped after decoding where nobody else holds
 //! them. What the TLS layer buffers is out of our hands.

@@ -1,5 +1,9 @@
 //! One reconciler a kind, what they share of the cluster, and when their objects are due.
 //!
+//! - [`external_secret`], [`store`]: the reconcilers.
+//! - [`world`]: what the watches tell, for both. [`schedule`]: the only place from which something is tried again.
+//! - [`table`]: their objects' state, for metrics.
+//!
 //! Each reconciler is one task that owns its objects' state, hears one message at a time and never waits for a store or the API server.
 //! They never call each other: a status that one writes reaches the other through the watch.
 

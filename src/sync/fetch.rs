@@ -514,13 +514,14 @@ impl Reads {
     fn settle(&mut self, id: ReadId, result: Result<Answered>, now: Timestamp) -> Vec<Delivery> {
         let kind = result.as_ref().err().map(Error::kind);
         let identity = self.reads.get(&id).map(|read| read.key.identity);
-        match kind {
-            Some(Kind::Throttled) if self.may_try_again(id) => {
-                self.requeue(id, now);
-                return Vec::new();
-            }
-            Some(Kind::Unavailable) => self.note_silence(identity, result.as_ref().err(), now),
-            _ => self.note_answer(identity),
+        if kind == Some(Kind::Throttled) && self.may_try_again(id) {
+            self.requeue(id, now);
+            return Vec::new();
+        }
+        if kind == Some(Kind::Unavailable) {
+            self.note_silence(identity, result.as_ref().err(), now);
+        } else {
+            self.note_answer(identity);
         }
         let down = identity.and_then(|identity| self.down_error(identity));
         let mut deliveries = self.deliver(id, result);

@@ -365,7 +365,7 @@ fn status_of(object: &Object) -> Option<ExternalSecretStatus> {
     serde_json::from_slice(object.status.as_deref()?).ok()
 }
 
-/// The status after a merge patch whose members replace whole members.
+/// The status after these fields were written, each in the place of what stood under its name.
 fn merged(old: Option<&[u8]>, patch: &Value) -> Box<[u8]> {
     let old = old.and_then(|old| serde_json::from_slice::<Map<_, _>>(old).ok());
     let mut status = old.unwrap_or_default();

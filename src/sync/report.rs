@@ -157,7 +157,7 @@ pub fn binding(target: &str, existed: bool, outcome: &Outcome) -> Option<String>
 /// What is to be sent.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// A merge patch of the status; `None` = the status says it already.
+    /// The fields of the status to write; `None` = the status says it already.
     pub status: Option<Value>,
     /// Events, in order.
     pub events: Vec<Event>,
@@ -188,7 +188,7 @@ pub struct StoreFinding<'a> {
     pub access: Option<&'a str>,
 }
 
-/// The merge patch of a store's status and the status after it; `None` if it says all that already.
+/// The fields of a store's status to write and the status after it; `None` if it says all that already.
 #[must_use]
 pub fn store_status(finding: &StoreFinding<'_>, old: &Value, now: Timestamp) -> Option<(Value, Value)> {
     let conditions = old.get("conditions").cloned().unwrap_or_default();
@@ -256,7 +256,7 @@ fn with_ready(old: &[Condition], mut new: Condition) -> Option<Vec<Condition>> {
     Some(conditions)
 }
 
-/// The merge patch, or `None` if the old status says it all. `binding` is always there, as in ESO's statuses.
+/// The fields to write, or `None` if the old status says it all. `binding` is always there, as in ESO's statuses.
 fn patch(
     finding: &Finding<'_>,
     old: &ExternalSecretStatus,

@@ -20,11 +20,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A whole request to a store. Longer answers are time-outs (`Unavailable`).
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Retries of a read inside one fetch when the store is configured without `retrySettings`. One: enough for a connection that
-/// the server closed while idle; everything longer is the runner's business.
+/// the server closed while idle; everything longer is the business of the controllers' schedule.
 pub const READ_RETRIES: u32 = 1;
 /// The wait of that retry.
 pub const READ_RETRY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
-/// The longest `Retry-After` that a fetch waits out; a longer one is the runner's business, which holds nothing while it waits.
+/// The longest `Retry-After` that a fetch waits out; a longer one is the business of the controllers' schedule, which
+/// holds nothing while it waits.
 pub const RETRY_AFTER_WAITED: Duration = Duration::from_secs(3);
 /// The longest `Retry-After` that is believed: a store that asks for more is asked again after this.
 pub const RETRY_AFTER_BELIEVED: Duration = Duration::from_secs(3600);

@@ -1,7 +1,7 @@
 //! The one retry loop of this crate.
 //!
 //! It repeats reads that failed for a reason that passes by itself. Everything longer than a few seconds is the business of the
-//! controller's runner, which does not hold a fetch open while it waits.
+//! controllers' schedule, which does not hold a fetch open while it waits.
 
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_retry_after_is_left_to_the_runner() {
+    async fn a_long_retry_after_is_left_to_the_schedule() {
         let told = |seconds| Error::new(Kind::Throttled, "x").after(Some(Duration::from_secs(seconds)));
         assert_eq!(tries(Retry::of(None, 3), told(2)).await, (2, Duration::from_secs(2)));
         assert_eq!(tries(Retry::of(None, 3), told(60)).await, (1, Duration::ZERO));
