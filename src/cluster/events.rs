@@ -12,7 +12,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use keyferry_stores::base::{Clock, Result};
+use keyferry_stores::base::{Clock, Result, limits::MESSAGE_BYTES};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -29,12 +29,10 @@ const QUEUE: usize = 1000;
 const FOLD: SignedDuration = SignedDuration::from_mins(10);
 /// Events that are remembered for folding, some 60 bytes each.
 const REMEMBERED: usize = 4096;
-/// The API server takes no longer message.
-const MESSAGE_BYTES: usize = 1024;
 /// Bytes of the object's name in the event's name: 253 less a dot and sixteen digits.
 const NAME_BYTES: usize = 236;
 
-/// What became of events that were not sent.
+/// What became of the events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Sent.
@@ -217,11 +215,7 @@ fn seconds(time: Timestamp) -> String {
 }
 
 fn cut(text: &str, most: usize) -> &str {
-    let mut end = most.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(most)]
 }
 
 #[cfg(test)]

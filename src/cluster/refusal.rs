@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use ::kube::{Error as KubeError, core::Status};
 use http::StatusCode;
-use keyferry_stores::base::{Error, Kind};
-
-/// An error's text names at most so many bytes of the API server's message: some hold a whole schema.
-const MESSAGE_BYTES: usize = 1024;
+use keyferry_stores::base::{Error, Kind, limits::MESSAGE_BYTES};
 
 /// The reason by which kube marks an error body that was no `Status`: its message is then that body.
 const NOT_A_STATUS: &str = "Failed to parse error data";
@@ -88,15 +85,12 @@ fn namespace_ends(status: &Status) -> bool {
     status.code == 403 && causes.any(|cause| cause.reason == NAMESPACE_ENDS)
 }
 
+/// The API server's message, bounded: some hold a whole schema.
 fn message(status: &Status) -> String {
     if status.message.is_empty() || status.reason == NOT_A_STATUS {
         return format!("the API server answered with status {}", status.code);
     }
-    let mut end = MESSAGE_BYTES.min(status.message.len());
-    while !status.message.is_char_boundary(end) {
-        end -= 1;
-    }
-    status.message[..end].to_string()
+    status.message[..status.message.floor_char_boundary(MESSAGE_BYTES)].to_string()
 }
 
 #[cfg(test)]

@@ -330,8 +330,7 @@ fn seconds(time: Timestamp) -> String {
 /// Cuts a text at the bound of messages, at a character's edge.
 fn bounded(mut text: String) -> String {
     if text.len() > MESSAGE_BYTES {
-        let end = (0..=MESSAGE_BYTES - 3).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(end);
+        text.truncate(text.floor_char_boundary(MESSAGE_BYTES - 3));
         text.push_str("...");
     }
     text
