@@ -178,6 +178,13 @@ fn refusal(flag: &Foreign, value: &str) -> String {
 fn namespaces(text: &str) -> Result<Namespaces, String> {
     let mut names: Vec<String> =
         text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(Into::into).collect();
+    let label = |name: &str| {
+        name.len() <= 63
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if let Some(wrong) = names.iter().find(|name| !label(name)) {
+        return Err(format!("{wrong:?} is not the name of a namespace"));
+    }
     names.sort();
     names.dedup();
     Ok(if names.is_empty() { Namespaces::All } else { Namespaces::Some(names) })
@@ -195,7 +202,9 @@ fn stamp(text: &str) -> Result<Stamp, String> {
     match text {
         "never" => Ok(Stamp::Never),
         "0" => Ok(Stamp::Each),
-        _ => positive(text).map(Stamp::Every),
+        _ => positive(text)
+            .map(Stamp::Every)
+            .map_err(|error| format!("{error}, or 0 (written at each refresh), or never")),
     }
 }
 
@@ -285,6 +294,7 @@ mod tests {
         let (flags, _) = parsed(&["--namespace", "b, a,b"]).unwrap();
         assert_eq!(flags.namespace, Namespaces::Some(vec!["a".into(), "b".into()]));
         assert_eq!(parsed(&[]).unwrap().0.namespace, Namespaces::All);
+        assert!(parsed(&["--namespace", "UPPER!"]).is_err());
     }
 
     #[test]

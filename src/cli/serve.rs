@@ -76,6 +76,7 @@ async fn serve(flags: &Controller) -> Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = parts.join_next() => Err(Error::new(Kind::Bug, "a part of the process ended")),
     };
+    tracing::info!("keyferry ends");
     parts.shutdown().await;
     if tokio::time::timeout(FAREWELL, operator.close_stores()).await.is_err() {
         tracing::warn!("some stores did not end in time; their tokens end by themselves");

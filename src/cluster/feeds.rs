@@ -1,7 +1,7 @@
 //! Feeds from the API server: kube's `watcher` under our own shapes.
 //!
 //! The watcher pages its lists by 500, resumes a cut watch where it was, lists again after a 410 and waits longer after each failure
-//! (its default backoff). It holds one decoded page at a time; decoding has already dropped what we do not keep.
+//! ([`Growing`]). It holds one decoded page at a time; decoding has already dropped what we do not keep.
 
 use std::{
     borrow::Cow,
@@ -9,6 +9,7 @@ use std::{
     fmt,
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::{StreamExt, stream::select_all};
@@ -19,6 +20,7 @@ use kube::{
     core::DynamicResourceScope,
     runtime::{
         WatchStreamExt,
+        utils::Backoff,
         watcher::{self, Event, watcher},
     },
 };
@@ -122,11 +124,28 @@ impl KubeWatches {
             }
         };
         let streams = parts.into_iter().enumerate().map(|(part, api)| {
-            let events = watcher(api, config.clone()).default_backoff();
+            let events = watcher(api, config.clone()).backoff(Growing::default());
             events.map(move |event| change(part, event)).boxed()
         });
         select_all(streams).boxed()
     }
+}
+
+/// kube's own waits, 0.8 s doubling to 30 s, that begin anew after two minutes without a failure. The stream around it would begin anew
+/// with each message, and every try to list is one, so a kind that is not installed would be asked for every second.
+#[derive(Default)]
+struct Growing(watcher::DefaultBackoff);
+
+impl Iterator for Growing {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next()
+    }
+}
+
+impl Backoff for Growing {
+    fn reset(&mut self) {}
 }
 
 impl fmt::Debug for KubeWatches {
@@ -187,7 +206,16 @@ fn change<T: Watchable>(part: usize, event: watcher::Result<Event<Watched<T>>>) 
         Ok(Event::InitDone) => Change::Listed(part),
         Ok(Event::Apply(object)) => Change::Applied(object.value),
         Ok(Event::Delete(object)) => Change::Deleted(object.value.gone()),
-        Err(error) => Change::Failed(part, cause(error).within("watching the cluster")),
+        Err(error) => Change::Failed(part, with_remedy(cause(error)).within("watching the cluster")),
+    }
+}
+
+/// A kind that the API server does not know was not installed.
+fn with_remedy(error: Error) -> Error {
+    if error.kind() == Kind::NotFound {
+        error.within("the kind is not installed (keyferry crds | kubectl apply -f -)")
+    } else {
+        error
     }
 }
 

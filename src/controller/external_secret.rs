@@ -137,6 +137,8 @@ struct Record {
     /// Failures in a row.
     failures: u32,
     failing: bool,
+    /// True if something that it depends on changed while it was under way: should it fail, it is looked at again at once.
+    woken: bool,
     /// True if it names a store of another class.
     left_alone: bool,
     /// Since when it waits for its store to be judged.
@@ -298,6 +300,7 @@ impl ExternalSecrets {
         record.empty_since = None;
         record.refreshed = record.refreshed.max(told.refreshed);
         record.failing = told.ready == Some(false);
+        self.context.table.know(key, told.ready);
         self.index(key);
         self.look(key, Cause::change(self.now()));
     }
@@ -359,6 +362,11 @@ impl ExternalSecrets {
 
     fn wake(&mut self, keys: Vec<Arc<ObjectKey>>) {
         let now = self.now();
+        for key in &keys {
+            let Some(record) = self.records.get_mut(key) else { continue };
+            // What is under way may be about to fail for a reason that is gone now.
+            record.woken |= !matches!(record.phase, Phase::Idle);
+        }
         self.look_at_all(keys, |record| {
             let waits = record.failing || record.left_alone || record.gate_since.is_some();
             waits.then(|| Cause::wake(now))
@@ -372,7 +380,7 @@ impl ExternalSecrets {
         for key in keys {
             let Some(record) = self.records.get(&key) else { continue };
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
-            if calm <= now {
+            if calm <= now || matches!(record.phase, Phase::Working) {
                 self.look(&key, Cause::change(now));
             } else if matches!(record.phase, Phase::Idle) && self.is_broken(&key, target) {
                 self.schedule.no_later_than(key, calm);
@@ -444,6 +452,7 @@ impl ExternalSecrets {
         let cause = Cause { must: cause.must || matches!(record.phase, Phase::Waiting(_)), ..cause };
         record.ticket += 1;
         record.phase = Phase::Idle;
+        record.woken = false;
         record.left_alone = false;
         match self.decide(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
@@ -669,7 +678,12 @@ impl ExternalSecrets {
             (None, None) => self.after_success(key),
         };
         self.sleep(key, next);
-        if let Some(cause) = again {
+        let woken = self
+            .records
+            .get_mut(key)
+            .is_some_and(|record| std::mem::take(&mut record.woken) && record.failing);
+        let wake = woken.then(|| Cause::wake(now));
+        if let Some(cause) = wake.map(|wake| wake.and(again)).or(again) {
             self.look(key, cause);
         }
     }
@@ -691,8 +705,14 @@ impl ExternalSecrets {
             return Some(now);
         }
         let (synced, failures, interval) = (record.refreshed.is_some(), record.failures, record.interval);
-        let wait = wait_after(error, History { synced, failures, interval }, jitter())?;
-        Some(later(now, wait))
+        let wait = wait_after(error, History { synced, failures, interval }, jitter());
+        // What is not built is not built a minute later; a change of the specification comes by itself.
+        (!self.is_unbuilt(key)).then(|| later(now, wait))
+    }
+
+    fn is_unbuilt(&self, key: &ObjectKey) -> bool {
+        let spec = self.objects.get(key).and_then(|raw| parse::external_secret(&raw.spec).ok());
+        spec.is_some_and(|spec| shape::unbuilt(&spec).is_some())
     }
 
     fn close_unused(&self) {
@@ -756,3 +776,6 @@ fn remove_from<K: std::hash::Hash + Eq>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use keyferry_stores::base::{Error, Kind, limits};
+use keyferry_stores::base::{Error, limits};
 
 use crate::cluster::ObjectKey;
 
@@ -70,45 +70,27 @@ pub struct History {
     pub interval: Option<Duration>,
 }
 
-/// How long an object waits after an error (design section 4, "Errors wait"): `None` = until something that we watch changes.
-/// `chance` in 0..1.
+/// How long an object waits after an error (design section 4, "Errors wait"); `chance` in 0..1. A refusal is no exception: what it
+/// hangs on may be something that we do not watch, such as a Secret without our label or a name that leads elsewhere tomorrow.
 #[must_use]
-pub fn wait_after(error: &Error, history: History, chance: f64) -> Option<Duration> {
-    if waits_for_change(error.kind()) {
-        return None;
-    }
+pub fn wait_after(error: &Error, history: History, chance: f64) -> Duration {
     if !history.synced {
-        return Some(limits::NEVER_SYNCED.wait(history.failures, chance));
+        return limits::NEVER_SYNCED.wait(history.failures, chance);
     }
     if error.kind().is_transient() {
-        return Some(limits::SYNCED_TRANSIENT.wait(history.failures, chance));
+        return limits::SYNCED_TRANSIENT.wait(history.failures, chance);
     }
     let interval = history.interval.filter(|interval| !interval.is_zero()).unwrap_or(limits::SYNCED_OTHER);
     let bound = interval.min(limits::SYNCED_OTHER);
-    Some(bound / 2 + (bound / 2).mul_f64(chance))
-}
-
-/// True for causes that lie in objects that we watch: trying again without a change cannot help.
-const fn waits_for_change(kind: Kind) -> bool {
-    match kind {
-        Kind::Unsupported | Kind::Refused => true,
-        Kind::NotFound
-        | Kind::Unauthenticated
-        | Kind::Forbidden
-        | Kind::Throttled
-        | Kind::Unavailable
-        | Kind::Conflict
-        | Kind::Invalid
-        | Kind::Malformed
-        | Kind::Bug => false,
-    }
+    bound / 2 + (bound / 2).mul_f64(chance)
 }
 
 /// The first tick after `after` of the objects of one store with one interval. Its phase is a hash of both, so that a restart
 /// changes nothing and different stores do not tick together.
 #[must_use]
 pub fn next_tick(after: Timestamp, interval: SignedDuration, seed: u64) -> Timestamp {
-    let interval = interval.as_nanos().max(1);
+    let shortest = SignedDuration::try_from(limits::SHORTEST_INTERVAL).unwrap_or(SignedDuration::MAX);
+    let interval = interval.max(shortest).as_nanos();
     let phase = i128::from(seed) % interval;
     let passed = (after.as_nanosecond() - phase).rem_euclid(interval);
     Timestamp::from_nanosecond(after.as_nanosecond() + interval - passed).unwrap_or(Timestamp::MAX)
@@ -116,6 +98,8 @@ pub fn next_tick(after: Timestamp, interval: SignedDuration, seed: u64) -> Times
 
 #[cfg(test)]
 mod tests {
+    use keyferry_stores::base::Kind;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -154,21 +138,30 @@ mod tests {
             interval: Some(Duration::from_secs(interval)),
         };
         let cases = [
-            (Kind::Unavailable, never(1), Some(5)),
-            (Kind::NotFound, never(2), Some(10)),
-            (Kind::Forbidden, never(20), Some(300)),
-            (Kind::Unavailable, synced(1, 3600), Some(1)),
-            (Kind::Throttled, synced(20, 3600), Some(300)),
-            (Kind::Forbidden, synced(1, 60), Some(60)),
-            (Kind::NotFound, synced(9, 3600), Some(600)),
-            (Kind::Malformed, synced(1, 0), Some(600)),
-            (Kind::Unsupported, never(1), None),
-            (Kind::Refused, synced(1, 60), None),
+            (Kind::Unavailable, never(1), 5),
+            (Kind::NotFound, never(2), 10),
+            (Kind::Forbidden, never(20), 300),
+            (Kind::Unavailable, synced(1, 3600), 1),
+            (Kind::Throttled, synced(20, 3600), 300),
+            (Kind::Forbidden, synced(1, 60), 60),
+            (Kind::NotFound, synced(9, 3600), 600),
+            (Kind::Malformed, synced(1, 0), 600),
+            (Kind::Unsupported, never(1), 5),
+            (Kind::Refused, synced(1, 60), 60),
         ];
         for (kind, history, seconds) in cases {
             let wait = wait_after(&Error::new(kind, "scripted"), history, 1.0);
-            assert_eq!(wait.map(|wait| wait.as_secs()), seconds, "{kind:?} {history:?}");
+            assert_eq!(wait.as_secs(), seconds, "{kind:?} {history:?}");
         }
+    }
+
+    #[test]
+    fn a_tiny_interval_makes_no_hot_loop() {
+        let next = next_tick(at(1_000), SignedDuration::from_nanos(1), 7);
+        assert!(
+            next_tick(next, SignedDuration::from_nanos(1), 7).duration_since(next)
+                >= SignedDuration::from_secs(1)
+        );
     }
 
     #[test]

@@ -352,7 +352,7 @@ impl Context {
         };
         let normal = verdict.ready && verdict.reason == "Valid";
         if !normal {
-            tracing::warn!(store = %subject.key, kind = subject.kind.kind(), reason = verdict.reason, error = verdict.event, "store");
+            tracing::warn!(store = %subject.key, kind = subject.kind.kind(), reason = verdict.reason, error = verdict.event, "the store is not valid");
         }
         event(!normal, verdict.reason, &verdict.event);
         if verdict.unmaintained && raw.annotations.get(IGNORE_MAINTENANCE).is_none() {

@@ -1,4 +1,4 @@
-//! Live state of one kind's objects, for metrics: a row comes with the first reconcile and goes with the object.
+//! Live state of one kind's objects, for metrics: a row comes with the object and goes with it.
 
 use std::{
     collections::HashMap,
@@ -36,6 +36,13 @@ impl Table {
 
     fn rows(&self) -> MutexGuard<'_, HashMap<Arc<ObjectKey>, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An object came, and its status says this: what is known before the first reconcile.
+    pub fn know(&self, key: &Arc<ObjectKey>, ready: Option<bool>) {
+        let mut rows = self.rows();
+        let row = rows.entry(key.clone()).or_default();
+        row.ready = ready.or(row.ready);
     }
 
     /// A reconcile ended.

@@ -301,6 +301,10 @@ impl World {
         namespace: Option<&str>,
         gate: bool,
     ) -> Result<Usable, Unusable> {
+        if store.kind == StatusKind::ClusterSecretStore && !self.expected.cluster_stores {
+            let text = "ClusterSecretStores are switched off (--enable-cluster-store-reconciler=false)";
+            return Err(Unusable::No(Error::new(Kind::Refused, text)));
+        }
         let parsed = self.parsed.get(store).ok_or_else(|| Unusable::Missing(not_found(store)))?;
         let spec = parsed.spec.clone().map_err(Unusable::No)?;
         let (config, retry, ready, refs) =

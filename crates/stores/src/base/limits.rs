@@ -50,6 +50,8 @@ pub const BATCH_REFUSED: Duration = Duration::from_secs(3600);
 pub const BATCH_SINGLES: usize = 5;
 /// An object whose store has not been judged yet waits this long before its status says so.
 pub const FLOOD_GATE: Duration = Duration::from_secs(10);
+/// The shortest time between two ticks, whatever an object asks for: a tenant's `refreshInterval: 1ns` is no hot loop.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// What an object names is often applied together with it, and seen a moment later, on a busy API server seconds later: so long its
 /// absence is no error.
 pub const NOT_SEEN_YET: Duration = Duration::from_secs(5);
