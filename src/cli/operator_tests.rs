@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::*;
 use crate::{
     cluster::{
-        Event, ObjectKey, Secret,
+        Event, ObjectKey, OwnerReference, Secret,
         fake::{FakeCluster, Verb},
         watch::RawObject,
     },
@@ -797,6 +797,37 @@ async fn a_target_that_is_given_free_is_taken() {
     story.cluster.remove_secret(&key("out"));
     story.settle().await;
     assert_eq!(story.ready("second").0, "True");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_of_strangers_that_is_given_free_is_taken_though_nobody_watched_it() {
+    let story = Story::new().await;
+    let owner = OwnerReference {
+        api_version: "v1".into(),
+        kind: "ConfigMap".into(),
+        name: "theirs".into(),
+        uid: "u".into(),
+        controller: true,
+        block_owner_deletion: false,
+    };
+    let (namespace, name) = ("team".to_string(), "es".to_string());
+    let theirs = Secret { namespace, name, owners: vec![owner], ..Secret::default() };
+    story.cluster.put_secret(theirs, "kubectl");
+    story.object("es", &hourly()).await;
+    assert_eq!(story.ready("es").0, "False");
+    story.cluster.remove_secret(&key("es"));
+    story.pass(310).await;
+    assert_eq!((story.value("es").as_deref(), story.ready("es").0.as_str()), (Some("v"), "True"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metrics_of_a_restarted_process_know_every_object_at_once() {
+    let story = Story::new().await;
+    story.object("es", &spec(&json!({ "refreshPolicy": "CreatedOnce" }))).await;
+    let story = story.restart().await;
+    let line =
+        r#"externalsecret_status_condition{name="es",namespace="team",condition="Ready",status="True"} 1"#;
+    assert!(metrics_of(&story).contains(line), "{}", metrics_of(&story));
 }
 
 #[tokio::test(start_paused = true)]

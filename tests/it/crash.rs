@@ -138,6 +138,44 @@ async fn deletes_once(case: Case) {
     assert!(deleted <= 1, "{deleted} deletions");
 }
 
+/// Kills a process right after the deletion that `change` leads to; another one deletes nothing more.
+async fn deletes_once_for(name: &str, change: &str, reason: &str) {
+    let corner = Corner::new(name);
+    corner.apply(STORE);
+    corner.apply(&object(Case::Owner).replace("target: {", "target: {deletionPolicy: Delete, "));
+    let process = corner.start(&[], &[]);
+    corner.until_ready("es", "True", "SecretSynced").await;
+    assert_eq!(process.end().await.code(), Some(0));
+    corner.apply(change);
+    let mut killed = corner.start(&[], &[("KEYFERRY_ABORT_AT", "after-delete")]);
+    assert!(!killed.until_end().await.success(), "the process was to be killed after its delete");
+    let process = corner.start(&[], &[]);
+    process.until_ready().await;
+    corner.until_ready("es", "True", reason).await;
+    eventually("the old Secret to be gone", async || corner.secret("es").await.is_none().then_some(())).await;
+    let deleted = || writes(&corner).into_iter().filter(|verb| verb == "delete").count();
+    eventually("the audit log", async || (deleted() > 0).then_some(())).await;
+    assert_eq!(deleted(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn an_owner_killed_after_it_deleted_the_secret_of_a_vanished_entry_converges() {
+    let emptied = STORE.replace("{key: k, value: new-value}", "");
+    let forced = object(Case::Owner)
+        .replace("{name: es}", "{name: es, annotations: {force-sync: now}}")
+        .replace("target: {", "target: {deletionPolicy: Delete, ");
+    deletes_once_for("crash-absence", &format!("{emptied}---{forced}"), "SecretDeleted").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn an_owner_killed_after_it_deleted_an_orphan_converges() {
+    let renamed =
+        object(Case::Owner).replace("target: {", "target: {name: renamed, deletionPolicy: Delete, ");
+    deletes_once_for("crash-orphan", &renamed, "SecretSynced").await;
+}
+
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
 async fn an_owner_killed_after_its_delete_converges() {
