@@ -178,7 +178,7 @@ pub struct ExternalSecrets {
     context: Context,
     objects: Mirror<RawObject>,
     records: HashMap<Arc<ObjectKey>, Record>,
-    schedule: Schedule,
+    schedule: Schedule<Arc<ObjectKey>>,
     by_store: HashMap<StoreRef, HashSet<Arc<ObjectKey>>>,
     by_target: HashMap<ObjectKey, HashSet<Arc<ObjectKey>>>,
     started: bool,

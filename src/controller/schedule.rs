@@ -1,26 +1,31 @@
 //! When each object is due: one time an object, earliest first. Pure.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    hash::Hash,
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::base::{Error, limits};
 
-use crate::cluster::ObjectKey;
-
-/// One due time an object.
-#[derive(Debug, Default)]
-pub struct Schedule {
-    order: BTreeSet<(Timestamp, Arc<ObjectKey>)>,
-    due: HashMap<Arc<ObjectKey>, Timestamp>,
+/// One due time an object, whatever names it.
+#[derive(Debug)]
+pub struct Schedule<K> {
+    order: BTreeSet<(Timestamp, K)>,
+    due: HashMap<K, Timestamp>,
 }
 
-impl Schedule {
+impl<K> Default for Schedule<K> {
+    fn default() -> Self {
+        Self { order: BTreeSet::new(), due: HashMap::new() }
+    }
+}
+
+impl<K: Clone + Ord + Hash> Schedule<K> {
     /// Sets the due time of an object, whatever it was.
-    pub fn set(&mut self, key: Arc<ObjectKey>, at: Timestamp) {
+    pub fn set(&mut self, key: K, at: Timestamp) {
         if let Some(old) = self.due.insert(key.clone(), at) {
             self.order.remove(&(old, key.clone()));
         }
@@ -28,21 +33,24 @@ impl Schedule {
     }
 
     /// Makes an object due at `at`, or earlier if it is already.
-    pub fn no_later_than(&mut self, key: Arc<ObjectKey>, at: Timestamp) {
+    pub fn no_later_than(&mut self, key: K, at: Timestamp) {
         if self.due.get(&key).is_none_or(|due| *due > at) {
             self.set(key, at);
         }
     }
 
     /// Takes an object off.
-    pub fn remove(&mut self, key: &ObjectKey) {
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
         if let Some((key, at)) = self.due.remove_entry(key) {
             self.order.remove(&(at, key));
         }
     }
 
     /// All objects that are due, with the times they were due at, earliest first.
-    pub fn take_due(&mut self, now: Timestamp) -> Vec<(Timestamp, Arc<ObjectKey>)> {
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<(Timestamp, K)> {
         let mut taken = Vec::new();
         while let Some((at, key)) = self.order.first().cloned().filter(|(at, _)| *at <= now) {
             self.order.pop_first();
@@ -101,13 +109,14 @@ mod tests {
     use keyferry_stores::base::Kind;
 
     use super::*;
+    use crate::cluster::ObjectKey;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn key(name: &str) -> Arc<ObjectKey> {
-        Arc::new(ObjectKey::new("n", name))
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("n", name)
     }
 
     #[test]

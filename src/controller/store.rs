@@ -22,9 +22,7 @@ use super::{
 };
 use crate::{
     api::validate,
-    cluster::{
-        Cluster, Event, ObjectKey, StatusKind, Subject, WritePermit, mirror::is_older, watch::RawObject,
-    },
+    cluster::{Cluster, Event, StatusKind, Subject, WritePermit, mirror::is_older, watch::RawObject},
     sync::{
         gate::later,
         report::{self, StoreFinding},
@@ -112,7 +110,7 @@ struct Record {
 pub struct Stores {
     context: Context,
     records: HashMap<StoreRef, Record>,
-    schedule: Schedule,
+    schedule: Schedule<StoreRef>,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
 }
@@ -133,8 +131,8 @@ impl Stores {
         let clock = self.context.clock.clone();
         loop {
             let now = clock.now();
-            for (_, key) in self.schedule.take_due(now) {
-                self.judge(&of_schedule(&key));
+            for (_, store) in self.schedule.take_due(now) {
+                self.judge(&store);
             }
             let next = self.schedule.next().unwrap_or(Timestamp::MAX);
             let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default().min(IDLE);
@@ -173,7 +171,7 @@ impl Stores {
         let known = self.context.world.lock().store(store).map(|raw| (raw.uid.clone(), raw.generation));
         let Some(known) = known else {
             self.records.remove(store);
-            self.schedule.remove(&for_schedule(store));
+            self.schedule.remove(store);
             return self.table(store).remove(&store.key);
         };
         let record = self.records.entry(store.clone()).or_default();
@@ -191,7 +189,7 @@ impl Stores {
         let raw = self.context.world.lock().store(store).cloned();
         let Some(raw) = raw.filter(|_| self.is_ours(store)) else { return };
         if let Some(until) = self.waits_for_references(store) {
-            return self.schedule.set(Arc::new(for_schedule(store)), until);
+            return self.schedule.set(store.clone(), until);
         }
         let record = self.records.entry(store.clone()).or_default();
         if std::mem::replace(&mut record.busy, true) {
@@ -230,6 +228,9 @@ impl Stores {
 
     fn done(&mut self, store: &StoreRef, judged: Judged) {
         let now = self.context.clock.now();
+        if !self.records.contains_key(store) {
+            return;
+        }
         let took = now.duration_since(judged.began);
         self.table(store).note(&Arc::new(store.key.clone()), took, judged.ready, judged.failed);
         let Some(record) = self.records.get_mut(store) else { return };
@@ -241,7 +242,7 @@ impl Stores {
         }
         let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(record.failures, jitter()));
         let again = std::mem::take(&mut record.again);
-        self.schedule.set(Arc::new(for_schedule(store)), later(now, wait));
+        self.schedule.set(store.clone(), later(now, wait));
         if again {
             self.judge(store);
         }
@@ -397,17 +398,6 @@ fn undecided(error: &Error) -> Verdict {
 fn valid(access: Access, usable: &Usable) -> Verdict {
     let verdict = verdict(true, "Valid", "store validated", None);
     Verdict { access: Some(access), unmaintained: usable.config.is_unmaintained(), ..verdict }
-}
-
-/// The schedule knows names only; a space cannot stand in a namespace, so it marks the cluster-scoped kind.
-fn for_schedule(store: &StoreRef) -> ObjectKey {
-    let cluster = store.kind == StatusKind::ClusterSecretStore;
-    ObjectKey::new(if cluster { " " } else { &store.key.namespace }, &store.key.name)
-}
-
-fn of_schedule(key: &ObjectKey) -> StoreRef {
-    let kind = (key.namespace == " ").then_some("ClusterSecretStore");
-    StoreRef::named(kind, &key.name, &key.namespace)
 }
 
 #[cfg(test)]

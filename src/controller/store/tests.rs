@@ -12,6 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     cluster::{
+        ObjectKey,
         credentials::ScopedCredentials,
         fake::{FakeCluster, Verb},
         watch::{Change, Namespaces},
@@ -242,13 +243,5 @@ fn the_status_that_we_wrote_counts_until_the_watch_knows_a_later_one() {
         let status = Some(json!({ "by": "us" }));
         let record = Record { status, version: written.into(), ..Record::default() };
         assert_eq!(latest_status(&record, &raw)["by"], by, "{seen} {written}");
-    }
-}
-
-#[test]
-fn the_schedule_keeps_the_two_kinds_apart() {
-    for (kind, namespace) in [(StatusKind::SecretStore, "team"), (StatusKind::ClusterSecretStore, "")] {
-        let store = StoreRef { kind, key: ObjectKey::new(namespace, "s") };
-        assert_eq!(of_schedule(&for_schedule(&store)), store);
     }
 }
