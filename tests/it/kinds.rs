@@ -207,3 +207,34 @@ async fn a_secret_that_eso_wrote_is_adopted_without_a_write() {
         .collect();
     assert!(touched.is_empty(), "{touched:?}");
 }
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn a_cluster_store_whose_credential_is_its_consumers_serves_each_with_its_own() {
+    let corner = Corner::new("kinds-referent");
+    let openbao = corner.plane.openbao();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let put = client.post(format!("{}/v1/secret/data/kinds-referent", openbao.address));
+    let put =
+        put.header("X-Vault-Token", &openbao.token).body(json!({ "data": { "v": "value" } }).to_string());
+    assert!(put.send().await.unwrap().status().is_success());
+    let manifests = "
+apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: kinds-referent}
+spec:
+  controller: CLASS
+  provider: {vault: {server: \"ADDRESS\", path: secret, auth: {tokenSecretRef: {name: token, key: token}}}}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {token: \"TOKEN\"}}
+";
+    corner.apply(&manifests.replace("ADDRESS", &openbao.address).replace("TOKEN", &openbao.token));
+    let store = json!({ "name": "kinds-referent", "kind": "ClusterSecretStore" });
+    let data = json!([{ "secretKey": "a", "remoteRef": { "key": "kinds-referent", "property": "v" } }]);
+    corner.apply(&object("es", &json!({ "secretStoreRef": store, "data": data })));
+    let _process = corner.start(&[], &[]);
+    corner.until_ready("es", "True", "SecretSynced").await;
+    let store = corner.get("/apis/external-secrets.io/v1/clustersecretstores/kinds-referent").await.unwrap();
+    assert_eq!(ready(&store).unwrap()["reason"], "Valid");
+    let _ = corner.plane.kubectl(&["delete", "clustersecretstore", "kinds-referent"], "");
+}
