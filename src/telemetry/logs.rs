@@ -92,7 +92,9 @@ pub fn start(level: Level, encoding: TimeEncoding) {
         .flatten_event(true)
         .with_timer(Stamp(encoding))
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // A closed standard error would be told of on standard error, and that panics.
+        .log_internal_errors(false);
     // Only a second call in one process fails, and then the first one stands.
     let _first_stands = subscriber.try_init();
 }
