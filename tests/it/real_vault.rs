@@ -510,7 +510,7 @@ async fn living_tokens(world: &World, path: &str) -> usize {
 
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
-async fn many_reads_share_one_login_and_closing_ends_its_token() {
+async fn sec_10_many_reads_share_one_login_and_closing_ends_its_token() {
     let world = World::new("lifecycle").await;
     let (path, auth) = app_role(&world, json!({})).await;
     let proxy = Proxy::start(&world.bao.address).await;

@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_named_authority_is_trusted() {
+    async fn sec_19_only_the_named_authority_is_trusted() {
         let (own, other) = (Authority::default(), Authority::default());
         let server = Scripted::start_tls([Exchange::get("/")], &own, false).await;
         let ask = async |authority: &Authority| {
