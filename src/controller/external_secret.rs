@@ -32,7 +32,11 @@ use super::{
     world::{SharedWorld, Signal, Unusable},
 };
 use crate::{
-    api::{digest, external_secret::ExternalSecretSpec, parse, validate},
+    api::{
+        digest,
+        external_secret::{CreationPolicy, ExternalSecretSpec},
+        parse, validate,
+    },
     cluster::{
         ObjectKey, StatusKind,
         mirror::{Effect, Mirror, is_older},
@@ -152,8 +156,44 @@ struct Record {
     stores: Box<[StoreRef]>,
     identities: Box<[Digest]>,
     target: Option<ObjectKey>,
-    interval: Option<Duration>,
+    manner: Manner,
     began: Option<Timestamp>,
+}
+
+/// What of a specification matters between two looks at it.
+#[derive(Debug, Default)]
+struct Manner {
+    /// Who owns the target; `None` where nothing was parsed.
+    creation: Option<CreationPolicy>,
+    /// `spec.refreshInterval`, where it is right.
+    interval: Option<SignedDuration>,
+    /// The phase of its ticks, if it has any.
+    phase: Option<u64>,
+    /// True if it asks for what is not built.
+    unbuilt: bool,
+}
+
+impl Manner {
+    fn of(spec: &ExternalSecretSpec, namespace: &str) -> Self {
+        let interval = validate::interval(spec).ok();
+        let timed = interval.filter(|interval| plan::is_timed(spec.refresh_policy(), *interval));
+        let store = pull::default_store(spec, namespace);
+        Self {
+            creation: Some(spec.creation_policy()),
+            interval,
+            phase: timed.map(|interval| phase(store.as_ref(), interval)),
+            unbuilt: shape::unbuilt(spec).is_some(),
+        }
+    }
+
+    /// The interval, unless it is negative.
+    fn interval(&self) -> Option<Duration> {
+        self.interval.and_then(|interval| Duration::try_from(interval).ok())
+    }
+
+    fn next_tick(&self, after: Timestamp) -> Option<Timestamp> {
+        Some(next_tick(after, self.interval?, self.phase?))
+    }
 }
 
 /// What to do with an object now.
@@ -170,6 +210,8 @@ enum Decision {
 struct Fetch {
     requests: Vec<(Request, Usable)>,
     slots: Vec<Slot>,
+    /// True if the store of some entry cannot be asked.
+    failed: bool,
 }
 
 /// The reconciler.
@@ -318,8 +360,7 @@ impl ExternalSecrets {
         if let Some(record) = self.records.get_mut(key) {
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
-            record.interval =
-                validate::interval(&spec).ok().and_then(|interval| Duration::try_from(interval).ok());
+            record.manner = Manner::of(&spec, &key.namespace);
         }
     }
 
@@ -328,6 +369,7 @@ impl ExternalSecrets {
         for store in std::mem::take(&mut record.stores) {
             remove_from(&mut self.by_store, &store, key);
         }
+        record.manner = Manner::default();
         if let Some(target) = record.target.take() {
             remove_from(&mut self.by_target, &target, key);
         }
@@ -378,21 +420,24 @@ impl ExternalSecrets {
         let now = self.now();
         let keys: Vec<_> = self.by_target.get(target).into_iter().flatten().cloned().collect();
         for key in keys {
-            let Some(record) = self.records.get(&key) else { continue };
+            let Some(record) = self.records.get(&key).filter(|record| self.is_broken(record, target)) else {
+                continue;
+            };
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
-            if calm <= now || matches!(record.phase, Phase::Working) {
-                self.look(&key, Cause::change(now));
-            } else if matches!(record.phase, Phase::Idle) && self.is_broken(&key, target) {
-                self.schedule.no_later_than(key, calm);
+            match record.phase {
+                // The answers that it waits for repair it.
+                Phase::Waiting(_) => (),
+                Phase::Idle if calm > now => self.schedule.no_later_than(key, calm),
+                Phase::Idle | Phase::Working => self.look(&key, Cause::change(now)),
             }
         }
     }
 
-    /// The watch tells of our own writes too, and what it tells late must not cost a read.
-    fn is_broken(&self, key: &ObjectKey, target: &ObjectKey) -> bool {
-        let spec = self.objects.get(key).and_then(|raw| parse::external_secret(&raw.spec).ok());
+    /// The watch tells of our own writes too, and those leave nothing to repair.
+    fn is_broken(&self, record: &Record, target: &ObjectKey) -> bool {
         let world = self.context.world.lock();
-        spec.is_some_and(|spec| !plan::target_is_valid(spec.creation_policy(), world.secret(target)))
+        let valid = |creation| plan::target_is_valid(creation, world.secret(target));
+        record.manner.creation.is_some_and(|creation| !valid(creation))
     }
 
     /// Looks at many objects and queues their requests together.
@@ -421,7 +466,7 @@ impl ExternalSecrets {
             let Some(record) = self.records.get(&key) else { continue };
             let periodic = !record.failing && record.refreshed.is_some() && record.gate_since.is_none();
             let lane = if periodic { Lane::Second } else { Lane::First };
-            let width = record.interval.filter(|_| periodic).unwrap_or_default() / 10;
+            let width = record.manner.interval().filter(|_| periodic).unwrap_or_default() / 10;
             let requests = self.prepare(&key, Cause { at, lane, must: true });
             ticks.entry((at, width)).or_default().extend(requests);
         }
@@ -514,7 +559,7 @@ impl ExternalSecrets {
             Ok(spec) => spec,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
-        if self.is_left_alone(&spec, &key.namespace) {
+        if self.is_left_alone(record, &spec, &key.namespace) {
             return Decision::LeaveAlone;
         }
         let interval = match check(&spec) {
@@ -523,13 +568,13 @@ impl ExternalSecrets {
         };
         match self.need(raw, record, (&spec, interval), cause) {
             Need::Refresh => self.ask(key, &spec, cause),
-            Need::Tick => Decision::Sleep(Some(self.next_tick(&spec, &key.namespace, interval))),
+            Need::Tick => Decision::Sleep(record.manner.next_tick(self.now())),
             Need::Change => Decision::Sleep(None),
         }
     }
 
     /// Steps 4 and 5 of reference 2.2: objects that are another controller's.
-    fn is_left_alone(&self, spec: &ExternalSecretSpec, namespace: &str) -> bool {
+    fn is_left_alone(&self, record: &Record, spec: &ExternalSecretSpec, namespace: &str) -> bool {
         let settings = &self.context.settings;
         let world = self.context.world.lock();
         let other = |store: &StoreRef| {
@@ -538,7 +583,7 @@ impl ExternalSecrets {
         };
         let default = pull::default_store(spec, namespace);
         let clustered = default.is_some_and(|store| store.kind == StatusKind::ClusterSecretStore);
-        clustered && !settings.cluster_stores || pull::stores_of(spec, namespace).iter().any(other)
+        clustered && !settings.cluster_stores || record.stores.iter().any(other)
     }
 
     fn need(
@@ -562,11 +607,6 @@ impl ExternalSecrets {
         Facts { timing, slack, target_is_valid, must: cause.must }.need(self.now())
     }
 
-    fn next_tick(&self, spec: &ExternalSecretSpec, namespace: &str, interval: SignedDuration) -> Timestamp {
-        let store = pull::default_store(spec, namespace);
-        next_tick(self.now(), interval, phase(store.as_ref(), interval))
-    }
-
     /// Resolves the store of every entry. What cannot be asked becomes its entry's answer, so that the first failing entry in
     /// ESO's order names the failure; a store that is not judged yet keeps the object waiting for a while.
     fn ask(&mut self, key: &Arc<ObjectKey>, spec: &ExternalSecretSpec, cause: Cause) -> Decision {
@@ -578,12 +618,14 @@ impl ExternalSecrets {
             Resolved { context: &self.context, namespace: &key.namespace, known: HashMap::new() };
         let mut fetch = Fetch::default();
         for (slot, (store, ask)) in pull::asks(spec, &key.namespace).into_iter().enumerate() {
-            let usable = stores.usable(&store);
-            match (usable, ask) {
+            // The first entry that cannot be had fails the object: what stands behind it need not be read.
+            let ask = ask.filter(|_| !fetch.failed);
+            match (stores.usable(&store), ask) {
                 (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
                 (Err(Unusable::Missing(_)), _) if now < seen => return Decision::Sleep(Some(seen)),
                 (Err(Unusable::Missing(error) | Unusable::Unjudged(error) | Unusable::No(error)), _) => {
-                    fetch.slots.push(Slot::failed(error))
+                    fetch.failed = true;
+                    fetch.slots.push(Slot::failed(error));
                 }
                 (Ok(_), None) => fetch.slots.push(Slot::empty()),
                 (Ok(usable), Some(ask)) => {
@@ -689,11 +731,8 @@ impl ExternalSecrets {
     }
 
     fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
-        let raw = self.objects.get(key).filter(|raw| !raw.deleting)?;
-        let spec = parse::external_secret(&raw.spec).ok()?;
-        let interval = validate::interval(&spec).ok()?;
-        plan::is_timed(spec.refresh_policy(), interval)
-            .then(|| self.next_tick(&spec, &key.namespace, interval))
+        self.objects.get(key).filter(|raw| !raw.deleting)?;
+        self.records.get(key)?.manner.next_tick(self.now())
     }
 
     fn after_failure(&self, key: &ObjectKey, error: &Error) -> Option<Timestamp> {
@@ -704,15 +743,11 @@ impl ExternalSecrets {
         if once && record.failures == 1 && (record.refreshed.is_some() || error.kind() == Kind::Conflict) {
             return Some(now);
         }
-        let (synced, failures, interval) = (record.refreshed.is_some(), record.failures, record.interval);
+        let (synced, failures, interval) =
+            (record.refreshed.is_some(), record.failures, record.manner.interval());
         let wait = wait_after(error, History { synced, failures, interval }, jitter());
         // What is not built is not built a minute later; a change of the specification comes by itself.
-        (!self.is_unbuilt(key)).then(|| later(now, wait))
-    }
-
-    fn is_unbuilt(&self, key: &ObjectKey) -> bool {
-        let spec = self.objects.get(key).and_then(|raw| parse::external_secret(&raw.spec).ok());
-        spec.is_some_and(|spec| shape::unbuilt(&spec).is_some())
+        (!record.manner.unbuilt).then(|| later(now, wait))
     }
 
     fn close_unused(&self) {

@@ -112,6 +112,23 @@ async fn two_hundred_objects_over_twenty_keys_cost_twenty_reads_an_interval() {
     assert!(*most as f64 <= intervals + 2.0, "{most} reads of a key in {intervals:.1} intervals");
 }
 
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn the_first_sync_of_two_hundred_objects_over_twenty_keys_costs_twenty_reads() {
+    let corner = Corner::new("count-first");
+    put(&corner, (0..20).map(|key| format!("count-first/{key}"))).await;
+    let proxy = Proxy::start(&corner.plane.openbao().address).await;
+    corner.apply(&vault_store(&corner, "store", &proxy.address));
+    // Without a timer, so that no tick falls into it.
+    corner.apply(&objects(200, "0", |n| format!("count-first/{}", n % 20)));
+    let _process = corner.start(&[], &[]);
+    all_ready(&corner, "count-first", 200).await;
+    assert_eq!(
+        proxy.seen(|seen| seen.method == "GET" && seen.path.starts_with("/v1/secret/data/")).len(),
+        20
+    );
+}
+
 /// A SecretStore on Secrets Manager.
 const SECRETS_MANAGER: &str = "
 apiVersion: external-secrets.io/v1

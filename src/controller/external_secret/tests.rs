@@ -49,8 +49,8 @@ fn reconciler(cluster: &FakeCluster) -> ExternalSecrets {
     reconciler
 }
 
-fn store(cluster: &FakeCluster, ready: &str) -> Change<RawObject> {
-    let key = ObjectKey::new("team", "s");
+fn store(cluster: &FakeCluster, name: &str, ready: &str) -> Change<RawObject> {
+    let key = ObjectKey::new("team", name);
     cluster.put_object(StatusKind::SecretStore, &key, &json!({ "provider": { "fake": { "data": [] } } }));
     let status = json!({ "conditions": [{ "type": "Ready", "status": ready }] });
     let status = Some(status.to_string().into_bytes().into_boxed_slice());
@@ -66,14 +66,30 @@ fn tell(reconciler: &mut ExternalSecrets, change: Change<RawObject>) {
 async fn a_wake_up_while_the_job_is_under_way_that_fails_is_not_lost() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
-    tell(&mut reconciler, store(&cluster, "False"));
+    tell(&mut reconciler, store(&cluster, "s", "False"));
     let spec = json!({ "secretStoreRef": { "name": "s" }, "data": [{ "secretKey": "a", "remoteRef": { "key": "k" } }] });
     let key = Arc::new(ObjectKey::new("team", "es"));
     let object = cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
     let uid = object.uid.clone();
     reconciler.changed(Change::Applied(object));
     assert!(matches!(reconciler.records[&key].phase, Phase::Working), "the refusal is being told");
-    tell(&mut reconciler, store(&cluster, "True"));
+    tell(&mut reconciler, store(&cluster, "s", "True"));
     reconciler.done(&key, &uid, Finished::panicked(Timestamp::UNIX_EPOCH));
     assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)), "the store is asked at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_behind_an_entry_whose_store_cannot_be_asked() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "False"));
+    tell(&mut reconciler, store(&cluster, "t", "True"));
+    let entry = |store: &str| json!({ "secretKey": store, "remoteRef": { "key": "k" }, "sourceRef": { "storeRef": { "name": store } } });
+    for (name, stores, waits) in [("refused", ["s", "t"], false), ("read", ["t", "s"], true)] {
+        let key = Arc::new(ObjectKey::new("team", name));
+        let spec = json!({ "data": stores.map(entry) });
+        let object = cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
+        reconciler.changed(Change::Applied(object));
+        assert_eq!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)), waits, "{name}");
+    }
 }

@@ -22,10 +22,10 @@ use async_trait::async_trait;
 use self::config::{OpenBaoAppRole, OpenBaoAuth, OpenBaoConfig, OpenBaoUserPass, OpenBaoVersion};
 use super::{
     Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, MapRule, Probe,
-    Problem, PropertyRule, Provider, Query, RemoteKey, Store, Want,
+    Problem, PropertyRule, Provider, Query, RemoteKey, Store, Want, identity_of_credentials,
     vault::{
         BUDGET, KvVersion, Layout, Login, Parts, RoleId, Session, Wire, password, plain_headers, problem,
-        read, server, server_quota, shared_identity,
+        read, server, server_quota,
     },
 };
 use crate::base::{
@@ -76,7 +76,7 @@ impl Provider for OpenBao {
     }
 
     fn identity(config: &OpenBaoConfig, consumer: &Consumer<'_>) -> Digest {
-        shared_identity(config, consumer, Self::refs(config).len())
+        identity_of_credentials(config, consumer, Self::refs(config).len())
     }
 
     fn quota(config: &OpenBaoConfig) -> Digest {

@@ -54,7 +54,7 @@ pub(super) use self::{
 };
 use super::{
     Absence, Access, Batch, Budget, Capabilities, Consumer, Digest, Entry, Env, Found, MapRule, Probe,
-    Problem, PropertyRule, Provider, Query, RemoteKey, Store, Want, identity_of,
+    Problem, PropertyRule, Provider, Query, RemoteKey, Store, Want, identity_of_credentials,
 };
 use crate::{
     base::{
@@ -111,7 +111,7 @@ impl Provider for Vault {
     /// What reaches the wire is the configuration and the credentials that it names; the versions name each by namespace, name and
     /// version, so consumers in different namespaces share exactly when they hold the same credential.
     fn identity(config: &VaultConfig, consumer: &Consumer<'_>) -> Digest {
-        shared_identity(config, consumer, Self::refs(config).len())
+        identity_of_credentials(config, consumer, Self::refs(config).len())
     }
 
     fn quota(config: &VaultConfig) -> Digest {
@@ -132,21 +132,6 @@ impl Provider for Vault {
 /// One problem, if there is an error.
 pub(super) fn problem<T>(field: &str, outcome: Result<T>) -> Option<Problem> {
     outcome.err().map(|error| Problem::new(field, error.to_string()))
-}
-
-/// The identity of a store whose configuration names all its credentials; `refs` is their number. While one of them is not known, its
-/// version does not name its namespace, so then the consumer's namespace keeps identities apart.
-pub(super) fn shared_identity(
-    config: &impl serde::Serialize,
-    consumer: &Consumer<'_>,
-    refs: usize,
-) -> Digest {
-    let unknown =
-        consumer.versions.len() != refs || consumer.versions.iter().any(|version| version.contains('?'));
-    match consumer.scope.consumer() {
-        Some(namespace) if unknown => identity_of(config, consumer, &["unknown", namespace]),
-        Some(_) | None => identity_of(config, consumer, &["shared"]),
-    }
 }
 
 /// All stores of one server share its budget, whichever of the two providers they use.
