@@ -1,0 +1,1 @@
+//! Requests by verb and resource, from the audit log.

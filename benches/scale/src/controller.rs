@@ -1,0 +1,1 @@
+//! keyferry as the chart's ServiceAccount.

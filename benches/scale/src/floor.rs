@@ -1,0 +1,1 @@
+//! The floor: the same writes with nothing in between.

@@ -1,0 +1,3 @@
+//! The command line: `keyferry-scale NAME [N] [T]`.
+
+fn main() {}

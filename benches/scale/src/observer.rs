@@ -1,0 +1,1 @@
+//! Who is Ready since when, as a watch tells it.

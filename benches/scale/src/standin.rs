@@ -1,0 +1,1 @@
+//! A store that speaks Vault KV v2.

@@ -1,0 +1,1 @@
+//! Tables, figures against goals, verdicts.
