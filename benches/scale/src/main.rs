@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use keyferry_scale::{
     Failure, Result,
     bench::{Arguments, ROWS, Row},
+    floor::{self, Orders},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,6 +27,8 @@ struct Cli {
     /// How long to measure, such as 90s or 10m (default: see the list)
     #[arg(value_name = "T", value_parser = time)]
     time: Option<Duration>,
+    #[command(flatten)]
+    floor: Option<Orders>,
 }
 
 fn main() -> ExitCode {
@@ -39,10 +42,14 @@ fn main() -> ExitCode {
 
 fn run(matches: &clap::ArgMatches) -> Result<ExitCode> {
     let cli = Cli::from_arg_matches(matches)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    if let Some(orders) = &cli.floor {
+        runtime.block_on(floor::run(orders))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let row = Row::named(&cli.name)?;
     let arguments =
         Arguments { objects: cli.objects.unwrap_or(row.objects), time: cli.time.unwrap_or(row.time) };
-    let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         tokio::select! {
             report = (row.run)(arguments) => Ok(report?.finish(row.name)),

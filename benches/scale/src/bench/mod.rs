@@ -4,6 +4,8 @@ use std::{pin::Pin, time::Duration};
 
 use crate::{Result, table::Report};
 
+pub mod cold;
+
 /// A benchmark of the command line.
 pub struct Row {
     /// What it is called by.
@@ -31,7 +33,7 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[];
+pub const ROWS: &[Row] = &[cold::ROW];
 
 impl Row {
     /// The row of a benchmark.

@@ -1,0 +1,408 @@
+//! A cold start: the objects are there, keyferry starts, all become Ready; beside the floor, which makes the same writes.
+//!
+//! Requests are counted in a run of their own, through the audit log and a recording proxy, because both cost time. Then come the
+//! pairs, keyferry and the floor in turn, each in a fresh control plane without either. Both are timed from the moment at which they
+//! may begin until the same observer has seen the last object Ready. For keyferry that is the start of the process; the floor is
+//! started before and has read its requests, so its time is the shorter one by what a program takes to start. Both list what they
+//! watch within their time. CPU and memory are those at the end of that time; the floor's CPU is counted from the word to begin.
+
+use std::time::{Duration, Instant};
+
+use super::{Arguments, Row, Run};
+use crate::{
+    Result,
+    audit::{self, Counts},
+    clock,
+    controller::Controller,
+    floor::{self, Floor, Script, Spans},
+    observer::Observer,
+    plane::Plane,
+    process::{self, Usage},
+    recorder::{Record, Recorder},
+    standin::StandIn,
+    table::{Figure, Report, Table},
+    workload::{Shape, Workload},
+};
+
+/// The row of this benchmark.
+pub const ROW: Row = Row {
+    name: "cold",
+    objects: 10_000,
+    time: Duration::from_secs(1),
+    about: "all objects are there, keyferry starts, all become Ready; beside the floor (T has no meaning)",
+    run,
+};
+
+/// Pairs of runs; odd, so that one of them is the median.
+const PAIRS: usize = 3;
+
+/// What comes of all objects Ready without having been asked for shows within this time.
+const AFTERMATH: Duration = Duration::from_secs(5);
+
+/// All objects may take this long and [`PATIENCE_EACH`] for each; a machine that needs longer measures nothing.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// See [`PATIENCE`].
+const PATIENCE_EACH: Duration = Duration::from_millis(100);
+
+/// The goals for CPU time and memory are those of this many objects.
+const GOALS_ARE_FOR: f64 = 10_000.0;
+
+const MEBIBYTE: f64 = 1_048_576.0;
+
+fn run(arguments: Arguments) -> Run {
+    Box::pin(measure(arguments.objects))
+}
+
+async fn measure(objects: usize) -> Result<Report> {
+    let shape = Shape::shared(objects);
+    let counted = count(&shape).await?;
+    let mut pairs = Vec::with_capacity(PAIRS);
+    for _ in 0..PAIRS {
+        let keyferry = start_keyferry(&shape).await?;
+        let floor = start_floor(&shape, &counted.script).await?;
+        pairs.push(Pair { keyferry, floor });
+    }
+    let unshared = start_keyferry(&Shape::unshared(objects)).await?;
+    let stores = shape.stores as u64;
+    Ok(Findings { objects, stores, counted, pairs, unshared }.report())
+}
+
+/// A control plane with all objects in it, the store that they draw from, and who watches them.
+struct Scene {
+    observer: Observer,
+    workload: Workload,
+    store: StandIn,
+    plane: Plane,
+}
+
+impl Scene {
+    async fn set(shape: &Shape, audit: bool) -> Result<Self> {
+        let plane = Plane::start(audit).await?;
+        let store = StandIn::start()?;
+        let workload = Workload::new(shape.clone(), store.address());
+        workload.create(plane.api()).await?;
+        let observer = Observer::start(plane.api()).await?;
+        Ok(Self { observer, workload, store, plane })
+    }
+
+    /// Waits until all objects are Ready; when the last became so.
+    async fn all_ready(&self) -> Result<Instant> {
+        let objects = self.workload.shape().objects;
+        let patience = PATIENCE + PATIENCE_EACH * u32::try_from(objects)?;
+        self.observer.until_ready(objects, patience).await
+    }
+
+    async fn ready_by(&self, controller: &Controller) -> Result<Instant> {
+        let ready = self.all_ready().await;
+        ready.map_err(|error| format!("{error}; the end of keyferry's log:\n{}", controller.tail()).into())
+    }
+
+    fn reads(&self) -> Reads {
+        Reads { made: self.store.read_count(), distinct: self.workload.distinct_keys() }
+    }
+}
+
+/// What the run that counts has found.
+struct Counted {
+    requests: Counts,
+    reads: Reads,
+    script: Script,
+}
+
+/// Reads of the store.
+#[derive(Clone, Copy)]
+struct Reads {
+    made: usize,
+    /// Distinct keys that the objects name; all of them are read as one identity.
+    distinct: usize,
+}
+
+/// One run on the clock.
+struct Timed {
+    wall: Duration,
+    usage: Usage,
+}
+
+struct Pair {
+    keyferry: (Timed, Reads),
+    floor: (Timed, Spans),
+}
+
+/// keyferry through the recording proxy, beside the audit log.
+async fn count(shape: &Shape) -> Result<Counted> {
+    let scene = Scene::set(shape, true).await?;
+    let ca = std::fs::read(scene.plane.ca())?;
+    let recorder = Recorder::start(scene.plane.server(), Some(&ca), Record::Writes)?;
+    let identity = scene.plane.identity(recorder.address()).await?;
+    let controller = Controller::start(&identity, &[])?;
+    scene.ready_by(&controller).await?;
+    tokio::time::sleep(AFTERMATH).await;
+    let log = scene.plane.audit().ok_or("the control plane has no audit log")?;
+    let requests = audit::count(log, &identity.user)?;
+    holds_the_same_watches(&requests)?;
+    let script = Script::of(&recorder.written())?;
+    if script.objects() != shape.objects {
+        return Err(format!("{} of {} objects were recorded", script.objects(), shape.objects).into());
+    }
+    controller.end().await?;
+    Ok(Counted { requests, reads: scene.reads(), script })
+}
+
+/// The floor's list of watches is written by hand; it must not fall behind keyferry's. A watch that ended early was opened twice.
+fn holds_the_same_watches(requests: &Counts) -> Result<()> {
+    let floor = floor::watched();
+    let unknown = requests.rows().find(|(verb, of, _)| *verb == "watch" && !floor.contains_key(of));
+    let missing = floor.iter().find(|(of, times)| requests.get("watch", of) < **times);
+    match unknown.map(|(_, of, _)| of).or(missing.map(|(of, _)| *of)) {
+        Some(of) => Err(format!("the floor and keyferry do not watch {of} alike: mend the floor").into()),
+        None => Ok(()),
+    }
+}
+
+async fn start_keyferry(shape: &Shape) -> Result<(Timed, Reads)> {
+    let scene = Scene::set(shape, false).await?;
+    let identity = scene.plane.identity(scene.plane.server()).await?;
+    let begun = clock::now();
+    let controller = Controller::start(&identity, &[])?;
+    let wall = scene.ready_by(&controller).await?.duration_since(begun);
+    let timed = Timed { wall, usage: process::usage(controller.pid())? };
+    controller.end().await?;
+    Ok((timed, scene.reads()))
+}
+
+async fn start_floor(shape: &Shape, script: &Script) -> Result<(Timed, Spans)> {
+    let scene = Scene::set(shape, false).await?;
+    let identity = scene.plane.identity(scene.plane.server()).await?;
+    let dir = tempfile::tempdir()?;
+    let requests = dir.path().join("requests");
+    floor::save(&requests, &script.with(&floor::uids(scene.plane.api()).await?)?)?;
+    let mut floor = Floor::ready(&identity.kubeconfig, &requests).await?;
+    let before = process::usage(floor.pid()?)?;
+    let begun = clock::now();
+    floor.go().await?;
+    let (spans, ready) = tokio::try_join!(floor.done(), scene.all_ready())?;
+    let after = process::usage(floor.pid()?)?;
+    floor.end().await?;
+    let usage = Usage { cpu: after.cpu.saturating_sub(before.cpu), ..after };
+    Ok((Timed { wall: ready.duration_since(begun), usage }, spans))
+}
+
+/// All that was found.
+struct Findings {
+    objects: usize,
+    stores: u64,
+    counted: Counted,
+    pairs: Vec<Pair>,
+    unshared: (Timed, Reads),
+}
+
+impl Findings {
+    fn report(&self) -> Report {
+        let tables = vec![self.requests(), self.runs(), self.ratios()];
+        Report { tables, figures: [self.costs(), self.counts()].concat() }
+    }
+
+    fn requests(&self) -> Table {
+        let mut table = Table::new("requests of keyferry", &["verb", "resource", "count", "an object"]);
+        for (verb, resource, count) in self.counted.requests.rows() {
+            let each = format!("{:.3}", count as f64 / self.objects as f64);
+            table.row([verb.to_owned(), resource.to_owned(), count.to_string(), each]);
+        }
+        table
+    }
+
+    fn runs(&self) -> Table {
+        let columns = ["run", "wall s", "CPU s", "RSS MiB", "peak MiB", "store reads", "distinct keys"];
+        let mut table = Table::new("runs", &columns);
+        for (number, pair) in (1..).zip(&self.pairs) {
+            table.rows.push(pair.keyferry.0.cells(&format!("keyferry {number}"), Some(pair.keyferry.1)));
+            table.rows.push(pair.floor.0.cells(&format!("floor {number}"), None));
+        }
+        table.rows.push(self.unshared.0.cells("keyferry, nothing shared", Some(self.unshared.1)));
+        table
+    }
+
+    fn ratios(&self) -> Table {
+        let columns =
+            ["pair", "keyferry s", "floor s", "÷", "floor's watches open s", "floor's last answer s"];
+        let mut table = Table::new("pairs", &columns);
+        for (number, pair) in (1..).zip(&self.pairs) {
+            let spans = pair.floor.1;
+            let seconds = [pair.keyferry.0.wall, pair.floor.0.wall].map(tenths);
+            let [keyferry, floor] = seconds;
+            let [opening, whole] = [spans.opening, spans.whole].map(tenths);
+            table.row([number.to_string(), keyferry, floor, format!("{:.3}", pair.ratio()), opening, whole]);
+        }
+        table
+    }
+
+    /// What is held against the floor, and against numbers that grow with the objects.
+    fn costs(&self) -> Vec<Figure> {
+        let share = self.objects as f64 / GOALS_ARE_FOR;
+        let usages: Vec<_> = self.pairs.iter().map(|pair| pair.keyferry.0.usage).collect();
+        let ratio = median(self.pairs.iter().map(Pair::ratio).collect());
+        let cpu = median(usages.iter().map(|usage| usage.cpu.as_secs_f64()).collect());
+        let peak = usages.iter().map(|usage| usage.peak as f64 / MEBIBYTE).fold(0.0, f64::max);
+        // A program has a size without any object, so fewer of them earn no smaller limit.
+        let room = 60.0 * share.max(1.0);
+        vec![
+            Figure::at_most("cold wall ÷ floor", ratio, "×", 1.25, 1.5),
+            Figure::at_most("CPU", cpu, "s", 10.0 * share, 16.0 * share),
+            Figure::at_most("peak RSS", peak, "MiB", room, room),
+        ]
+    }
+
+    /// What is counted, and known exactly.
+    fn counts(&self) -> Vec<Figure> {
+        let (requests, objects) = (&self.counted.requests, self.objects as f64);
+        let shared = self.pairs.iter().map(|pair| pair.keyferry.1).chain([self.counted.reads]);
+        let most = shared.map(|reads| reads.made).max().unwrap_or_default();
+        let reads = |name, made: usize, distinct: usize| {
+            Figure::at_most(name, made as f64, "", distinct as f64, distinct as f64)
+        };
+        vec![
+            Figure::exactly("POSTs of Secrets", requests.get("create", "secrets") as f64, "", objects),
+            Figure::exactly("PATCHes of statuses", requests.get("patch", STATUS) as f64, "", objects),
+            Figure::exactly("other requests for objects", others(requests, self.stores) as f64, "", 0.0),
+            reads("store reads", most, self.counted.reads.distinct),
+            reads("store reads, nothing shared", self.unshared.1.made, self.unshared.1.distinct),
+        ]
+    }
+}
+
+/// The status of an ExternalSecret, as the audit log names it.
+const STATUS: &str = "externalsecrets/status";
+
+/// Requests that no object needs: all but the two an object, the lists and watches, what is done for events and stores, and one read
+/// a store of the Secret with its token.
+fn others(requests: &Counts, stores: u64) -> u64 {
+    let needed = |verb: &str, of: &str| match (verb, of) {
+        ("create", "secrets" | "events") | ("list" | "watch", _) => true,
+        ("patch", of) => [STATUS, "clustersecretstores/status", "secretstores/status"].contains(&of),
+        _ => false,
+    };
+    let rest: u64 = requests.rows().filter(|(verb, of, _)| !needed(verb, of)).map(|(.., count)| count).sum();
+    rest - requests.get("get", "secrets").min(stores)
+}
+
+impl Timed {
+    fn cells(&self, run: &str, reads: Option<Reads>) -> Vec<String> {
+        let memory = |bytes: u64| format!("{:.1}", bytes as f64 / MEBIBYTE);
+        let count = |of: fn(Reads) -> usize| reads.map_or(String::new(), |reads| of(reads).to_string());
+        vec![
+            run.to_owned(),
+            tenths(self.wall),
+            format!("{:.2}", self.usage.cpu.as_secs_f64()),
+            memory(self.usage.resident),
+            memory(self.usage.peak),
+            count(|reads| reads.made),
+            count(|reads| reads.distinct),
+        ]
+    }
+}
+
+impl Pair {
+    fn ratio(&self) -> f64 {
+        self.keyferry.0.wall.as_secs_f64() / self.floor.0.wall.as_secs_f64()
+    }
+}
+
+fn tenths(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64())
+}
+
+/// The middle one; of an even number the upper of both. Not a number if there is none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Counts as the audit log of these requests gives them.
+    fn requests(made: &[(&str, &str, u64)]) -> Counts {
+        let line = |id: String, verb: &str, of: &str| {
+            let (resource, subresource) = of.split_once('/').unwrap_or((of, ""));
+            let of = json!({ "resource": resource, "subresource": subresource });
+            json!({ "auditID": id, "verb": verb, "requestURI": "/", "user": { "username": "u" }, "objectRef": of })
+        };
+        let times = |(verb, of, count): &(&str, &str, u64)| {
+            let lines = (0..*count).map(|n| format!("{}\n", line(format!("{verb}{of}{n}"), verb, of)));
+            lines.collect::<String>()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("audit.log");
+        std::fs::write(&log, made.iter().map(times).collect::<String>()).unwrap();
+        audit::count(&log, "u").unwrap()
+    }
+
+    fn timed(seconds: u64, mebibytes: u64) -> Timed {
+        let usage = Usage { cpu: Duration::from_secs(1), resident: 0, peak: mebibytes << 20, anonymous: 0 };
+        Timed { wall: Duration::from_secs(seconds), usage }
+    }
+
+    fn findings(walls: [u64; 3], made: &[(&str, &str, u64)]) -> Findings {
+        let reads = Reads { made: 5, distinct: 5 };
+        let spans = Spans { opening: Duration::ZERO, whole: Duration::ZERO };
+        let pairs =
+            walls.map(|wall| Pair { keyferry: (timed(wall, wall), reads), floor: (timed(10, 9), spans) });
+        let counted = Counted { requests: requests(made), reads, script: Script::of(&[]).unwrap() };
+        let unshared = (timed(1, 1), Reads { made: 31, distinct: 30 });
+        Findings { objects: 10, stores: 2, counted, pairs: pairs.into(), unshared }
+    }
+
+    fn figure(findings: &Findings, name: &str) -> f64 {
+        findings.report().figures.iter().find(|figure| figure.name == name).unwrap().value
+    }
+
+    #[test]
+    fn the_ratio_is_that_of_the_middle_pair_and_the_peak_that_of_the_worst() {
+        let findings = findings([11, 40, 12], &[]);
+        assert!((figure(&findings, "cold wall ÷ floor") - 1.2).abs() < 1e-9);
+        assert!((figure(&findings, "peak RSS") - 40.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_events_and_stores_need_is_no_request_for_an_object() {
+        let made = [
+            ("list", "secrets", 3),
+            ("watch", "secrets", 2),
+            ("create", "secrets", 4),
+            ("create", "events", 5),
+            ("patch", STATUS, 4),
+            ("patch", "clustersecretstores/status", 2),
+            ("get", "secrets", 2),
+        ];
+        assert_eq!(others(&requests(&made), 2), 0);
+    }
+
+    #[test]
+    fn a_read_of_each_secret_and_a_write_of_each_object_are_seen() {
+        assert_eq!(others(&requests(&[("get", "secrets", 12)]), 2), 10);
+        assert_eq!(others(&requests(&[("patch", "externalsecrets", 3), ("update", "secrets", 1)]), 2), 4);
+    }
+
+    #[test]
+    fn a_key_that_is_read_twice_is_seen() {
+        let findings = findings([10; 3], &[]);
+        let missed =
+            |figure: &&Figure| figure.name == "store reads, nothing shared" && figure.value > figure.limit;
+        assert_eq!(findings.report().figures.iter().filter(missed).count(), 1);
+    }
+
+    #[test]
+    fn the_floor_and_keyferry_watch_the_same() {
+        let floor = floor::watched();
+        let mut made: Vec<_> = floor.iter().map(|(of, times)| ("watch", *of, *times)).collect();
+        assert!(holds_the_same_watches(&requests(&made)).is_ok());
+        made.push(("watch", "pods", 1));
+        assert!(
+            holds_the_same_watches(&requests(&made)).unwrap_err().to_string().contains("watch pods alike")
+        );
+        assert!(holds_the_same_watches(&requests(&made[1..])).is_err());
+    }
+}
