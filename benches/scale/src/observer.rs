@@ -107,14 +107,9 @@ impl Shared {
     async fn until_ready(&self, count: usize) -> Result<Instant> {
         let mut changed = self.changed.subscribe();
         loop {
-            {
-                let census = self.census();
-                if let Some(moment) = census.moment_of(count) {
-                    return Ok(moment);
-                }
-                if let Some(lost) = &census.lost {
-                    return Err(format!("the watch of ExternalSecrets is lost: {lost}").into());
-                }
+            let answer = self.census().answer(count);
+            if let Some(answer) = answer {
+                return answer;
             }
             changed.changed().await?;
         }
@@ -231,6 +226,13 @@ impl Census {
     /// Objects that were ever seen.
     fn known(&self) -> usize {
         self.objects.len()
+    }
+
+    /// What to tell somebody who waits for `count` Ready objects; nothing if it is to be waited on.
+    fn answer(&self, count: usize) -> Option<Result<Instant>> {
+        let lost = self.lost.as_ref();
+        let lost = lost.map(|why| Err(format!("the watch of ExternalSecrets is lost: {why}").into()));
+        self.moment_of(count).map(Ok).or(lost)
     }
 
     /// When the `count`-th of the objects that are Ready became so.
