@@ -107,14 +107,9 @@ impl Shared {
     async fn until_ready(&self, count: usize) -> Result<Instant> {
         let mut changed = self.changed.subscribe();
         loop {
-            {
-                let census = self.census();
-                if let Some(moment) = census.moment_of(count) {
-                    return Ok(moment);
-                }
-                if let Some(lost) = &census.lost {
-                    return Err(format!("the watch of ExternalSecrets is lost: {lost}").into());
-                }
+            let answer = self.census().answer(count);
+            if let Some(answer) = answer {
+                return answer;
             }
             changed.changed().await?;
         }
@@ -231,6 +226,13 @@ impl Census {
     /// Objects that were ever seen.
     fn known(&self) -> usize {
         self.objects.len()
+    }
+
+    /// What to tell somebody who waits for `count` Ready objects; nothing if it is to be waited on.
+    fn answer(&self, count: usize) -> Option<Result<Instant>> {
+        let lost = self.lost.as_ref();
+        let lost = lost.map(|why| Err(format!("the watch of ExternalSecrets is lost: {why}").into()));
+        self.moment_of(count).map(Ok).or(lost)
     }
 
     /// When the `count`-th of the objects that are Ready became so.
@@ -439,6 +441,11 @@ struct Condition<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use axum::body::Body;
+    use bytes::Bytes;
+    use futures::stream;
     use serde_json::{Value, json};
 
     use super::*;
@@ -605,6 +612,45 @@ mod tests {
 
     fn observer(shared: &Arc<Shared>) -> Observer {
         Observer { shared: Arc::clone(shared), task: tokio::spawn(std::future::pending()) }
+    }
+
+    /// What an API server says to one request after the other, whatever is asked; what was asked. It holds the last answer open.
+    async fn api_server(answers: Vec<String>) -> (Api, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
+        let log = Arc::clone(&asked);
+        let answer = move |uri: axum::http::Uri| {
+            log.lock().unwrap().push(uri.query().unwrap_or_default().to_owned());
+            let mut answers = answers.lock().unwrap();
+            let said = answers.pop_front().map(|text| Ok::<_, std::io::Error>(Bytes::from(text)));
+            let last = answers.is_empty();
+            let rest = if last { stream::pending().left_stream() } else { stream::empty().right_stream() };
+            std::future::ready(Body::from_stream(stream::iter(said).chain(rest)))
+        };
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        let no_authority = tempfile::NamedTempFile::new().unwrap();
+        (Api::new(&format!("http://{address}"), no_authority.path(), "token").unwrap(), asked)
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_ends_is_taken_up_and_one_that_expired_lists_again() {
+        let expired =
+            json!({"type": "ERROR", "object": {"status": "Failure", "code": 410}}).to_string() + "\n";
+        let (api, asked) = api_server(vec![
+            list(&[("a", "-"), ("b", "-")], 7),
+            event("MODIFIED", "a", "T1", 8),
+            expired,
+            list(&[("a", "T1"), ("b", "-")], 20),
+            event("MODIFIED", "b", "T1", 21),
+        ])
+        .await;
+        let observer = Observer::start(&api).await.unwrap();
+        observer.until_ready(2, Duration::from_secs(60)).await.unwrap();
+        let watch = |version: usize| format!("watch=1&allowWatchBookmarks=true&resourceVersion={version}");
+        assert_eq!(*asked.lock().unwrap(), [String::new(), watch(7), watch(8), String::new(), watch(20)]);
+        assert_eq!(observer.status_changes().into_values().collect::<Vec<_>>(), [1, 1]);
     }
 
     #[tokio::test]

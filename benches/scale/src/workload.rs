@@ -23,7 +23,7 @@ pub const TOKEN_SECRET: &str = "vault-token";
 /// The stores' token.
 pub const TOKEN: &str = "scale-token";
 
-/// Where ExternalSecrets are created in a namespace, after `/namespaces/NAME`.
+/// The group and version of stores and ExternalSecrets, as the API server has them in its paths.
 const GROUP: &str = "/apis/external-secrets.io/v1";
 
 /// How many objects there are, and how they lie.
