@@ -328,14 +328,14 @@ fn span(seconds: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
 }
 
-/// What the floor process is told. People do not start it, so its options are in no help.
+/// What the floor process is told: both or neither. People do not start it, so the options are in no help.
 #[derive(Debug, PartialEq, Eq, clap::Args)]
 pub struct Orders {
     /// Reaches the API server as keyferry does
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, required = false, requires = "requests")]
     pub kubeconfig: PathBuf,
     /// The requests to make
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, required = false, requires = "kubeconfig")]
     pub requests: PathBuf,
 }
 
