@@ -2,7 +2,7 @@
 //!
 //! [`run`] is a process of its own, so that the kernel accounts for it as it does for keyferry. It opens the watches that keyferry
 //! opens, through the same kube client with the same settings, then POSTs each Secret and PATCHes each status, byte for byte what keyferry sent in
-//! the counting run. It decides nothing and decodes nothing but the versions of the lists, which a watch cannot do without.
+//! the counting run. It decides nothing and decodes nothing but the versions that a watch begins with.
 //!
 //! The requests are read before the clock starts; the memory that they take is in no comparison. [`Floor`] is the process as the
 //! benchmark sees it: ready, let go, done, measured while it waits, ended.
@@ -11,12 +11,13 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io::Write,
     path::{Path, PathBuf},
+    pin::Pin,
     process::Stdio,
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{AsyncBufRead, TryStreamExt, future::try_join_all, stream};
+use futures::{AsyncBufRead, AsyncBufReadExt, TryStreamExt, future::try_join_all, stream};
 use http::{HeaderValue, Method, Request, header};
 use kube::{
     Client, Config,
@@ -28,7 +29,7 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt as _, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
     task::JoinSet,
 };
@@ -431,32 +432,57 @@ struct Position {
     rest: String,
 }
 
+/// A line of a watch, as far as it is decoded: the last one, and only if the watch is to go on after it.
+#[derive(Deserialize)]
+struct Event {
+    object: Page,
+}
+
+/// What a watch tells.
+type Told = Pin<Box<dyn AsyncBufRead + Send>>;
+
 /// Opens every watch, all at once as keyferry does, and goes on reading them.
 async fn open_all(client: &Client) -> Result<JoinSet<Result<()>>> {
     let opened = try_join_all(WATCHES.iter().map(|watch| open(client, watch))).await?;
-    Ok(WATCHES.iter().zip(opened).map(|(watch, events)| hold(client.clone(), watch, events)).collect())
+    Ok(WATCHES.iter().zip(opened).map(|(watch, opened)| hold(client.clone(), watch, opened)).collect())
 }
 
-/// Lists page by page, then watches from there.
-async fn open(client: &Client, watch: &Watch) -> Result<impl AsyncBufRead + Send + use<>> {
+/// Lists page by page, then watches from there; the version of the list, too.
+async fn open(client: &Client, watch: &Watch) -> Result<(String, Told)> {
     let mut rest = None;
     loop {
         let page: Page = client.request(watch.page(rest.as_deref())?).await?;
-        let Position { resource_version, rest: left } = page.metadata;
+        let Position { resource_version: version, rest: left } = page.metadata;
         if left.is_empty() {
-            return Ok(client.request_stream(watch.from(&resource_version)?).await?);
+            let told = follow(client, watch, &version).await?;
+            return Ok((version, told));
         }
         rest = Some(left);
     }
 }
 
-/// Reads what a watch tells to the end and drops it; a watch that the API server ends is opened again.
-async fn hold(client: Client, watch: &Watch, told: impl AsyncBufRead + Send) -> Result<()> {
-    futures::io::copy_buf(told, &mut futures::io::sink()).await?;
+async fn follow(client: &Client, watch: &Watch, version: &str) -> Result<Told> {
+    Ok(Box::pin(client.request_stream(watch.from(version)?).await?))
+}
+
+/// Reads a watch line by line. One that the API server ends goes on after its last line.
+async fn hold(client: Client, watch: &Watch, (mut version, mut told): (String, Told)) -> Result<()> {
     loop {
-        let told = open(&client, watch).await?;
-        futures::io::copy_buf(told, &mut futures::io::sink()).await?;
+        if let Some(last) = last_line(told).await? {
+            version = serde_json::from_slice::<Event>(&last)?.object.metadata.resource_version;
+        }
+        told = follow(&client, watch, &version).await?;
     }
+}
+
+/// Reads to the end; the last line, if there is any.
+async fn last_line(mut told: impl AsyncBufRead + Unpin) -> Result<Option<Vec<u8>>> {
+    let (mut last, mut line) = (None, Vec::new());
+    while told.read_until(b'\n', &mut line).await? > 0 {
+        line = last.replace(line).unwrap_or_default();
+        line.clear();
+    }
+    Ok(last)
 }
 
 /// Does `work` as long as every watch is held.
@@ -568,6 +594,24 @@ mod tests {
         let writes = vec![Prepared::of(&secret(OLD), WHOLE).unwrap()];
         save(&file, &[writes.clone(), writes.clone()]).unwrap();
         assert_eq!(load(&file).unwrap(), [writes.clone(), writes]);
+    }
+
+    #[tokio::test]
+    async fn a_watch_is_read_to_its_last_line() {
+        let last = async |told: &'static str| last_line(told.as_bytes()).await.unwrap();
+        assert_eq!(last("one\ntwo\nthree\n").await.as_deref(), Some(&b"three\n"[..]));
+        assert_eq!(last("one\n").await.as_deref(), Some(&b"one\n"[..]));
+        assert_eq!(last("").await, None);
+    }
+
+    #[test]
+    fn of_a_line_the_version_is_decoded() {
+        let line = r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"7"},"spec":{}}}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert_eq!(event.object.metadata.resource_version, "7");
+        let page = r#"{"metadata":{"resourceVersion":"9","continue":"c"},"items":[{"spec":1}]}"#;
+        let page: Page = serde_json::from_str(page).unwrap();
+        assert_eq!((page.metadata.resource_version.as_str(), page.metadata.rest.as_str()), ("9", "c"));
     }
 
     #[test]
