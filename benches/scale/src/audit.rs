@@ -12,7 +12,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::Result;
+use crate::{Failure, Result};
 
 /// The verbs that change objects. A review or a token request is a `create` as well.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
@@ -54,9 +54,10 @@ struct ObjectRef {
 /// If the log cannot be read or is no audit log.
 pub fn count(log: &Path, user: &str) -> Result<Counts> {
     let mut tally = Tally { user, seen: HashSet::new(), counts: Counts::default() };
-    for file in with_rotated(log)? {
-        let open = File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        tally.read(BufReader::new(open)).map_err(|error| format!("{}: {error}", file.display()))?;
+    // The log goes first: should it be moved aside meanwhile, it is read twice and counted once.
+    tally.read_file(log)?;
+    for file in moved_aside(log)? {
+        tally.read_file(&file)?;
     }
     Ok(tally.counts)
 }
@@ -111,6 +112,12 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
+    fn read_file(&mut self, file: &Path) -> Result<()> {
+        let named = |error: &dyn Display| Failure::from(format!("{}: {error}", file.display()));
+        let open = File::open(file).map_err(|error| named(&error))?;
+        self.read(BufReader::new(open)).map_err(|error| named(&error))
+    }
+
     fn read(&mut self, mut log: impl BufRead) -> Result<()> {
         let mut line = Vec::new();
         while log.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
@@ -140,8 +147,8 @@ impl Event {
     }
 }
 
-/// The log and what the API server has moved aside, which it does every 100 MB: `audit.log` goes to `audit-<time>.log`.
-fn with_rotated(log: &Path) -> Result<Vec<PathBuf>> {
+/// What the API server has moved aside of the log, which it does every 100 MB: `audit.log` becomes `audit-<time>.log`.
+fn moved_aside(log: &Path) -> Result<Vec<PathBuf>> {
     let (Some(directory), Some(stem)) = (log.parent(), log.file_stem()) else {
         return Err(format!("{}: not a file", log.display()).into());
     };
@@ -153,7 +160,7 @@ fn with_rotated(log: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         std::fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let files: std::io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
-    Ok(files?.into_iter().filter(of_ours).chain([log.to_owned()]).collect())
+    Ok(files?.into_iter().filter(of_ours).collect())
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use crate::Result;
 
 /// How often it is looked whether the control plane is up.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long the lists of a new kind may take to be served. Long, because it only matters when a benchmark fails.
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// The namespace of keyferry's ServiceAccount; the account, the release and the roles are named the same.
 const NAME: &str = "keyferry";
 /// Longer than any measurement, so that no token has to be renewed.
@@ -139,7 +141,28 @@ impl Plane {
         let crds = crds.to_string_lossy();
         self.kubectl(&["apply", "-f", &crds], "").await?;
         self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &crds], "").await?;
+        let kinds = self.api.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await?;
+        for path in kinds["items"].as_array().into_iter().flatten().flat_map(lists) {
+            self.until_listed(&path).await?;
+        }
         Ok(())
+    }
+
+    /// Established is not all: for a second or so lists are still answered with "storage is (re)initializing", and a controller that
+    /// is told so waits.
+    async fn until_listed(&self, path: &str) -> Result<()> {
+        let listed = async {
+            loop {
+                match self.api.get(path).await {
+                    Ok(_) => return,
+                    Err(_not_yet) => tokio::time::sleep(LOOK).await,
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(LISTED_WITHIN, listed).await;
+        in_time.map_err(|_| {
+            format!("{path} cannot be listed {} s after the kind was made", LISTED_WITHIN.as_secs()).into()
+        })
     }
 
     /// The manifests of the chart's ServiceAccount and roles.
@@ -315,6 +338,15 @@ async fn output(mut command: tokio::process::Command, stdin: &str) -> Result<Str
     Err(format!("{program}: {}: {}", ended.status, String::from_utf8_lossy(&ended.stderr).trim()).into())
 }
 
+/// The paths of a kind's lists: one a version that is served.
+fn lists(kind: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (group, plural) = (text(&kind["spec"]["group"]), text(&kind["spec"]["names"]["plural"]));
+    let versions = kind["spec"]["versions"].as_array().into_iter().flatten();
+    let served = versions.filter(|version| version["served"] == true).map(|version| text(&version["name"]));
+    served.map(|version| format!("/apis/{group}/{version}/{plural}?limit=1")).collect()
+}
+
 /// keyferry's namespace, as a manifest.
 fn namespace() -> Value {
     json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAME } })
@@ -420,8 +452,61 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_has_a_list_for_every_version_that_is_served() {
+        let versions = [json!({ "name": "v1", "served": true }), json!({ "name": "v0", "served": false })];
+        let kind =
+            json!({ "spec": { "group": "g.io", "names": { "plural": "things" }, "versions": versions } });
+        assert_eq!(lists(&kind), ["/apis/g.io/v1/things?limit=1"]);
+    }
+
+    #[test]
     fn a_refusal_is_told_in_the_words_of_the_api_server() {
         assert_eq!(message(br#"{"kind":"Status","message":"no such thing"}"#), "no such thing");
         assert_eq!(message(b"404 page not found"), "404 page not found");
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the local control plane: ./justw test"]
+    async fn what_the_chart_s_account_asks_for_stands_under_its_name_in_the_audit_log() {
+        let plane = Plane::start(true).await.unwrap();
+        let identity = plane.identity(plane.server()).await.unwrap();
+        let again = plane.identity("http://127.0.0.1:1").await.unwrap();
+        assert_eq!((&again.user, again.token == identity.token), (&identity.user, false));
+        let account = Api::new(plane.server(), plane.ca(), &identity.token).unwrap();
+        let refused = account.post("/api/v1/namespaces", &named("mine")).await.unwrap_err().to_string();
+        assert!(
+            refused.starts_with("POST /api/v1/namespaces: 403 Forbidden: namespaces is forbidden"),
+            "{refused}"
+        );
+        account.get("/apis/external-secrets.io/v1/externalsecrets").await.unwrap();
+        let mut watch = account.lines("/apis/external-secrets.io/v1/secretstores?watch=1").await.unwrap();
+        plane.api().post(STORES, &store()).await.unwrap();
+        assert_eq!(watch.next().await.unwrap().unwrap()["object"]["metadata"]["name"], "store");
+        let told = counted_until(&plane, &identity.user, 3).await.to_string();
+        assert_eq!(told, "create namespaces 1\nlist externalsecrets 1\nwatch secretstores 1\n");
+    }
+
+    const STORES: &str = "/apis/external-secrets.io/v1/namespaces/default/secretstores";
+
+    fn store() -> Value {
+        let mut store = named("store");
+        store["spec"] = json!({ "provider": { "fake": { "data": [] } } });
+        store["apiVersion"] = json!("external-secrets.io/v1");
+        store["kind"] = json!("SecretStore");
+        store
+    }
+
+    fn named(name: &str) -> Value {
+        json!({ "metadata": { "name": name } })
+    }
+
+    async fn counted_until(plane: &Plane, user: &str, total: u64) -> crate::audit::Counts {
+        loop {
+            let counts = crate::audit::count(plane.audit().unwrap(), user).unwrap();
+            if counts.total() >= total {
+                return counts;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }

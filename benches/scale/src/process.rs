@@ -69,7 +69,8 @@ pub async fn sample(pid: u32, every: Duration, time: Duration) -> Result<Series>
 }
 
 impl Series {
-    /// How fast the memory grows in bytes a minute: the least-squares line through the samples from `from` on. None below two samples.
+    /// How fast the memory grows in bytes a minute: the least-squares line through the samples from `from` on. Not a number below
+    /// two samples: nothing was measured then, and no goal is met by it.
     #[must_use]
     pub fn slope(&self, from: Duration) -> f64 {
         let points: Vec<_> = self.samples.iter().filter(|(at, _)| *at >= from).map(point).collect();
@@ -79,7 +80,7 @@ impl Series {
             together += (x - minutes) * (y - bytes);
             spread += (x - minutes).powi(2);
         }
-        if spread > 0.0 { together / spread } else { 0.0 }
+        if spread > 0.0 { together / spread } else { f64::NAN }
     }
 
     /// The most that was seen; 0 without samples.
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn too_few_samples_have_no_slope() {
         for few in [&[][..], &[10]] {
-            assert!(series(few).slope(Duration::ZERO).abs() < 1e-6);
+            assert!(series(few).slope(Duration::ZERO).is_nan());
         }
     }
 
