@@ -269,6 +269,18 @@ impl Api {
         Ok(values(answer.bytes_stream().map(|chunk| Ok(chunk?))))
     }
 
+    /// The bytes of an answer as they come, for those who read more of them than they want to hold as values.
+    ///
+    /// # Errors
+    /// See [`Api::get`]. The stream's items are errors if the connection breaks.
+    pub async fn stream(
+        &self,
+        path: &str,
+    ) -> Result<impl Stream<Item = Result<Bytes>> + Send + Unpin + use<>> {
+        let answer = self.successful(Method::GET, path, |request| request).await?;
+        Ok(answer.bytes_stream().map(|chunk| Ok(chunk?)).boxed())
+    }
+
     async fn answer(
         &self,
         method: Method,
