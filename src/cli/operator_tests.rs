@@ -618,7 +618,7 @@ async fn sec_05_a_namespaced_store_that_names_another_namespace_reaches_nothing_
         assert_eq!(status, "False");
         assert!(message.contains("namespace should either be empty or match"), "{message}");
         assert_eq!(story.ready("es").0, "False");
-        assert!(cluster.requests().iter().all(|request| request.key.namespace == "team"));
+        assert!(cluster.requests().iter().all(|request| request.key.namespace() == "team"));
     }
 }
 
@@ -689,7 +689,7 @@ async fn a_namespace_that_is_not_watched_is_not_touched() {
     let over = Namespaces::Some(vec!["team".into()]);
     let story = Story::over(cluster.clone(), Settings { over, ..Settings::default() }).await;
     assert_eq!(story.value("es").as_deref(), Some("v"));
-    assert!(cluster.requests().iter().all(|request| request.key.namespace == "team"));
+    assert!(cluster.requests().iter().all(|request| request.key.namespace() == "team"));
 }
 
 #[tokio::test(start_paused = true)]

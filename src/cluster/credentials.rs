@@ -123,7 +123,7 @@ fn unnamed(what: &str, field: &'static str) -> Error {
 /// What a failed read of a credential means, in ESO's words for Secrets. Only an absent object makes the credential missing; where
 /// the API server did not answer, nothing is known about it.
 fn unread(error: Error, what: &str, object: &ObjectKey) -> Error {
-    let ObjectKey { namespace, name } = object;
+    let (namespace, name) = (object.namespace(), object.name());
     let sentence = format!("cannot get Kubernetes {what} \"{name}\" from namespace \"{namespace}\"");
     match error.kind() {
         Kind::NotFound => Error::new(Kind::Unauthenticated, sentence),

@@ -148,8 +148,8 @@ impl State {
         let (first, folded) =
             known.filter(|said| said.folded > 0).map_or((now, 0), |said| (said.first, said.folded));
         self.remember(hash, Said { at: now, first, folded: 0 }, now);
-        let namespace = Some(event.subject.key.namespace.clone()).filter(|name| !name.is_empty());
-        let namespace = namespace.unwrap_or_else(|| "default".to_string());
+        let namespace = Some(event.subject.key.namespace()).filter(|name| !name.is_empty());
+        let namespace = namespace.unwrap_or("default").to_string();
         Some(Due { event, namespace, first, last: now, count: folded + 1 })
     }
 
@@ -179,12 +179,12 @@ impl Due {
     /// The event as core/v1 has it, in the form that `kubectl describe` shows.
     pub(super) fn body(&self) -> Value {
         let Event { subject, component, warning, reason, message } = &self.event;
-        let name = cut(&subject.key.name, NAME_BYTES).trim_end_matches(['.', '-']);
+        let name = cut(&subject.key.name(), NAME_BYTES).trim_end_matches(['.', '-']);
         let involved = json!({
             "apiVersion": "external-secrets.io/v1",
             "kind": subject.kind.kind(),
-            "name": subject.key.name,
-            "namespace": subject.key.namespace,
+            "name": subject.key.name(),
+            "namespace": subject.key.namespace(),
             "uid": subject.uid,
         });
         let metadata = json!({
@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn names(queue: &EventQueue) -> Vec<String> {
-        std::iter::from_fn(|| queue.pop()).map(|due| due.event.subject.key.name).collect()
+        std::iter::from_fn(|| queue.pop()).map(|due| due.event.subject.key.name().to_string()).collect()
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
     fn the_body_names_its_object() {
         let queue = EventQueue::new();
         let mut cluster_wide = event(&"long-".repeat(60), true);
-        cluster_wide.subject.key.namespace.clear();
+        cluster_wide.subject.key = ObjectKey::new("", cluster_wide.subject.key.name());
         queue.push(cluster_wide, at(1));
         let due = queue.pop().unwrap();
         let body = due.body();

@@ -281,7 +281,7 @@ impl Cluster for FakeCluster {
         let mut state = self.enter(Request::new(Verb::Create, "secrets", &key).by(manager))?;
         check_secret(secret, None)?;
         if state.secrets.contains_key(&key) {
-            return Err(conflict(format!("secrets \"{}\" already exists", key.name)));
+            return Err(conflict(format!("secrets \"{}\" already exists", key.name())));
         }
         let fresh = Secret { uid: state.uid(), deleting: false, ..secret.clone() };
         Ok(state.store_secret(fresh, None, manager))
@@ -294,7 +294,7 @@ impl Cluster for FakeCluster {
         if known.resource_version != secret.resource_version
             || (!secret.uid.is_empty() && known.uid != secret.uid)
         {
-            return Err(conflict(format!("secrets \"{}\": the object has been modified", key.name)));
+            return Err(conflict(format!("secrets \"{}\": the object has been modified", key.name())));
         }
         check_secret(secret, Some(&known))?;
         let next = Secret { uid: known.uid.clone(), deleting: known.deleting, ..secret.clone() };
@@ -305,7 +305,7 @@ impl Cluster for FakeCluster {
         let mut state = self.enter(Request::new(Verb::Delete, "secrets", key))?;
         let known = state.secrets.get(key).cloned().ok_or_else(|| absent("secrets", key))?;
         if known.uid != expected.uid || known.resource_version != expected.resource_version {
-            return Err(conflict(format!("secrets \"{}\": the precondition failed", key.name)));
+            return Err(conflict(format!("secrets \"{}\": the precondition failed", key.name())));
         }
         if known.finalizers.is_empty() {
             state.drop_secret(key);
@@ -444,7 +444,7 @@ impl State {
     fn account(&self, key: &ObjectKey) -> Result<ServiceAccount> {
         let known = self.metadata.get(&(MetadataKind::ServiceAccount, key.clone()));
         let known = known.ok_or_else(|| absent("serviceaccounts", key))?;
-        let (namespace, name) = (key.namespace.clone(), key.name.clone());
+        let (namespace, name) = (key.namespace().to_string(), key.name().to_string());
         Ok(ServiceAccount { namespace, name, annotations: known.annotations.to_map() })
     }
 
@@ -561,7 +561,7 @@ impl Feeds {
     }
 
     fn tell_secrets(&mut self, change: &Change<Secret>, key: &ObjectKey) {
-        let listeners = self.secrets.iter().filter(|listener| listener.over.contains(&key.namespace));
+        let listeners = self.secrets.iter().filter(|listener| listener.over.contains(&key.namespace()));
         listeners.for_each(|listener| listener.send(change, self.deaf));
     }
 
@@ -582,7 +582,7 @@ trait Placed {
 
 impl<T: Versioned> Placed for T {
     fn namespace(&self) -> &str {
-        &self.key().namespace
+        &self.key().namespace()
     }
 }
 
@@ -610,7 +610,7 @@ impl<T: Clone + Send + 'static + Placed> Listener<T> {
     fn tell(&self, change: &Change<T>, deaf: bool) {
         let namespace = match change {
             Change::Applied(object) | Change::Seen(object) => object.namespace(),
-            Change::Deleted(gone) => &gone.key.namespace,
+            Change::Deleted(gone) => &gone.key.namespace(),
             Change::Begin(_) | Change::Listed(_) | Change::Failed(..) => return,
         };
         if self.over.contains(namespace) {
@@ -637,7 +637,7 @@ fn metadata(secret: &Secret) -> Metadata {
 }
 
 fn absent(resource: &str, key: &ObjectKey) -> Error {
-    Error::new(Kind::NotFound, format!("{resource} \"{}\" not found", key.name))
+    Error::new(Kind::NotFound, format!("{resource} \"{}\" not found", key.name()))
 }
 
 fn conflict(what: String) -> Error {

@@ -239,7 +239,11 @@ impl Cluster for KubeCluster {
         let call = Call::on(Method::GET, ApiKind::SERVICE_ACCOUNT, key)?.only_metadata();
         let MetaWire { metadata } = self.read(call).await?;
         let annotations = metadata.annotations.pairs().to_map();
-        Ok(ServiceAccount { namespace: key.namespace.clone(), name: key.name.clone(), annotations })
+        Ok(ServiceAccount {
+            namespace: key.namespace().to_string(),
+            name: key.name().to_string(),
+            annotations,
+        })
     }
 
     async fn token(
@@ -326,10 +330,10 @@ impl Call {
 
     /// To an object.
     fn on(method: Method, kind: ApiKind, key: &ObjectKey) -> Result<Self> {
-        let namespace = if key.namespace.is_empty() { String::new() } else { segment(&key.namespace)? };
+        let namespace = if key.namespace().is_empty() { String::new() } else { segment(key.namespace())? };
         let (path, content) =
-            (format!("{}/{}", kind.path(&namespace), segment(&key.name)?), "application/json");
-        Ok(Self { method, path, name: key.name.clone(), body: Bytes::new(), content, accept: content })
+            (format!("{}/{}", kind.path(&namespace), segment(key.name())?), "application/json");
+        Ok(Self { method, path, name: key.name().to_string(), body: Bytes::new(), content, accept: content })
     }
 
     fn below(mut self, subresource: &str) -> Self {

@@ -21,7 +21,7 @@ pub mod refusal;
 pub mod watch;
 mod wire;
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -37,28 +37,53 @@ pub const CREATED_BY_LABEL: &str = "reconcile.external-secrets.io/created-by";
 /// Annotation with the digest of the data.
 pub const DATA_HASH_ANNOTATION: &str = "reconcile.external-secrets.io/data-hash";
 
-/// A namespaced name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A namespaced name. Cheap to clone: everything that knows an object shares one text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
-    /// Namespace; empty for cluster-scoped kinds.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
+    /// Namespace and name, one after the other.
+    text: Arc<str>,
+    /// Where the name begins.
+    split: u32,
 }
 
 impl ObjectKey {
-    /// `namespace/name`.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+    /// The object with this name in this namespace; empty for cluster-scoped kinds.
+    #[must_use]
+    pub fn new(namespace: impl AsRef<str>, name: impl AsRef<str>) -> Self {
+        let (namespace, name) = (namespace.as_ref(), name.as_ref());
+        // Names have at most 253 bytes; an answer that holds four gigabytes of one is not read at all.
+        let split = u32::try_from(namespace.len()).unwrap_or(u32::MAX);
+        Self { text: [namespace, name].concat().into(), split }
+    }
+
+    /// Namespace; empty for cluster-scoped kinds.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.parts().0
+    }
+
+    /// Name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.text.split_at_checked(self.split as usize).unwrap_or((&self.text, ""))
+    }
+}
+
+impl std::fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
     }
 }
 
 impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.namespace.is_empty() {
-            f.write_str(&self.name)
-        } else {
-            write!(f, "{}/{}", self.namespace, self.name)
+        match self.parts() {
+            ("", name) => f.write_str(name),
+            (namespace, name) => write!(f, "{namespace}/{name}"),
         }
     }
 }

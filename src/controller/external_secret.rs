@@ -96,7 +96,7 @@ pub enum Message {
     /// Something that it may depend on changed.
     Signal(Signal),
     /// The job of an object with this UID ended.
-    Done(Arc<ObjectKey>, Box<str>, Box<Finished>),
+    Done(ObjectKey, Box<str>, Box<Finished>),
 }
 
 /// Why an object is looked at: since when, in which lane, and whether it must be refreshed whatever its times say.
@@ -219,10 +219,10 @@ struct Fetch {
 pub struct ExternalSecrets {
     context: Context,
     objects: Mirror<RawObject>,
-    records: HashMap<Arc<ObjectKey>, Record>,
-    schedule: Schedule<Arc<ObjectKey>>,
-    by_store: HashMap<StoreRef, HashSet<Arc<ObjectKey>>>,
-    by_target: HashMap<ObjectKey, HashSet<Arc<ObjectKey>>>,
+    records: HashMap<ObjectKey, Record>,
+    schedule: Schedule<ObjectKey>,
+    by_store: HashMap<StoreRef, HashSet<ObjectKey>>,
+    by_target: HashMap<ObjectKey, HashSet<ObjectKey>>,
     started: bool,
     jobs: Arc<Semaphore>,
     sender: mpsc::UnboundedSender<Message>,
@@ -313,15 +313,15 @@ impl ExternalSecrets {
         }
         match self.objects.apply(change) {
             Effect::Nothing => (),
-            Effect::Added(key) => self.learn(&Arc::new(key), None),
-            Effect::Updated(old) => self.learn(&Arc::new(old.key.clone()), Some(&old)),
+            Effect::Added(key) => self.learn(&key, None),
+            Effect::Updated(old) => self.learn(&old.key, Some(&old)),
             Effect::Removed(old) => self.forget(&old.key),
             Effect::Listed(gone) => gone.iter().for_each(|old| self.forget(&old.key)),
         }
     }
 
     /// A new version of an object: what only its status changed is nobody's cause (reference 2.1).
-    fn learn(&mut self, key: &Arc<ObjectKey>, old: Option<&RawObject>) {
+    fn learn(&mut self, key: &ObjectKey, old: Option<&RawObject>) {
         let Some(raw) = self.objects.get(key) else { return };
         if old.is_some_and(|old| old.uid != raw.uid) {
             self.forget(key);
@@ -347,12 +347,12 @@ impl ExternalSecrets {
         self.look(key, Cause::change(self.now()));
     }
 
-    fn index(&mut self, key: &Arc<ObjectKey>) {
+    fn index(&mut self, key: &ObjectKey) {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
         let Ok(spec) = parse::external_secret(&raw.spec) else { return };
-        let stores = pull::stores_of(&spec, &key.namespace);
-        let target = ObjectKey::new(&key.namespace, spec.target_name(&key.name));
+        let stores = pull::stores_of(&spec, &key.namespace());
+        let target = ObjectKey::new(&key.namespace(), spec.target_name(&key.name()));
         for store in &stores {
             self.by_store.entry(store.clone()).or_default().insert(key.clone());
         }
@@ -360,7 +360,7 @@ impl ExternalSecrets {
         if let Some(record) = self.records.get_mut(key) {
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
-            record.manner = Manner::of(&spec, &key.namespace);
+            record.manner = Manner::of(&spec, &key.namespace());
         }
     }
 
@@ -387,7 +387,7 @@ impl ExternalSecrets {
             Signal::Store(store) => self.wake_failing(std::slice::from_ref(store)),
             Signal::Credential(stores) => self.wake_failing(stores),
             Signal::Namespace(namespace) => {
-                let keys = self.records.keys().filter(|key| key.namespace == *namespace).cloned().collect();
+                let keys = self.records.keys().filter(|key| key.namespace() == *namespace).cloned().collect();
                 self.wake(keys);
             }
             Signal::Target(target) => self.look_after_target(target),
@@ -402,7 +402,7 @@ impl ExternalSecrets {
         self.wake(keys);
     }
 
-    fn wake(&mut self, keys: Vec<Arc<ObjectKey>>) {
+    fn wake(&mut self, keys: Vec<ObjectKey>) {
         let now = self.now();
         for key in &keys {
             let Some(record) = self.records.get_mut(key) else { continue };
@@ -441,7 +441,7 @@ impl ExternalSecrets {
     }
 
     /// Looks at many objects and queues their requests together.
-    fn look_at_all(&mut self, keys: Vec<Arc<ObjectKey>>, cause: impl Fn(&Record) -> Option<Cause>) {
+    fn look_at_all(&mut self, keys: Vec<ObjectKey>, cause: impl Fn(&Record) -> Option<Cause>) {
         let mut requests = Vec::new();
         for key in keys {
             if let Some(cause) = self.records.get(&key).and_then(&cause) {
@@ -451,7 +451,7 @@ impl ExternalSecrets {
         self.send(requests, None);
     }
 
-    fn look(&mut self, key: &Arc<ObjectKey>, cause: Cause) {
+    fn look(&mut self, key: &ObjectKey, cause: Cause) {
         let requests = self.prepare(key, cause);
         self.send(requests, None);
     }
@@ -485,7 +485,7 @@ impl ExternalSecrets {
     }
 
     /// Decides what an object needs now, starts a job or enters it as waiting, and gives its requests.
-    fn prepare(&mut self, key: &Arc<ObjectKey>, cause: Cause) -> Vec<(Request, Usable)> {
+    fn prepare(&mut self, key: &ObjectKey, cause: Cause) -> Vec<(Request, Usable)> {
         let Some(record) = self.records.get_mut(key) else { return Vec::new() };
         if matches!(record.phase, Phase::Working) {
             record.again = Some(cause.and(record.again));
@@ -509,7 +509,7 @@ impl ExternalSecrets {
         Vec::new()
     }
 
-    fn leave(&mut self, key: &Arc<ObjectKey>) {
+    fn leave(&mut self, key: &ObjectKey) {
         self.schedule.remove(key);
         if let Some(record) = self.records.get_mut(key) {
             record.left_alone = true;
@@ -517,7 +517,7 @@ impl ExternalSecrets {
     }
 
     /// Nothing is to be done before `until`; a try that is due earlier, because the object fails, stays due.
-    fn rest(&mut self, key: &Arc<ObjectKey>, until: Option<Timestamp>) {
+    fn rest(&mut self, key: &ObjectKey, until: Option<Timestamp>) {
         let failing = self.records.get(key).is_some_and(|record| record.failing);
         match until {
             Some(until) if failing => self.schedule.no_later_than(key.clone(), until),
@@ -526,14 +526,14 @@ impl ExternalSecrets {
         }
     }
 
-    fn sleep(&mut self, key: &Arc<ObjectKey>, until: Option<Timestamp>) {
+    fn sleep(&mut self, key: &ObjectKey, until: Option<Timestamp>) {
         match until {
             Some(until) => self.schedule.set(key.clone(), until),
             None => self.schedule.remove(key),
         }
     }
 
-    fn wait_for(&mut self, key: &Arc<ObjectKey>, fetch: Fetch) -> Vec<(Request, Usable)> {
+    fn wait_for(&mut self, key: &ObjectKey, fetch: Fetch) -> Vec<(Request, Usable)> {
         self.schedule.remove(key);
         let now = self.now();
         if let Some(record) = self.records.get_mut(key) {
@@ -547,7 +547,7 @@ impl ExternalSecrets {
         fetch.requests
     }
 
-    fn decide(&mut self, key: &Arc<ObjectKey>, cause: Cause) -> Decision {
+    fn decide(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get(key)) else {
             return Decision::Ignore;
         };
@@ -559,7 +559,7 @@ impl ExternalSecrets {
             Ok(spec) => spec,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
-        if self.is_left_alone(record, &spec, &key.namespace) {
+        if self.is_left_alone(record, &spec, &key.namespace()) {
             return Decision::LeaveAlone;
         }
         let interval = match check(&spec) {
@@ -598,7 +598,7 @@ impl ExternalSecrets {
         let told = Told::of(record.status.as_deref());
         let (policy, refreshed) = (spec.refresh_policy(), record.refreshed);
         let timing = Timing { policy, interval, refreshed, synced_version: &told.version, version: &version };
-        let target = ObjectKey::new(&raw.key.namespace, spec.target_name(&raw.key.name));
+        let target = ObjectKey::new(&raw.key.namespace(), spec.target_name(&raw.key.name()));
         let target_is_valid = {
             let world = self.context.world.lock();
             plan::target_is_valid(spec.creation_policy(), world.secret(&target))
@@ -609,15 +609,15 @@ impl ExternalSecrets {
 
     /// Resolves the store of every entry. What cannot be asked becomes its entry's answer, so that the first failing entry in
     /// ESO's order names the failure; a store that is not judged yet keeps the object waiting for a while.
-    fn ask(&mut self, key: &Arc<ObjectKey>, spec: &ExternalSecretSpec, cause: Cause) -> Decision {
+    fn ask(&mut self, key: &ObjectKey, spec: &ExternalSecretSpec, cause: Cause) -> Decision {
         let now = self.now();
         let Some(record) = self.records.get_mut(key) else { return Decision::Ignore };
         let since = *record.gate_since.get_or_insert(now);
         let (seen, until) = (later(since, limits::NOT_SEEN_YET), later(since, limits::FLOOD_GATE));
         let mut stores =
-            Resolved { context: &self.context, namespace: &key.namespace, known: HashMap::new() };
+            Resolved { context: &self.context, namespace: &key.namespace(), known: HashMap::new() };
         let mut fetch = Fetch::default();
-        for (slot, (store, ask)) in pull::asks(spec, &key.namespace).into_iter().enumerate() {
+        for (slot, (store, ask)) in pull::asks(spec, &key.namespace()).into_iter().enumerate() {
             // The first entry that cannot be had fails the object: what stands behind it need not be read.
             let ask = ask.filter(|_| !fetch.failed);
             match (stores.usable(&store), ask) {
@@ -659,14 +659,14 @@ impl ExternalSecrets {
         complete.iter().for_each(|key| self.complete(key));
     }
 
-    fn complete(&mut self, key: &Arc<ObjectKey>) {
+    fn complete(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
         if let Phase::Waiting(slots) = std::mem::take(&mut record.phase) {
             self.work(key, Job::Sync(slots));
         }
     }
 
-    fn work(&mut self, key: &Arc<ObjectKey>, job: Job) {
+    fn work(&mut self, key: &ObjectKey, job: Job) {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
         self.schedule.remove(key);
@@ -692,7 +692,7 @@ impl ExternalSecrets {
         });
     }
 
-    fn done(&mut self, key: &Arc<ObjectKey>, uid: &str, finished: Finished) {
+    fn done(&mut self, key: &ObjectKey, uid: &str, finished: Finished) {
         let now = self.now();
         if let Some(secret) = finished.written {
             self.context.world.lock().put_own(secret);
@@ -799,11 +799,7 @@ fn is_same_request(old: &RawObject, new: &RawObject) -> bool {
         && old.deleting == new.deleting
 }
 
-fn remove_from<K: std::hash::Hash + Eq>(
-    index: &mut HashMap<K, HashSet<Arc<ObjectKey>>>,
-    at: &K,
-    key: &ObjectKey,
-) {
+fn remove_from<K: std::hash::Hash + Eq>(index: &mut HashMap<K, HashSet<ObjectKey>>, at: &K, key: &ObjectKey) {
     if let Some(keys) = index.get_mut(at) {
         keys.remove(key);
         if keys.is_empty() {

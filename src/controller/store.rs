@@ -232,7 +232,7 @@ impl Stores {
             return;
         }
         let took = now.duration_since(judged.began);
-        self.table(store).note(&Arc::new(store.key.clone()), took, judged.ready, judged.failed);
+        self.table(store).note(&store.key, took, judged.ready, judged.failed);
         let Some(record) = self.records.get_mut(store) else { return };
         record.busy = false;
         record.failures = if judged.failed { record.failures.saturating_add(1) } else { 0 };

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Table {
     prefix: &'static str,
-    rows: Mutex<HashMap<Arc<ObjectKey>, Row>>,
+    rows: Mutex<HashMap<ObjectKey, Row>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -34,19 +34,19 @@ impl Table {
         Arc::new(Self { prefix, rows: Mutex::default() })
     }
 
-    fn rows(&self) -> MutexGuard<'_, HashMap<Arc<ObjectKey>, Row>> {
+    fn rows(&self) -> MutexGuard<'_, HashMap<ObjectKey, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An object came, and its status says this: what is known before the first reconcile.
-    pub fn know(&self, key: &Arc<ObjectKey>, ready: Option<bool>) {
+    pub fn know(&self, key: &ObjectKey, ready: Option<bool>) {
         let mut rows = self.rows();
         let row = rows.entry(key.clone()).or_default();
         row.ready = ready.or(row.ready);
     }
 
     /// A reconcile ended.
-    pub fn note(&self, key: &Arc<ObjectKey>, took: SignedDuration, ready: Option<bool>, failed: bool) {
+    pub fn note(&self, key: &ObjectKey, took: SignedDuration, ready: Option<bool>, failed: bool) {
         let mut rows = self.rows();
         let row = rows.entry(key.clone()).or_default();
         row.calls += 1;
@@ -63,9 +63,9 @@ impl Table {
 
 impl Source for Table {
     fn objects(&self) -> (&'static str, Vec<ObjectRow>) {
-        let row = |(key, row): (&Arc<ObjectKey>, &Row)| ObjectRow {
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
+        let row = |(key, row): (&ObjectKey, &Row)| ObjectRow {
+            namespace: key.namespace().to_string(),
+            name: key.name().to_string(),
             calls: row.calls,
             errors: row.errors,
             duration: row.duration,

@@ -269,7 +269,7 @@ impl World {
     /// Takes a change of a namespace in.
     pub fn apply_namespace(&mut self, change: Change<Namespace>) -> Vec<Signal> {
         let effect = self.namespaces.apply(change);
-        signals(effect, |old| old.key, |key| Signal::Namespace(key.name))
+        signals(effect, |old| old.key, |key| Signal::Namespace(key.name().into()))
     }
 
     /// Takes a change of an object that stores may refer to in.
@@ -313,8 +313,10 @@ impl World {
             self.admits(&spec, store, namespace).map_err(Unusable::No)?;
         }
         if gate && ready != Some(true) {
-            let error =
-                Error::new(Kind::Refused, format!("{} {:?} is not ready", store.kind.kind(), store.key.name));
+            let error = Error::new(
+                Kind::Refused,
+                format!("{} {:?} is not ready", store.kind.kind(), store.key.name()),
+            );
             return Err(if ready.is_none() { Unusable::Unjudged(error) } else { Unusable::No(error) });
         }
         let config = config.map_err(Unusable::No)?;
@@ -350,7 +352,7 @@ impl World {
         self.name_refs(store, refs, scope);
         let versions =
             refs.iter().map(|reference| self.version(reference, scope)).collect::<Result<Vec<_>>>()?;
-        let (store_kind, store_name) = (store.kind.kind(), store.key.name.as_str());
+        let (store_kind, store_name) = (store.kind.kind(), store.key.name());
         let consumer = Consumer { scope, store_kind, store_name, versions: &versions };
         // A store's retries are those of its client, so equal stores that differ in them do not share one.
         let retry = self.parsed.get(store).and_then(|parsed| parsed.retry);
@@ -373,7 +375,7 @@ impl World {
         if validate::admits(spec, namespace, &labels.unwrap_or_default().to_map())? {
             return Ok(());
         }
-        let name = &store.key.name;
+        let name = &store.key.name();
         let text = format!(
             "using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition"
         );
@@ -387,7 +389,7 @@ fn scope_of(store: &StoreRef, consumer: Option<&str>) -> Scope {
         (StatusKind::ClusterSecretStore, Some(namespace)) => Scope::Cluster(namespace.to_string()),
         (StatusKind::ClusterSecretStore, None) => Scope::ClusterOnly,
         (StatusKind::SecretStore | StatusKind::ExternalSecret, _) => {
-            Scope::Namespace(store.key.namespace.clone())
+            Scope::Namespace(store.key.namespace().into())
         }
     }
 }
@@ -430,7 +432,7 @@ fn signals<T>(
 
 /// Not the taxonomy's `NotFound`: that a store is missing proves nothing about what it holds.
 fn not_found(store: &StoreRef) -> Error {
-    let (kind, name) = (store.kind.kind(), &store.key.name);
+    let (kind, name) = (store.kind.kind(), &store.key.name());
     Error::new(
         Kind::Invalid,
         format!("could not get {kind} {name:?}, {kind}.external-secrets.io {name:?} not found"),

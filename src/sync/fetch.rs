@@ -60,7 +60,7 @@ pub struct ReadKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Waiter {
     /// The object.
-    pub object: Arc<ObjectKey>,
+    pub object: ObjectKey,
     /// Index of the entry in the object's specification.
     pub slot: usize,
     /// The attempt.
@@ -271,8 +271,9 @@ impl Reads {
     /// Joins a queued read. A first sync pulls a periodic read forward; a second namespace takes a turn of its own for it.
     fn join_queued(&mut self, id: ReadId, waiter: Waiter, lane: Lane, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
-        let namespace = waiter.object.namespace.clone();
-        let new_namespace = read.waiters.iter().all(|other| other.object.namespace != namespace);
+        let object = waiter.object.clone();
+        let namespace = object.namespace();
+        let new_namespace = read.waiters.iter().all(|other| other.object.namespace() != namespace);
         let promoted = lane < read.lane;
         read.waiters.push(waiter);
         read.lane = read.lane.min(lane);
@@ -285,7 +286,7 @@ impl Reads {
         if (promoted || new_namespace) && !is_delayed {
             let (quota, lane) = (read.quota, read.lane);
             if let Some(gate) = self.gates.get_mut(&quota) {
-                gate.push(lane, &namespace, id);
+                gate.push(lane, namespace, id);
             }
         }
     }
@@ -304,7 +305,7 @@ impl Reads {
     fn push(&mut self, id: ReadId) {
         let Some(read) = self.reads.get(&id) else { return };
         let namespaces: BTreeSet<&str> =
-            read.waiters.iter().map(|waiter| waiter.object.namespace.as_str()).collect();
+            read.waiters.iter().map(|waiter| waiter.object.namespace()).collect();
         if let Some(gate) = self.gates.get_mut(&read.quota) {
             namespaces.into_iter().for_each(|namespace| gate.push(read.lane, namespace, id));
         }
@@ -349,7 +350,7 @@ impl Reads {
     /// Makes a call out of a read that the gate let through, or parks it until its store is open.
     fn dispatch(&mut self, quota: Digest, id: ReadId, now: Timestamp) -> Option<Call> {
         let read = self.reads.get(&id).filter(|read| read.started.is_none())?;
-        let (key, namespace) = (read.key.clone(), read.waiters.first()?.object.namespace.clone());
+        let (key, namespace) = (read.key.clone(), read.waiters.first()?.object.namespace().to_string());
         let line = self.lines.get_mut(&key.identity)?;
         match line.state {
             LineState::Opening => {
@@ -585,7 +586,7 @@ impl Reads {
     /// The namespace to which the plaintext of a running read is charged.
     #[must_use]
     pub fn namespace_of(&self, id: ReadId) -> Option<&str> {
-        Some(self.reads.get(&id)?.waiters.first()?.object.namespace.as_str())
+        Some(self.reads.get(&id)?.waiters.first()?.object.namespace())
     }
 
     /// The quota of a running read.

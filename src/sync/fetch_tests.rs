@@ -25,7 +25,7 @@ fn target(identity: &str) -> Target {
 
 fn request(identity: &str, key: &str, object: &str, cause: i64) -> Request {
     let (namespace, name) = object.split_once('/').unwrap_or(("n", object));
-    let waiter = Waiter { object: Arc::new(ObjectKey::new(namespace, name)), slot: 0, ticket: 1 };
+    let waiter = Waiter { object: ObjectKey::new(namespace, name), slot: 0, ticket: 1 };
     let ask = Ask::Key(RemoteKey::value(key));
     Request { target: target(identity), ask, waiter, cause: at(cause), lane: Lane::Second }
 }

@@ -425,7 +425,7 @@ fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
 #[must_use]
 pub fn is_orphan(want: &Want<'_>, secret: &ManagedSecret) -> bool {
     want.creation == CreationPolicy::Owner
-        && *secret.key.name != *want.target
+        && *secret.key.name() != *want.target
         && secret.created_by.as_deref() == Some(want.owner.created_by().as_str())
         && secret.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid)
 }

@@ -87,7 +87,7 @@ impl Opening {
     #[must_use]
     pub fn of(usable: &Usable, env: &Env, cluster: &Arc<dyn Cluster>) -> Arc<dyn Opener> {
         let credentials = Arc::new(ScopedCredentials::new(cluster.clone(), usable.scope.clone()));
-        let store_name = usable.store.key.name.as_str().into();
+        let store_name = usable.store.key.name().into();
         let env = Env { credentials, store_name, retry: usable.retry, ..env.clone() };
         Arc::new(Self { config: usable.config.clone(), env })
     }

@@ -113,7 +113,8 @@ impl Stage {
             }
             World::Real(plane) => {
                 install_kinds(plane);
-                let metadata = json!({ "name": name, "namespace": key.namespace, "finalizers": [FINALIZER] });
+                let metadata =
+                    json!({ "name": name, "namespace": key.namespace(), "finalizers": [FINALIZER] });
                 let object = json!({ "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
                     "metadata": metadata, "spec": spec });
                 plane.kubectl(&["create", "-f", "-"], &object.to_string()).unwrap();
@@ -129,7 +130,8 @@ impl Stage {
             World::Fake(fake) => fake.delete_object(subject.kind, &subject.key),
             World::Real(plane) => {
                 let Subject { key, .. } = subject;
-                let args = ["delete", "externalsecrets.external-secrets.io", &key.name, "-n", &key.namespace];
+                let args =
+                    ["delete", "externalsecrets.external-secrets.io", key.name(), "-n", key.namespace()];
                 plane.kubectl(&[&args[..], &["--wait=false"]].concat(), "").unwrap();
             }
         }
@@ -139,7 +141,7 @@ impl Stage {
         match &self.world {
             World::Fake(fake) => fake.status(subject.kind, &subject.key),
             World::Real(_) => {
-                serde_json::from_str(&self.told(&subject.key.name, "{.status}")).unwrap_or_default()
+                serde_json::from_str(&self.told(subject.key.name(), "{.status}")).unwrap_or_default()
             }
         }
     }
@@ -182,7 +184,7 @@ async fn until<T: Versioned>(feed: &mut Feed<T>, mirror: &mut Mirror<T>, wish: i
 }
 
 fn names<T: Versioned>(mirror: &Mirror<T>) -> Vec<String> {
-    let mut names: Vec<_> = mirror.iter().map(|object| object.key().name.clone()).collect();
+    let mut names: Vec<_> = mirror.iter().map(|object| object.key().name().to_string()).collect();
     names.sort();
     names
 }

@@ -69,7 +69,7 @@ impl Recorder {
     /// count. It answers when this returns.
     ///
     /// # Errors
-    /// A certificate that does not parse; no port, thread or runtime to be had.
+    /// A `ca` without a certificate, or with one that does not parse; no port, thread or runtime to be had.
     pub fn start(server: &str, ca: Option<&[u8]>, record: Record) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let shared = Arc::new(Shared {
@@ -118,10 +118,18 @@ fn client(ca: Option<&[u8]>) -> Result<reqwest::Client> {
     let redirects = reqwest::redirect::Policy::none();
     let builder = reqwest::Client::builder().http1_only().no_proxy().no_gzip().redirect(redirects);
     let trusting = match ca {
-        Some(ca) => builder.tls_certs_only([reqwest::Certificate::from_pem(ca)?]),
+        Some(ca) => builder.tls_certs_only(roots(ca)?),
         None => builder,
     };
     Ok(trusting.build()?)
+}
+
+fn roots(ca: &[u8]) -> Result<Vec<reqwest::Certificate>> {
+    let roots = reqwest::Certificate::from_pem_bundle(ca)?;
+    if roots.is_empty() {
+        return Err("the ca of the api server holds no certificate".into());
+    }
+    Ok(roots)
 }
 
 /// What the server's threads and the benchmark share. Locks are held for moments, never while somebody waits.

@@ -68,7 +68,7 @@ async fn a_wake_up_while_the_job_is_under_way_that_fails_is_not_lost() {
     let mut reconciler = reconciler(&cluster);
     tell(&mut reconciler, store(&cluster, "s", "False"));
     let spec = json!({ "secretStoreRef": { "name": "s" }, "data": [{ "secretKey": "a", "remoteRef": { "key": "k" } }] });
-    let key = Arc::new(ObjectKey::new("team", "es"));
+    let key = ObjectKey::new("team", "es");
     let object = cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
     let uid = object.uid.clone();
     reconciler.changed(Change::Applied(object));
@@ -86,7 +86,7 @@ async fn nothing_is_read_behind_an_entry_whose_store_cannot_be_asked() {
     tell(&mut reconciler, store(&cluster, "t", "True"));
     let entry = |store: &str| json!({ "secretKey": store, "remoteRef": { "key": "k" }, "sourceRef": { "storeRef": { "name": store } } });
     for (name, stores, waits) in [("refused", ["s", "t"], false), ("read", ["t", "s"], true)] {
-        let key = Arc::new(ObjectKey::new("team", name));
+        let key = ObjectKey::new("team", name);
         let spec = json!({ "data": stores.map(entry) });
         let object = cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
         reconciler.changed(Change::Applied(object));

@@ -68,8 +68,7 @@ impl Bench {
     }
 
     fn controlled_by(&self, uid: &str) -> Vec<&str> {
-        let mut names: Vec<_> =
-            self.world.controlled_by(uid).map(|secret| secret.key.name.as_str()).collect();
+        let mut names: Vec<_> = self.world.controlled_by(uid).map(|secret| secret.key.name()).collect();
         names.sort_unstable();
         names
     }

@@ -110,7 +110,7 @@ impl Bench {
 
     async fn read(&mut self, asks: Vec<(StoreRef, Option<Ask>)>) -> Vec<Slot> {
         let usable = self.usable();
-        let object = Arc::new(es());
+        let object = es();
         let now = self.pipeline.clock.now();
         let mut slots = Vec::new();
         let mut requests = Vec::new();
@@ -166,9 +166,9 @@ impl Bench {
             .map(|secret| ManagedSecret::of(secret, &self.pipeline.digests))
             .collect();
         let controlled = |secret: &&ManagedSecret| {
-            secret.owner.as_ref().is_some_and(|owner| owner.uid == raw.uid) && *secret.key.name != *target
+            secret.owner.as_ref().is_some_and(|owner| owner.uid == raw.uid) && *secret.key.name() != *target
         };
-        let cached = managed.iter().find(|secret| *secret.key.name == *target).cloned();
+        let cached = managed.iter().find(|secret| *secret.key.name() == *target).cloned();
         let object = Object {
             status: raw.status.clone(),
             began: self.pipeline.clock.now(),
@@ -945,7 +945,7 @@ async fn sec_18_a_forged_status_leads_to_no_other_secret() {
         object.status = Some(forged.to_string().into_bytes().into());
     });
     bench.pull().await;
-    assert!(bench.cluster.requests().iter().all(|request| request.key.name != "victim"));
+    assert!(bench.cluster.requests().iter().all(|request| request.key.name() != "victim"));
     let status = bench.cluster.status(StatusKind::ExternalSecret, &es());
     assert_eq!(
         (&status["binding"]["name"], &status["refreshTime"]),
