@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Counts},
     clock,
     controller::Controller,
-    floor::{self, Floor, Script, Spans},
+    floor::{self, Floor, Script, Spans, Uids},
     observer::Observer,
     plane::Plane,
     process::{self, Usage},
@@ -79,6 +79,8 @@ struct Scene {
     observer: Observer,
     workload: Workload,
     store: StandIn,
+    /// Only the floor needs them. They are asked for everywhere, so that all API servers have done the same before the clock starts.
+    uids: Uids,
     plane: Plane,
 }
 
@@ -88,8 +90,9 @@ impl Scene {
         let store = StandIn::start()?;
         let workload = Workload::new(shape.clone(), store.address());
         workload.create(plane.api()).await?;
+        let uids = floor::uids(plane.api()).await?;
         let observer = Observer::start(plane.api()).await?;
-        Ok(Self { observer, workload, store, plane })
+        Ok(Self { observer, workload, store, uids, plane })
     }
 
     /// Waits until all objects are Ready; when the last became so.
@@ -182,7 +185,7 @@ async fn start_floor(shape: &Shape, script: &Script) -> Result<(Timed, Spans)> {
     let identity = scene.plane.identity(scene.plane.server()).await?;
     let dir = tempfile::tempdir()?;
     let requests = dir.path().join("requests");
-    floor::save(&requests, &script.with(&floor::uids(scene.plane.api()).await?)?)?;
+    floor::save(&requests, &script.with(&scene.uids)?)?;
     let mut floor = Floor::ready(&identity.kubeconfig, &requests).await?;
     let before = process::usage(floor.pid()?)?;
     let begun = clock::now();
