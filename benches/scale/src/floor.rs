@@ -1,8 +1,8 @@
 //! The floor: the same writes with nothing in between.
 //!
 //! [`run`] is a process of its own, so that the kernel accounts for it as it does for keyferry. It opens the watches that keyferry
-//! opens, through the same kube client with the same settings, then POSTs each Secret and PATCHes each status, byte for byte what keyferry sent in
-//! the counting run. It decides nothing and decodes nothing but the versions that a watch begins with.
+//! opens, through the same kube client with the same settings, then POSTs each Secret and PATCHes each status, byte for byte what
+//! keyferry sent in the counting run. It decides nothing and decodes nothing but the versions that a watch begins with.
 //!
 //! The requests are read before the clock starts; the memory that they take is in no comparison. [`Floor`] is the process as the
 //! benchmark sees it: ready, let go, done, measured while it waits, ended.

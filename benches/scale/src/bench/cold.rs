@@ -240,9 +240,8 @@ impl Findings {
         let mut table = Table::new(PAIRS_TITLE, &columns);
         for (number, pair) in (1..).zip(&self.pairs) {
             let spans = pair.floor.1;
-            let seconds = [pair.keyferry.0.wall, pair.floor.0.wall].map(tenths);
-            let [keyferry, floor] = seconds;
-            let [opening, whole] = [spans.opening, spans.whole].map(tenths);
+            let [keyferry, floor] = [pair.keyferry.0.wall, pair.floor.0.wall].map(seconds);
+            let [opening, whole] = [spans.opening, spans.whole].map(seconds);
             table.row([number.to_string(), keyferry, floor, format!("{:.3}", pair.ratio()), opening, whole]);
         }
         table
@@ -302,7 +301,7 @@ impl Timed {
         let memory = |bytes: u64| format!("{:.1}", bytes as f64 / MEBIBYTE);
         vec![
             run.to_owned(),
-            tenths(self.wall),
+            seconds(self.wall),
             format!("{:.2}", self.usage.cpu.as_secs_f64()),
             memory(self.usage.resident),
             memory(self.usage.peak),
@@ -318,7 +317,7 @@ impl Pair {
     }
 }
 
-fn tenths(time: Duration) -> String {
+fn seconds(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64())
 }
 
