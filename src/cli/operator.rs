@@ -137,7 +137,11 @@ impl Operator {
     /// `Bug` if the system gives no random bytes.
     pub fn start(settings: Settings, outside: Outside, parts: &mut JoinSet<()>) -> Result<Self> {
         let (ears, inboxes, deliveries) = channels();
-        let expected = Expected { over: settings.over.clone(), cluster_stores: settings.cluster_stores };
+        let expected = Expected {
+            over: settings.over.clone(),
+            cluster_stores: settings.cluster_stores,
+            class: settings.class.clone(),
+        };
         let operator = Self {
             digests: Arc::new(DigestKey::random()?),
             world: SharedWorld::new(expected),

@@ -50,7 +50,8 @@ pub enum Effect<T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    value: T,
+    /// Boxed, so that the spare room of the set is small.
+    value: Box<T>,
     part: u16,
     /// The round in which it was last seen.
     seen: u32,
@@ -69,12 +70,12 @@ impl<T: Versioned> Mirror<T> {
     /// The object with this key.
     #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<&T> {
-        self.slots.get(key).map(|slot| &slot.value)
+        self.slots.get(key).map(|slot| &*slot.value)
     }
 
     /// All objects, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().map(|slot| &slot.value)
+        self.slots.iter().map(|slot| &*slot.value)
     }
 
     /// How many objects there are.
@@ -128,7 +129,7 @@ impl<T: Versioned> Mirror<T> {
     fn seen(&mut self, object: T) -> Effect<T> {
         let began = self.over.part(&object.key().namespace()).map_or(0, |part| self.parts[part].began);
         let known = self.slots.get(object.key());
-        let written_since = known.is_some_and(|slot| slot.own >= began && is_behind(&object, &slot.value));
+        let written_since = known.is_some_and(|slot| slot.own >= began && is_behind(&object, &*slot.value));
         if written_since { Effect::Nothing } else { self.put(object, 0) }
     }
 
@@ -144,7 +145,7 @@ impl<T: Versioned> Mirror<T> {
         if is_older(&gone.resource_version, known.resource_version()) {
             return Effect::Nothing;
         }
-        self.slots.take(&gone.key).map_or(Effect::Nothing, |slot| Effect::Removed(slot.value))
+        self.slots.take(&gone.key).map_or(Effect::Nothing, |slot| Effect::Removed(*slot.value))
     }
 
     fn listed(&mut self, part: usize) -> Effect<T> {
@@ -152,7 +153,7 @@ impl<T: Versioned> Mirror<T> {
         state.listed = true;
         let began = state.began;
         let unseen = |slot: &Slot<T>| usize::from(slot.part) == part && slot.seen < began;
-        Effect::Listed(self.slots.extract_if(unseen).map(|slot| slot.value).collect())
+        Effect::Listed(self.slots.extract_if(unseen).map(|slot| *slot.value).collect())
     }
 
     fn put(&mut self, value: T, own: u32) -> Effect<T> {
@@ -160,10 +161,10 @@ impl<T: Versioned> Mirror<T> {
         let part = u16::try_from(part).unwrap_or(u16::MAX);
         let before = self.slots.take(value.key());
         let key = before.is_none().then(|| value.key().clone());
-        let same = before.as_ref().is_some_and(|slot| is_same(&slot.value, &value));
-        self.slots.insert(Slot { value, part, seen: self.round, own });
+        let same = before.as_ref().is_some_and(|slot| is_same(&*slot.value, &value));
+        self.slots.insert(Slot { value: Box::new(value), part, seen: self.round, own });
         match (before, key) {
-            (Some(slot), _) if !same => Effect::Updated(slot.value),
+            (Some(slot), _) if !same => Effect::Updated(*slot.value),
             (None, Some(key)) => Effect::Added(key),
             (Some(_), _) | (None, None) => Effect::Nothing,
         }

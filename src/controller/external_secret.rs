@@ -10,7 +10,7 @@
 mod need;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::Entry},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
@@ -23,7 +23,7 @@ use keyferry_stores::{
     net::retry::jitter,
     provider::{Digest, Env},
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use self::need::{Facts, Need, Told, phase, slack};
 use super::{
@@ -49,7 +49,7 @@ use crate::{
         plan::{self, Timing},
         pull::{self, Answer, Finished, Job, Object, Slot},
         shape,
-        stores::{Delivered, Fetcher, Opening, StoreRef, Usable},
+        stores::{Delivered, Fetcher, Gathering, Opening, StoreRef, Usable},
     },
 };
 
@@ -126,7 +126,10 @@ impl Cause {
 enum Phase {
     #[default]
     Idle,
+    /// For answers.
     Waiting(Vec<Slot>),
+    /// For a free worker.
+    Ready(Job),
     Working,
 }
 
@@ -150,14 +153,20 @@ struct Record {
     /// Since when the answers are empty without a proof.
     empty_since: Option<Timestamp>,
     refreshed: Option<Timestamp>,
-    /// The last status, ours or the watch's, and its resourceVersion.
-    status: Option<Box<[u8]>>,
-    status_version: String,
+    /// The status that we wrote, until the watch has it too.
+    own_status: Option<Box<OwnStatus>>,
     stores: Box<[StoreRef]>,
     identities: Box<[Digest]>,
     target: Option<ObjectKey>,
     manner: Manner,
     began: Option<Timestamp>,
+}
+
+/// A status as we wrote it.
+#[derive(Debug)]
+struct OwnStatus {
+    json: Box<[u8]>,
+    version: String,
 }
 
 /// What of a specification matters between two looks at it.
@@ -171,6 +180,13 @@ struct Manner {
     phase: Option<u64>,
     /// True if it asks for what is not built.
     unbuilt: bool,
+}
+
+impl Record {
+    /// The last status that is known.
+    fn status<'a>(&'a self, raw: &'a RawObject) -> Option<&'a [u8]> {
+        self.own_status.as_ref().map(|own| &*own.json).or(raw.status.as_deref())
+    }
 }
 
 impl Manner {
@@ -208,7 +224,7 @@ enum Decision {
 /// The reads that an object needs.
 #[derive(Default)]
 struct Fetch {
-    requests: Vec<(Request, Usable)>,
+    requests: Vec<(Request, Arc<Usable>)>,
     slots: Vec<Slot>,
     /// True if the store of some entry cannot be asked.
     failed: bool,
@@ -219,12 +235,15 @@ struct Fetch {
 pub struct ExternalSecrets {
     context: Context,
     objects: Mirror<RawObject>,
-    records: HashMap<ObjectKey, Record>,
+    records: HashMap<ObjectKey, Box<Record>>,
     schedule: Schedule<ObjectKey>,
     by_store: HashMap<StoreRef, HashSet<ObjectKey>>,
-    by_target: HashMap<ObjectKey, HashSet<ObjectKey>>,
+    /// Targets and who writes them.
+    by_target: BTreeSet<(ObjectKey, ObjectKey)>,
     started: bool,
-    jobs: Arc<Semaphore>,
+    /// Objects whose job waits for a free worker, in turn. A job is made when it starts, so who waits holds no specification.
+    ready: VecDeque<ObjectKey>,
+    working: usize,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     answers: mpsc::UnboundedReceiver<Vec<Delivered>>,
@@ -242,16 +261,16 @@ impl ExternalSecrets {
         inbox: Inbox,
         answers: mpsc::UnboundedReceiver<Vec<Delivered>>,
     ) -> Self {
-        let jobs = Arc::new(Semaphore::new(context.settings.concurrent));
         Self {
             context,
             objects: Mirror::new(over),
             records: HashMap::new(),
             schedule: Schedule::default(),
             by_store: HashMap::new(),
-            by_target: HashMap::new(),
+            by_target: BTreeSet::new(),
             started: false,
-            jobs,
+            ready: VecDeque::new(),
+            working: 0,
             sender: inbox.0,
             inbox: inbox.1,
             answers,
@@ -329,13 +348,13 @@ impl ExternalSecrets {
         }
         let same = old.is_some_and(|old| is_same_request(old, raw));
         let record = self.records.entry(key.clone()).or_default();
-        if !is_older(&raw.resource_version, &record.status_version) {
-            record.status.clone_from(&raw.status);
+        if record.own_status.as_ref().is_some_and(|own| !is_older(&raw.resource_version, &own.version)) {
+            record.own_status = None;
         }
         if same {
             return;
         }
-        let told = Told::of(record.status.as_deref());
+        let told = Told::of(record.status(raw));
         record.failures = 0;
         record.gate_since = None;
         // What was empty may have been another question.
@@ -356,7 +375,7 @@ impl ExternalSecrets {
         for store in &stores {
             self.by_store.entry(store.clone()).or_default().insert(key.clone());
         }
-        self.by_target.entry(target.clone()).or_default().insert(key.clone());
+        self.by_target.insert((target.clone(), key.clone()));
         if let Some(record) = self.records.get_mut(key) {
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
@@ -367,11 +386,16 @@ impl ExternalSecrets {
     fn unindex(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
         for store in std::mem::take(&mut record.stores) {
-            remove_from(&mut self.by_store, &store, key);
+            if let Entry::Occupied(mut users) = self.by_store.entry(store) {
+                users.get_mut().remove(key);
+                if users.get().is_empty() {
+                    users.remove();
+                }
+            }
         }
         record.manner = Manner::default();
         if let Some(target) = record.target.take() {
-            remove_from(&mut self.by_target, &target, key);
+            self.by_target.remove(&(target, key.clone()));
         }
     }
 
@@ -385,7 +409,7 @@ impl ExternalSecrets {
     fn signalled(&mut self, signal: &Signal) {
         match signal {
             Signal::Store(store) => self.wake_failing(std::slice::from_ref(store)),
-            Signal::Credential(stores) => self.wake_failing(stores),
+            Signal::Credential(stores) | Signal::Judged(stores) => self.wake_failing(stores),
             Signal::Namespace(namespace) => {
                 let keys = self.records.keys().filter(|key| key.namespace() == *namespace).cloned().collect();
                 self.wake(keys);
@@ -418,15 +442,17 @@ impl ExternalSecrets {
     /// A target that somebody else changed is repaired at once, but not in a loop with one who changes it at once again.
     fn look_after_target(&mut self, target: &ObjectKey) {
         let now = self.now();
-        let keys: Vec<_> = self.by_target.get(target).into_iter().flatten().cloned().collect();
+        let first = (target.clone(), ObjectKey::new("", ""));
+        let writers = self.by_target.range(first..).take_while(|(written, _)| written == target);
+        let keys: Vec<_> = writers.map(|(_, key)| key.clone()).collect();
         for key in keys {
             let Some(record) = self.records.get(&key).filter(|record| self.is_broken(record, target)) else {
                 continue;
             };
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
             match record.phase {
-                // The answers that it waits for repair it.
-                Phase::Waiting(_) => (),
+                // The answers that it waits for, or has, repair it.
+                Phase::Waiting(_) | Phase::Ready(_) => (),
                 Phase::Idle if calm > now => self.schedule.no_later_than(key, calm),
                 Phase::Idle | Phase::Working => self.look(&key, Cause::change(now)),
             }
@@ -442,18 +468,19 @@ impl ExternalSecrets {
 
     /// Looks at many objects and queues their requests together.
     fn look_at_all(&mut self, keys: Vec<ObjectKey>, cause: impl Fn(&Record) -> Option<Cause>) {
-        let mut requests = Vec::new();
+        let mut gathering = self.context.fetcher.gather(None);
         for key in keys {
-            if let Some(cause) = self.records.get(&key).and_then(&cause) {
-                requests.extend(self.prepare(&key, cause));
+            if let Some(cause) = self.records.get(&key).and_then(|record| cause(record)) {
+                self.prepare(&key, cause, &mut gathering);
             }
         }
-        self.send(requests, None);
+        gathering.send();
     }
 
     fn look(&mut self, key: &ObjectKey, cause: Cause) {
-        let requests = self.prepare(key, cause);
-        self.send(requests, None);
+        let mut gathering = self.context.fetcher.gather(None);
+        self.prepare(key, cause, &mut gathering);
+        gathering.send();
     }
 
     /// Objects whose time has come; those of one tick queue their reads together, spread over a tenth of the interval.
@@ -461,40 +488,30 @@ impl ExternalSecrets {
         if !self.started {
             return;
         }
-        let mut ticks: HashMap<(Timestamp, Duration), Vec<(Request, Usable)>> = HashMap::new();
+        let mut ticks: HashMap<(Timestamp, Duration), Gathering> = HashMap::new();
         for (at, key) in self.schedule.take_due(self.now()) {
             let Some(record) = self.records.get(&key) else { continue };
             let periodic = !record.failing && record.refreshed.is_some() && record.gate_since.is_none();
             let lane = if periodic { Lane::Second } else { Lane::First };
             let width = record.manner.interval().filter(|_| periodic).unwrap_or_default() / 10;
-            let requests = self.prepare(&key, Cause { at, lane, must: true });
-            ticks.entry((at, width)).or_default().extend(requests);
+            let spread = Some(Spread { start: at, width });
+            let gathering = ticks.entry((at, width)).or_insert_with(|| self.context.fetcher.gather(spread));
+            self.prepare(&key, Cause { at, lane, must: true }, gathering);
         }
-        for ((start, width), requests) in ticks {
-            self.send(requests, Some(Spread { start, width }));
-        }
+        ticks.into_values().for_each(Gathering::send);
     }
 
-    fn send(&self, requests: Vec<(Request, Usable)>, spread: Option<Spread>) {
-        if requests.is_empty() {
-            return;
-        }
-        let opener = |usable: &Usable| Opening::of(usable, &self.context.env, &self.context.pipeline.cluster);
-        let requests = requests.into_iter().map(|(request, usable)| (request, opener(&usable))).collect();
-        self.context.fetcher.request(requests, spread);
-    }
-
-    /// Decides what an object needs now, starts a job or enters it as waiting, and gives its requests.
-    fn prepare(&mut self, key: &ObjectKey, cause: Cause) -> Vec<(Request, Usable)> {
-        let Some(record) = self.records.get_mut(key) else { return Vec::new() };
+    /// Decides what an object needs now: starts a job, or enters it as waiting with its requests among those that are gathered.
+    fn prepare(&mut self, key: &ObjectKey, cause: Cause, gathering: &mut Gathering) {
+        let Some(record) = self.records.get_mut(key) else { return };
         if matches!(record.phase, Phase::Working) {
             record.again = Some(cause.and(record.again));
-            return Vec::new();
+            return;
         }
         if !self.started {
-            return Vec::new();
+            return;
         }
-        let cause = Cause { must: cause.must || matches!(record.phase, Phase::Waiting(_)), ..cause };
+        let cause = Cause { must: cause.must || !matches!(record.phase, Phase::Idle), ..cause };
         record.ticket += 1;
         record.phase = Phase::Idle;
         record.woken = false;
@@ -504,9 +521,8 @@ impl ExternalSecrets {
             Decision::LeaveAlone => self.leave(key),
             Decision::Sleep(until) => self.rest(key, until),
             Decision::Work(job) => self.work(key, job),
-            Decision::Fetch(fetch) => return self.wait_for(key, fetch),
+            Decision::Fetch(fetch) => self.wait_for(key, fetch, gathering),
         }
-        Vec::new()
     }
 
     fn leave(&mut self, key: &ObjectKey) {
@@ -533,18 +549,23 @@ impl ExternalSecrets {
         }
     }
 
-    fn wait_for(&mut self, key: &ObjectKey, fetch: Fetch) -> Vec<(Request, Usable)> {
+    fn wait_for(&mut self, key: &ObjectKey, fetch: Fetch, gathering: &mut Gathering) {
         self.schedule.remove(key);
         let now = self.now();
+        let identities: BTreeSet<Digest> =
+            fetch.requests.iter().map(|(request, _)| request.target.identity).collect();
         if let Some(record) = self.records.get_mut(key) {
-            record.identities = fetch.requests.iter().map(|(request, _)| request.target.identity).collect();
+            record.identities = identities.into_iter().collect();
             record.began = Some(now);
             record.phase = Phase::Waiting(fetch.slots);
         }
         if fetch.requests.is_empty() {
             self.complete(key);
         }
-        fetch.requests
+        let (env, cluster) = (&self.context.env, &self.context.pipeline.cluster);
+        for (request, usable) in fetch.requests {
+            gathering.add(request, || Opening::of(&usable, env, cluster));
+        }
     }
 
     fn decide(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
@@ -595,7 +616,7 @@ impl ExternalSecrets {
     ) -> Need {
         let (annotations, labels) = (raw.annotations.to_map(), raw.labels.to_map());
         let version = digest::synced_resource_version(raw.generation, &annotations, &labels);
-        let told = Told::of(record.status.as_deref());
+        let told = Told::of(record.status(raw));
         let (policy, refreshed) = (spec.refresh_policy(), record.refreshed);
         let timing = Timing { policy, interval, refreshed, synced_version: &told.version, version: &version };
         let target = ObjectKey::new(&raw.key.namespace(), spec.target_name(&raw.key.name()));
@@ -614,18 +635,22 @@ impl ExternalSecrets {
         let Some(record) = self.records.get_mut(key) else { return Decision::Ignore };
         let since = *record.gate_since.get_or_insert(now);
         let (seen, until) = (later(since, limits::NOT_SEEN_YET), later(since, limits::FLOOD_GATE));
-        let mut stores =
-            Resolved { context: &self.context, namespace: &key.namespace(), known: HashMap::new() };
+        let (gate, mut world) = (self.context.settings.flood_gate, self.context.world.lock());
+        let together = later(since, limits::JUDGED_TOGETHER);
+        let is_new = gate && record.refreshed.is_none() && now < together;
         let mut fetch = Fetch::default();
         for (slot, (store, ask)) in pull::asks(spec, &key.namespace()).into_iter().enumerate() {
             // The first entry that cannot be had fails the object: what stands behind it need not be read.
             let ask = ask.filter(|_| !fetch.failed);
-            match (stores.usable(&store), ask) {
+            match (world.usable(&store, Some(key.namespace()), gate), ask) {
                 (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
                 (Err(Unusable::Missing(_)), _) if now < seen => return Decision::Sleep(Some(seen)),
                 (Err(Unusable::Missing(error) | Unusable::Unjudged(error) | Unusable::No(error)), _) => {
                     fetch.failed = true;
                     fetch.slots.push(Slot::failed(error));
+                }
+                (Ok(usable), _) if is_new && world.awaits_kin(&usable.target.identity) => {
+                    return Decision::Sleep(Some(together));
                 }
                 (Ok(_), None) => fetch.slots.push(Slot::empty()),
                 (Ok(usable), Some(ask)) => {
@@ -667,9 +692,32 @@ impl ExternalSecrets {
     }
 
     fn work(&mut self, key: &ObjectKey, job: Job) {
+        self.schedule.remove(key);
+        if self.working < self.context.settings.concurrent {
+            return self.start(key, job);
+        }
+        if let Some(record) = self.records.get_mut(key) {
+            record.phase = Phase::Ready(job);
+            self.ready.push_back(key.clone());
+        }
+    }
+
+    /// Gives free workers their next jobs. Who has been looked at again since it stood in line, or is gone, has none there.
+    fn start_ready(&mut self) {
+        while self.working < self.context.settings.concurrent {
+            let Some(key) = self.ready.pop_front() else { return };
+            let Some(record) = self.records.get_mut(&key) else { continue };
+            match std::mem::take(&mut record.phase) {
+                Phase::Ready(job) => self.start(&key, job),
+                other => record.phase = other,
+            }
+        }
+    }
+
+    fn start(&mut self, key: &ObjectKey, job: Job) {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
-        self.schedule.remove(key);
+        self.working += 1;
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
         let (target, orphans) = {
             let world = self.context.world.lock();
@@ -678,13 +726,11 @@ impl ExternalSecrets {
                 world.controlled_by(&raw.uid).filter(|secret| record.target.as_ref() != Some(&secret.key));
             (target, others.cloned().collect())
         };
-        let (status, empty_since) = (record.status.clone(), record.empty_since);
+        let (status, empty_since) = (record.status(raw).map(Into::into), record.empty_since);
         let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since };
-        let (pipeline, jobs, sender) =
-            (self.context.pipeline.clone(), self.jobs.clone(), self.sender.clone());
+        let (pipeline, sender) = (self.context.pipeline.clone(), self.sender.clone());
         let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
-            let _job = jobs.acquire_owned().await;
             let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
             let finished = pulled.unwrap_or_else(|_| Finished::panicked(began));
             // The receiver is gone only when the process ends.
@@ -693,23 +739,28 @@ impl ExternalSecrets {
     }
 
     fn done(&mut self, key: &ObjectKey, uid: &str, finished: Finished) {
+        self.working = self.working.saturating_sub(1);
+        self.settle(key, uid, finished);
+        self.start_ready();
+    }
+
+    fn settle(&mut self, key: &ObjectKey, uid: &str, finished: Finished) {
         let now = self.now();
         if let Some(secret) = finished.written {
             self.context.world.lock().put_own(secret);
         }
         // An object that was made anew while the job of its predecessor ran has a job of its own.
-        if self.objects.get(key).is_none_or(|raw| *raw.uid != *uid) {
-            return;
-        }
+        let Some(raw) = self.objects.get(key).filter(|raw| *raw.uid == *uid) else { return };
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
         let again = record.again.take();
         record.empty_since = finished.empty_since.filter(|_| again.is_none());
-        if let Some((status, version)) = finished.status {
-            record.status = Some(status);
-            record.status_version = version;
+        if let Some((json, version)) = finished.status
+            && is_older(&raw.resource_version, &version)
+        {
+            record.own_status = Some(Box::new(OwnStatus { json, version }));
         }
         record.refreshed = finished.refreshed.or(record.refreshed);
         let took = now.duration_since(finished.began);
@@ -760,25 +811,6 @@ impl ExternalSecrets {
     }
 }
 
-/// The stores of one object, each resolved once.
-struct Resolved<'a> {
-    context: &'a Context,
-    namespace: &'a str,
-    known: HashMap<StoreRef, Result<Usable, Unusable>>,
-}
-
-impl Resolved<'_> {
-    fn usable(&mut self, store: &StoreRef) -> Result<Usable, Unusable> {
-        if let Some(known) = self.known.get(store) {
-            return known.clone();
-        }
-        let gate = self.context.settings.flood_gate;
-        let usable = self.context.world.lock().usable(store, Some(self.namespace), gate);
-        self.known.insert(store.clone(), usable.clone());
-        usable
-    }
-}
-
 /// Rules that need no store; the refresh interval.
 ///
 /// # Errors
@@ -797,15 +829,6 @@ fn is_same_request(old: &RawObject, new: &RawObject) -> bool {
         && old.annotations == new.annotations
         && old.finalizers == new.finalizers
         && old.deleting == new.deleting
-}
-
-fn remove_from<K: std::hash::Hash + Eq>(index: &mut HashMap<K, HashSet<ObjectKey>>, at: &K, key: &ObjectKey) {
-    if let Some(keys) = index.get_mut(at) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(at);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! - [`external_secret`], [`store`]: the reconcilers.
 //! - [`world`]: what the watches tell, for both. [`schedule`]: the only place from which something is tried again.
-//! - [`table`]: their objects' state, for metrics.
+//! - `kin`: stores of one identity, whose objects are read together. [`table`]: their objects' state, for metrics.
 //!
 //! Each reconciler is one task that owns its objects' state, hears one message at a time and never waits for a store or the API server.
 //! They never call each other: a status that one writes reaches the other through the watch.
 
 pub mod external_secret;
+mod kin;
 pub mod schedule;
 pub mod store;
 pub mod table;

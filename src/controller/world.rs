@@ -16,7 +16,10 @@ use keyferry_stores::{
     provider::{Consumer, Digest, RetrySettings, list::Configured},
 };
 
-use super::versions::{self, Versions};
+use super::{
+    kin::Kin,
+    versions::{self, Versions},
+};
 use crate::{
     api::{parse, store::StoreSpec, validate},
     cluster::{
@@ -36,6 +39,8 @@ use crate::{
 pub enum Signal {
     /// A store came, changed or went.
     Store(StoreRef),
+    /// All stores of one identity are judged now: these.
+    Judged(Vec<StoreRef>),
     /// A managed Secret came, changed or went.
     Target(ObjectKey),
     /// An object that stores refer to came, changed or went; these stores name it.
@@ -80,8 +85,14 @@ pub struct World {
     owned: HashMap<Box<str>, HashSet<ObjectKey>>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
+    kin: Kin,
+    /// What [`World::usable`] has found, until anything that it looked at changes.
+    usable: HashMap<Asked, Arc<Usable>>,
     expected: Expected,
 }
+
+/// Store, namespace of the consumer, and whether the store must be ready.
+type Asked = (StoreRef, Option<Box<str>>, bool);
 
 /// What is watched at all.
 #[derive(Debug, Clone)]
@@ -90,6 +101,8 @@ pub struct Expected {
     pub over: Namespaces,
     /// ClusterSecretStores, and with them namespaces and their labels.
     pub cluster_stores: bool,
+    /// The controller class of this process: stores of another are never judged here.
+    pub class: String,
 }
 
 /// A shared [`World`].
@@ -120,6 +133,8 @@ impl World {
             owned: HashMap::new(),
             versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
+            kin: Kin::default(),
+            usable: HashMap::new(),
             expected,
         }
     }
@@ -170,8 +185,8 @@ impl World {
         let store = |key: ObjectKey| StoreRef { kind, key };
         match effect {
             Effect::Nothing => Vec::new(),
-            Effect::Added(key) => vec![self.learn(store(key))],
-            Effect::Updated(old) => vec![self.learn(store(old.key))],
+            Effect::Added(key) => self.learn(store(key)),
+            Effect::Updated(old) => self.learn(store(old.key)),
             Effect::Removed(old) => vec![self.unlearn(store(old.key))],
             Effect::Listed(gone) => {
                 let mut signals: Vec<Signal> =
@@ -182,7 +197,8 @@ impl World {
         }
     }
 
-    fn learn(&mut self, store: StoreRef) -> Signal {
+    fn learn(&mut self, store: StoreRef) -> Vec<Signal> {
+        self.usable.clear();
         if let Some(raw) = self.store(&store) {
             let parsed = Parsed::of(raw);
             self.unname(&store);
@@ -190,11 +206,29 @@ impl World {
             self.name_refs(&store, &parsed.refs, &scope);
             self.parsed.insert(store.clone(), parsed);
         }
-        Signal::Store(store)
+        let judged = self.enter_kin(&store).map(Signal::Judged);
+        judged.into_iter().chain([Signal::Store(store)]).collect()
+    }
+
+    /// See [`Kin::enter`]. A store that cannot be asked, or that others judge, is nobody's kin.
+    fn enter_kin(&mut self, store: &StoreRef) -> Option<Vec<StoreRef>> {
+        let class = self.spec(store).ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
+        let ours = class.is_empty() || class == self.expected.class;
+        let usable = self.usable(store, None, false).ok().filter(|_| ours);
+        let judged = self.parsed.get(store).is_some_and(|parsed| parsed.ready.is_some());
+        self.kin.enter(store, usable.map(|usable| usable.target.identity), judged)
+    }
+
+    /// True while some store of this identity is not judged: its objects and those of its kin can share their reads a moment later.
+    #[must_use]
+    pub fn awaits_kin(&self, identity: &Digest) -> bool {
+        self.kin.is_awaited(identity)
     }
 
     fn unlearn(&mut self, store: StoreRef) -> Signal {
+        self.usable.clear();
         self.parsed.remove(&store);
+        self.kin.leave(&store);
         self.unname(&store);
         Signal::Store(store)
     }
@@ -269,6 +303,7 @@ impl World {
     /// Takes a change of a namespace in.
     pub fn apply_namespace(&mut self, change: Change<Namespace>) -> Vec<Signal> {
         let effect = self.namespaces.apply(change);
+        self.usable.clear();
         signals(effect, |old| old.key, |key| Signal::Namespace(key.name().into()))
     }
 
@@ -281,13 +316,19 @@ impl World {
         }
     }
 
-    fn wake(&self, object: &Resolved) -> Option<Signal> {
-        Some(Signal::Credential(self.named.get(object)?.iter().cloned().collect()))
+    fn wake(&mut self, object: &Resolved) -> Option<Signal> {
+        let stores: Vec<StoreRef> = self.named.get(object)?.iter().cloned().collect();
+        self.usable.clear();
+        for store in &stores {
+            self.enter_kin(store);
+        }
+        Some(Signal::Credential(stores))
     }
 
-    fn gone(&self, gone: &HashSet<u64>) -> Vec<Signal> {
-        let named = self.named.keys().filter(|object| self.versions.is_among(object, gone));
-        named.filter_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
+    fn gone(&mut self, gone: &HashSet<u64>) -> Vec<Signal> {
+        let named: Vec<Resolved> =
+            self.named.keys().filter(|object| self.versions.is_among(object, gone)).cloned().collect();
+        named.iter().filter_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
     }
 
     /// A store for a consumer in `namespace` (`None` = the store's own validation), with every check of reference 2.6: it exists,
@@ -296,6 +337,21 @@ impl World {
     /// # Errors
     /// [`Unusable`], which says whether waiting may help.
     pub fn usable(
+        &mut self,
+        store: &StoreRef,
+        namespace: Option<&str>,
+        gate: bool,
+    ) -> Result<Arc<Usable>, Unusable> {
+        let asked = (store.clone(), namespace.map(Into::into), gate);
+        if let Some(usable) = self.usable.get(&asked) {
+            return Ok(usable.clone());
+        }
+        let usable = Arc::new(self.find_usable(store, namespace, gate)?);
+        self.usable.insert(asked, usable.clone());
+        Ok(usable)
+    }
+
+    fn find_usable(
         &mut self,
         store: &StoreRef,
         namespace: Option<&str>,

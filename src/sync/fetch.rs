@@ -6,8 +6,8 @@
 //! - A read answers every request for the same (identity, key, version, want) whose *cause* is not younger than the read's start:
 //!   the tick of a periodic refresh, the event that brought an object, the annotation that forced one. No value outlives the
 //!   delivery to those who waited for it.
-//! - A tick's requests come in one call ([`Reads::request`] with a [`Spread`]), are made distinct, and start in key order, evenly over
-//!   the spread.
+//! - A tick's requests are gathered ([`Reads::add`]), made distinct, and started together ([`Reads::start`] with a [`Spread`]) in key
+//!   order, evenly over the spread.
 //! - Reads of a store that is not open wait until its one opening ends; a failed opening answers all of them.
 //! - A refused *batch call* is no answer for a key: its reads go singly, and the identity reads singly for an hour.
 //! - A throttled read goes back into its gate, which is closed meanwhile; after [`THROTTLED_TRIES`] tries its objects hear of it.
@@ -167,13 +167,20 @@ pub struct Reads {
     next_id: ReadId,
 }
 
+/// New reads of requests that are queued together.
+#[derive(Debug, Default)]
+pub struct Fresh(BTreeMap<Arc<ReadKey>, ReadId>);
+
 #[derive(Debug)]
 struct Read {
     key: Arc<ReadKey>,
     quota: Digest,
     waiters: Vec<Waiter>,
+    /// One waiter of each namespace: the gate is fair between these.
+    namespaces: Vec<ObjectKey>,
     lane: Lane,
-    not_before: Timestamp,
+    /// When it may start; `None` while its tick is gathered.
+    not_before: Option<Timestamp>,
     started: Option<Timestamp>,
     throttled: u32,
 }
@@ -194,6 +201,23 @@ enum LineState {
     Closed,
     Opening,
     Open(Capabilities),
+}
+
+impl Read {
+    fn new(key: &Arc<ReadKey>, quota: Digest, lane: Lane, waiter: Waiter) -> Self {
+        let (key, namespaces, waiters) = (key.clone(), vec![waiter.object.clone()], vec![waiter]);
+        Self { key, quota, waiters, namespaces, lane, not_before: None, started: None, throttled: 0 }
+    }
+
+    /// Adds a waiter; true if it is the first of its namespace.
+    fn join(&mut self, waiter: Waiter) -> bool {
+        let is_new = self.namespaces.iter().all(|object| object.namespace() != waiter.object.namespace());
+        if is_new {
+            self.namespaces.push(waiter.object.clone());
+        }
+        self.waiters.push(waiter);
+        is_new
+    }
 }
 
 impl Line {
@@ -222,19 +246,20 @@ impl Line {
 }
 
 impl Reads {
-    /// Queues requests, all before any is sent; joins those that a queued or running read answers. With `spread`, the new reads
-    /// among them start in key order, evenly over its window.
-    pub fn request(&mut self, now: Timestamp, requests: Vec<Request>, spread: Option<Spread>) {
-        let mut fresh = BTreeMap::new();
-        for request in requests {
-            if let Some((key, id)) = self.join_or_add(now, request) {
-                fresh.insert(key, id);
-            }
+    /// Enters a request: it joins the queued or running read that answers it; else there is a new read, which waits in `fresh` until
+    /// [`Reads::start`].
+    pub fn add(&mut self, now: Timestamp, request: Request, fresh: &mut Fresh) {
+        if let Some((key, id)) = self.join_or_add(now, request) {
+            fresh.0.insert(key, id);
         }
+    }
+
+    /// Queues new reads, all before any is sent. With `spread` they start in key order, evenly over its window.
+    pub fn start(&mut self, now: Timestamp, Fresh(fresh): Fresh, spread: Option<Spread>) {
         let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX).max(1);
         for (nth, id) in (0u32..).zip(fresh.into_values()) {
             let start = spread.map_or(now, |spread| later(spread.start, spread.width * nth / count));
-            self.enqueue(id, start.max(now), now);
+            self.enqueue(id, start, now);
         }
     }
 
@@ -252,10 +277,7 @@ impl Reads {
         }
         let id = self.next_id;
         self.next_id += 1;
-        let (waiters, quota, lane) = (vec![request.waiter], request.target.quota, request.lane);
-        let read =
-            Read { key: key.clone(), quota, waiters, lane, not_before: now, started: None, throttled: 0 };
-        self.reads.insert(id, read);
+        self.reads.insert(id, Read::new(&key, request.target.quota, request.lane, request.waiter));
         self.queued.insert(key.clone(), id);
         Some((key, id))
     }
@@ -272,28 +294,27 @@ impl Reads {
     fn join_queued(&mut self, id: ReadId, waiter: Waiter, lane: Lane, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let object = waiter.object.clone();
-        let namespace = object.namespace();
-        let new_namespace = read.waiters.iter().all(|other| other.object.namespace() != namespace);
+        let new_namespace = read.join(waiter);
         let promoted = lane < read.lane;
-        read.waiters.push(waiter);
         read.lane = read.lane.min(lane);
-        let waits = read.not_before > now;
-        if promoted && waits {
-            self.delayed.remove(&(read.not_before, read.key.clone(), id));
-            read.not_before = now;
+        let Some(start) = read.not_before else { return };
+        if promoted && start > now {
+            self.delayed.remove(&(start, read.key.clone(), id));
+            read.not_before = Some(now);
         }
-        let is_delayed = waits && !promoted;
+        let is_delayed = start > now && !promoted;
         if (promoted || new_namespace) && !is_delayed {
             let (quota, lane) = (read.quota, read.lane);
             if let Some(gate) = self.gates.get_mut(&quota) {
-                gate.push(lane, namespace, id);
+                gate.push(lane, object.namespace(), id);
             }
         }
     }
 
     fn enqueue(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
-        read.not_before = start;
+        let start = if read.lane == Lane::First { now } else { start.max(now) };
+        read.not_before = Some(start);
         if start > now {
             self.delayed.insert((start, read.key.clone(), id));
             return;
@@ -304,10 +325,8 @@ impl Reads {
     /// Puts a due read into its gate, once for every namespace that waits for it.
     fn push(&mut self, id: ReadId) {
         let Some(read) = self.reads.get(&id) else { return };
-        let namespaces: BTreeSet<&str> =
-            read.waiters.iter().map(|waiter| waiter.object.namespace()).collect();
         if let Some(gate) = self.gates.get_mut(&read.quota) {
-            namespaces.into_iter().for_each(|namespace| gate.push(read.lane, namespace, id));
+            read.namespaces.iter().for_each(|object| gate.push(read.lane, object.namespace(), id));
         }
     }
 
@@ -364,12 +383,12 @@ impl Reads {
             }
             LineState::Open(_) => {
                 let batch = line.batch(now);
-                Some(self.start(quota, id, batch, now))
+                Some(self.call(quota, id, batch, now))
             }
         }
     }
 
-    fn start(&mut self, quota: Digest, id: ReadId, batch: usize, now: Timestamp) -> Call {
+    fn call(&mut self, quota: Digest, id: ReadId, batch: usize, now: Timestamp) -> Call {
         let key = self.reads[&id].key.clone();
         let ids = match &key.ask {
             Ask::Key(asked) if batch > 1 && asked.version.is_none() => self.pack(&key, id, batch),
@@ -417,7 +436,9 @@ impl Reads {
 
     fn mark_started(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
-        self.delayed.remove(&(read.not_before, read.key.clone(), id));
+        if let Some(start) = read.not_before {
+            self.delayed.remove(&(start, read.key.clone(), id));
+        }
         read.started = Some(now);
         self.queued.remove(&read.key);
         self.flying.entry(read.key.clone()).or_default().push(id);
@@ -464,7 +485,7 @@ impl Reads {
     fn requeue(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         read.started = None;
-        read.not_before = now;
+        read.not_before = Some(now);
         let key = read.key.clone();
         if let Some(running) = self.flying.get_mut(&key) {
             running.retain(|other| *other != id);
@@ -482,7 +503,9 @@ impl Reads {
     fn merge(&mut self, from: ReadId, into: ReadId) {
         let Some(read) = self.reads.remove(&from) else { return };
         if let Some(other) = self.reads.get_mut(&into) {
-            other.waiters.extend(read.waiters);
+            for waiter in read.waiters {
+                other.join(waiter);
+            }
         }
     }
 
@@ -568,7 +591,9 @@ impl Reads {
 
     fn deliver(&mut self, id: ReadId, result: Result<Answered>) -> Vec<Delivery> {
         let Some(read) = self.reads.remove(&id) else { return Vec::new() };
-        self.delayed.remove(&(read.not_before, read.key.clone(), id));
+        if let Some(start) = read.not_before {
+            self.delayed.remove(&(start, read.key.clone(), id));
+        }
         if self.queued.get(&read.key) == Some(&id) {
             self.queued.remove(&read.key);
         }

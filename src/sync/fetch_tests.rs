@@ -77,6 +77,15 @@ fn failure(kind: Kind) -> Result<Answered> {
     Err(Error::new(kind, "scripted"))
 }
 
+impl Reads {
+    /// Gathers and starts in one step.
+    fn request(&mut self, now: Timestamp, requests: Vec<Request>, spread: Option<Spread>) {
+        let mut fresh = Fresh::default();
+        requests.into_iter().for_each(|request| self.add(now, request, &mut fresh));
+        self.start(now, fresh, spread);
+    }
+}
+
 #[test]
 fn objects_of_one_tick_share_one_read() {
     let mut reads = Reads::default();
@@ -179,6 +188,19 @@ fn a_refused_batch_call_falls_back_to_single_reads_for_an_hour() {
     assert_eq!(reads.work(at(hour), NOT_FULL).calls.len(), 3);
     reads.request(at(hour + 2), (3..6).map(|n| request("a", &format!("k{n}"), "n/1", hour)).collect(), None);
     assert_eq!(reads.work(at(hour + 2), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn a_key_that_two_namespaces_share_waits_for_its_place_in_the_tick() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "warm", "n/0", 0)], None);
+    let warm = open(&mut reads, "a", 1, 0);
+    answer_all(&mut reads, &warm[0], &Ok(entry()), 1);
+    let spread = Spread { start: at(1_000), width: Duration::from_secs(10) };
+    let shared = |key: &str| ["one/es", "two/es"].map(|object| request("a", key, object, 1_000));
+    reads.request(at(1_000), [shared("k0"), shared("k1")].concat(), Some(spread));
+    let sent = |reads: &mut Reads, millis| reads.work(at(millis), NOT_FULL).calls.len();
+    assert_eq!((sent(&mut reads, 1_000), sent(&mut reads, 5_999), sent(&mut reads, 6_000)), (1, 0, 1));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use keyferry_stores::{
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    fetch::{Answered, Call, Delivery, Reads, Request, Spread, Target, Work},
+    fetch::{Answered, Call, Delivery, Fresh, Reads, Request, Spread, Target, Work},
     gate::ReadId,
 };
 use crate::cluster::{Cluster, ObjectKey, StatusKind, credentials::ScopedCredentials};
@@ -146,6 +146,17 @@ impl Pooled {
     }
 }
 
+/// Requests on their way into the queue; nothing happens before [`Gathering::send`].
+#[derive(Debug)]
+#[must_use]
+pub struct Gathering {
+    shared: Arc<Shared>,
+    now: Timestamp,
+    spread: Option<Spread>,
+    fresh: Fresh,
+    refused: Vec<Delivery>,
+}
+
 /// What a store says of itself.
 #[derive(Debug)]
 pub struct Probed {
@@ -164,13 +175,11 @@ impl Fetcher {
         Self(Arc::new(Shared { state: Mutex::default(), wake, clock, plaintext, deliveries }))
     }
 
-    /// Queues requests, all of them before any is sent. `opener` is asked once for every identity that is not in the pool.
-    /// Requests to a store that is known to be down are answered at once.
-    pub fn request(&self, requests: Vec<(Request, Arc<dyn Opener>)>, spread: Option<Spread>) {
-        let now = self.0.clock.now();
-        let refused = self.0.state().queue(requests, spread, now);
-        self.0.deliver(refused, None);
-        self.0.wake.notify_one();
+    /// Gathers requests that are to be queued together, none of them sent before all are. With `spread` they start evenly over its window.
+    #[must_use]
+    pub fn gather(&self, spread: Option<Spread>) -> Gathering {
+        let (shared, now) = (self.0.clone(), self.0.clock.now());
+        Gathering { shared, now, spread, fresh: Fresh::default(), refused: Vec::new() }
     }
 
     /// Proves the credential of a store, sharing its login with the reads.
@@ -178,7 +187,7 @@ impl Fetcher {
     /// # Errors
     /// The error of opening it.
     pub async fn probe(&self, identity: Digest, opener: Arc<dyn Opener>) -> Result<Probed> {
-        let pooled = self.0.state().pooled(identity, opener);
+        let pooled = self.0.state().pooled(identity, || opener);
         let store = pooled.open().await?;
         let probe = guarded(store.probe()).await;
         Ok(Probed { probe, capabilities: store.capabilities() })
@@ -234,32 +243,34 @@ impl Fetcher {
     }
 }
 
-impl State {
-    /// Queues requests; those to a store that is down are answered at once.
-    fn queue(
-        &mut self,
-        requests: Vec<(Request, Arc<dyn Opener>)>,
-        spread: Option<Spread>,
-        now: Timestamp,
-    ) -> Vec<Delivery> {
-        let (mut queue, mut refused) = (Vec::with_capacity(requests.len()), Vec::new());
-        for (request, opener) in requests {
-            match self.reads.refuse_if_down(request.target.identity, now) {
-                Some(error) => {
-                    refused.push(Delivery { waiter: request.waiter, answer: Err(error), capabilities: None })
-                }
-                None => {
-                    self.pooled(request.target.identity, opener);
-                    queue.push(request);
-                }
+impl Gathering {
+    /// Enters a request. `opener` is asked for only if its identity is not in the pool. A request to a store that is known to be down
+    /// is answered with that error.
+    pub fn add(&mut self, request: Request, opener: impl FnOnce() -> Arc<dyn Opener>) {
+        let mut state = self.shared.state();
+        match state.reads.refuse_if_down(request.target.identity, self.now) {
+            Some(error) => {
+                let (waiter, answer) = (request.waiter, Err(error));
+                self.refused.push(Delivery { waiter, answer, capabilities: None });
+            }
+            None => {
+                state.pooled(request.target.identity, opener);
+                state.reads.add(self.now, request, &mut self.fresh);
             }
         }
-        self.reads.request(now, queue, spread);
-        refused
     }
 
-    fn pooled(&mut self, identity: Digest, opener: Arc<dyn Opener>) -> Arc<Pooled> {
-        let pooled = || Arc::new(Pooled { opener, store: tokio::sync::Mutex::default() });
+    /// Queues what was gathered.
+    pub fn send(self) {
+        self.shared.state().reads.start(self.now, self.fresh, self.spread);
+        self.shared.deliver(self.refused, None);
+        self.shared.wake.notify_one();
+    }
+}
+
+impl State {
+    fn pooled(&mut self, identity: Digest, opener: impl FnOnce() -> Arc<dyn Opener>) -> Arc<Pooled> {
+        let pooled = || Arc::new(Pooled { opener: opener(), store: tokio::sync::Mutex::default() });
         self.pool.entry(identity).or_insert_with(pooled).clone()
     }
 }

@@ -83,6 +83,15 @@ impl Store for Scripted {
     }
 }
 
+impl Fetcher {
+    /// Gathers and sends in one step.
+    pub(crate) fn queue(&self, requests: Vec<(Request, Arc<dyn Opener>)>, spread: Option<Spread>) {
+        let mut gathering = self.gather(spread);
+        requests.into_iter().for_each(|(request, opener)| gathering.add(request, || opener));
+        gathering.send();
+    }
+}
+
 fn scripted(size: usize) -> Scripted {
     Scripted { counts: Arc::default(), size, opens: true, panics: false }
 }
@@ -124,7 +133,7 @@ async fn receive(receiver: &mut mpsc::UnboundedReceiver<Vec<Delivered>>, count: 
 async fn many_reads_and_a_probe_share_one_login() {
     let store = scripted(1);
     let (fetcher, mut receiver) = fetcher();
-    fetcher.request(requests(100, &store), None);
+    fetcher.queue(requests(100, &store), None);
     let probed = fetcher.probe(identity(), Arc::new(store.clone())).await.unwrap();
     assert!(matches!(probed.probe.unwrap(), Probe::Ready));
     assert_eq!(receive(&mut receiver, 100).await.len(), 100);
@@ -135,7 +144,7 @@ async fn many_reads_and_a_probe_share_one_login() {
 async fn a_refused_login_is_tried_once_for_all_that_wait() {
     let store = Scripted { opens: false, ..scripted(1) };
     let (fetcher, mut receiver) = fetcher();
-    fetcher.request(requests(100, &store), None);
+    fetcher.queue(requests(100, &store), None);
     let all = receive(&mut receiver, 100).await;
     assert!(all.iter().all(|one| one.delivery.answer.as_ref().unwrap_err().kind() == Kind::Unauthenticated));
     assert_eq!(store.counts.opens.load(Ordering::SeqCst), 1);
@@ -145,7 +154,7 @@ async fn a_refused_login_is_tried_once_for_all_that_wait() {
 async fn a_panic_of_a_provider_is_a_bug_of_that_read_and_nothing_else() {
     let store = Scripted { panics: true, ..scripted(1) };
     let (fetcher, mut receiver) = fetcher();
-    fetcher.request(requests(1, &store), None);
+    fetcher.queue(requests(1, &store), None);
     let all = receive(&mut receiver, 1).await;
     assert_eq!(all[0].delivery.answer.as_ref().unwrap_err().kind(), Kind::Bug);
 }
@@ -154,10 +163,10 @@ async fn a_panic_of_a_provider_is_a_bug_of_that_read_and_nothing_else() {
 async fn over_the_plaintext_bound_reads_go_one_by_one_and_never_stop() {
     let store = scripted(limits::PLAINTEXT_NAMESPACE_BYTES);
     let (fetcher, mut receiver) = fetcher();
-    fetcher.request(requests(1, &store), None);
+    fetcher.queue(requests(1, &store), None);
     let mut kept = receive(&mut receiver, 1).await;
     store.counts.most_at_once.store(0, Ordering::SeqCst);
-    fetcher.request(requests(5, &store), None);
+    fetcher.queue(requests(5, &store), None);
     kept.extend(receive(&mut receiver, 5).await);
     assert_eq!(store.counts.most_at_once.load(Ordering::SeqCst), 1);
 }
@@ -166,7 +175,7 @@ async fn over_the_plaintext_bound_reads_go_one_by_one_and_never_stop() {
 async fn an_unused_store_is_closed_and_a_used_one_is_not() {
     let store = scripted(1);
     let (fetcher, mut receiver) = fetcher();
-    fetcher.request(requests(1, &store), None);
+    fetcher.queue(requests(1, &store), None);
     receive(&mut receiver, 1).await;
     fetcher.close_unused(&HashSet::from([identity()])).await;
     assert_eq!(store.counts.closes.load(Ordering::SeqCst), 0);

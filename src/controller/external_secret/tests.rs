@@ -38,7 +38,11 @@ fn reconciler(cluster: &FakeCluster) -> ExternalSecrets {
         Settings { class: "default".into(), flood_gate: true, cluster_stores: true, concurrent: 1 };
     let context = Context {
         pipeline,
-        world: SharedWorld::new(Expected { over: Namespaces::All, cluster_stores: true }),
+        world: SharedWorld::new(Expected {
+            over: Namespaces::All,
+            cluster_stores: true,
+            class: "default".into(),
+        }),
         fetcher: Fetcher::new(clock, deliveries),
         env,
         table: Table::new("externalsecret"),

@@ -72,7 +72,11 @@ fn context(cluster: &FakeCluster) -> Context {
     };
     Context {
         cluster: shared,
-        world: SharedWorld::new(Expected { over: Namespaces::All, cluster_stores: true }),
+        world: SharedWorld::new(Expected {
+            over: Namespaces::All,
+            cluster_stores: true,
+            class: "default".into(),
+        }),
         fetcher: Fetcher::new(clock.clone(), mpsc::unbounded_channel().0),
         clock,
         env,

@@ -20,7 +20,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let world = World::new(Expected { over: Namespaces::All, cluster_stores: true });
+        let world =
+            World::new(Expected { over: Namespaces::All, cluster_stores: true, class: "default".into() });
         Self { cluster: FakeCluster::new(), world }
     }
 
@@ -324,7 +325,8 @@ fn a_store_that_names_nothing_lacks_nothing() {
 #[test]
 fn the_world_is_listed_with_its_last_first_list() {
     for cluster_stores in [true, false] {
-        let mut world = World::new(Expected { over: Namespaces::All, cluster_stores });
+        let mut world =
+            World::new(Expected { over: Namespaces::All, cluster_stores, class: "default".into() });
         world.apply_store(STORE, Change::Listed(0));
         world.apply_secret(Change::Listed(0));
         for kind in [MetadataKind::Secret, MetadataKind::ConfigMap, MetadataKind::ServiceAccount] {

@@ -124,7 +124,7 @@ impl Bench {
             let request = Request { target: usable.target, ask, waiter, cause: now, lane: Lane::First };
             requests.push((request, Opening::of(&usable, &self.env, &self.pipeline.cluster)));
         }
-        self.fetcher.request(requests, None);
+        self.fetcher.queue(requests, None);
         while slots.iter().any(|slot| slot.answer.is_none()) {
             for delivered in self.deliveries.recv().await.unwrap() {
                 let slot = delivered.delivery.waiter.slot;

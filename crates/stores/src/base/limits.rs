@@ -50,6 +50,9 @@ pub const BATCH_REFUSED: Duration = Duration::from_secs(3600);
 pub const BATCH_SINGLES: usize = 5;
 /// An object whose store has not been judged yet waits this long before its status says so.
 pub const FLOOD_GATE: Duration = Duration::from_secs(10);
+/// Stores of one identity are judged by one login, a moment apart: so long new objects of the first wait for the others, so that one
+/// read serves all.
+pub const JUDGED_TOGETHER: Duration = Duration::from_secs(2);
 /// The shortest time between two ticks, whatever an object asks for: a tenant's `refreshInterval: 1ns` is no hot loop.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// What an object names is often applied together with it, and seen a moment later, on a busy API server seconds later: so long its
