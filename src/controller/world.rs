@@ -21,7 +21,8 @@ use crate::{
     api::{parse, store::StoreSpec, validate},
     cluster::{
         ObjectKey, StatusKind,
-        managed::ManagedSecret,
+        identity::Uid,
+        managed::{ManagedSecret, Owner},
         mirror::{Effect, Mirror},
         watch::{Change, Metadata, MetadataKind, Namespace, Namespaces, RawObject},
     },
@@ -76,11 +77,47 @@ pub struct World {
     namespaces: Mirror<Namespace>,
     /// Managed Secrets, as digests.
     secrets: Mirror<ManagedSecret>,
-    /// Secrets by the UID of the object that controls them.
-    owned: HashMap<Box<str>, HashSet<ObjectKey>>,
+    /// Secrets by the UID of the ExternalSecret that controls them.
+    owned: HashMap<Uid, Keys>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
     expected: Expected,
+}
+
+/// A set of keys that nearly always has one.
+#[derive(Debug)]
+enum Keys {
+    One(ObjectKey),
+    Many(Box<HashSet<ObjectKey>>),
+}
+
+impl Keys {
+    fn iter(&self) -> impl Iterator<Item = &ObjectKey> {
+        let (one, many) = match self {
+            Self::One(key) => (Some(key), None),
+            Self::Many(keys) => (None, Some(&**keys)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    fn insert(&mut self, key: ObjectKey) {
+        match self {
+            Self::One(known) if *known == key => {}
+            Self::One(known) => *self = Self::Many(Box::new([known.clone(), key].into())),
+            Self::Many(keys) => drop(keys.insert(key)),
+        }
+    }
+
+    /// Takes a key out; false if that was the last one.
+    fn remove(&mut self, key: &ObjectKey) -> bool {
+        match self {
+            Self::One(known) => known != key,
+            Self::Many(keys) => {
+                keys.remove(key);
+                !keys.is_empty()
+            }
+        }
+    }
 }
 
 /// What is watched at all.
@@ -219,9 +256,10 @@ impl World {
         self.secrets.get(key)
     }
 
-    /// The Secrets that the object with this UID controls.
+    /// The Secrets that the ExternalSecret with this UID controls.
     pub fn controlled_by(&self, uid: &str) -> impl Iterator<Item = &ManagedSecret> {
-        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.secrets.get(key))
+        let keys = self.owned.get(&uid.into());
+        keys.into_iter().flat_map(Keys::iter).filter_map(|key| self.secrets.get(key))
     }
 
     /// Takes a change of a managed Secret in.
@@ -252,17 +290,16 @@ impl World {
 
     fn own(&mut self, key: &ObjectKey) {
         let owner = self.secrets.get(key).and_then(|secret| secret.owner.as_ref());
-        if let Some(owner) = owner {
-            self.owned.entry(owner.uid.clone()).or_default().insert(key.clone());
+        if let Some(Owner::ExternalSecret(uid)) = owner {
+            let keys = self.owned.entry(uid.clone()).or_insert_with(|| Keys::One(key.clone()));
+            keys.insert(key.clone());
         }
     }
 
     fn disown(&mut self, old: &ManagedSecret) {
-        let Some(owner) = &old.owner else { return };
-        let Some(keys) = self.owned.get_mut(&owner.uid) else { return };
-        keys.remove(&old.key);
-        if keys.is_empty() {
-            self.owned.remove(&owner.uid);
+        let Some(Owner::ExternalSecret(uid)) = &old.owner else { return };
+        if self.owned.get_mut(uid).is_some_and(|keys| !keys.remove(&old.key)) {
+            self.owned.remove(uid);
         }
     }
 
