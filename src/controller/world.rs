@@ -4,7 +4,7 @@
 //! Behind one lock that is held for map look-ups only. Nothing is reconciled before [`World::is_listed`].
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -77,47 +77,11 @@ pub struct World {
     namespaces: Mirror<Namespace>,
     /// Managed Secrets, as digests.
     secrets: Mirror<ManagedSecret>,
-    /// Secrets by the UID of the ExternalSecret that controls them.
-    owned: HashMap<Uid, Keys>,
+    /// Secrets behind the UID of the ExternalSecret that controls them.
+    owned: BTreeSet<(Uid, ObjectKey)>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
     expected: Expected,
-}
-
-/// A set of keys that nearly always has one.
-#[derive(Debug)]
-enum Keys {
-    One(ObjectKey),
-    Many(Box<HashSet<ObjectKey>>),
-}
-
-impl Keys {
-    fn iter(&self) -> impl Iterator<Item = &ObjectKey> {
-        let (one, many) = match self {
-            Self::One(key) => (Some(key), None),
-            Self::Many(keys) => (None, Some(&**keys)),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
-    }
-
-    fn insert(&mut self, key: ObjectKey) {
-        match self {
-            Self::One(known) if *known == key => {}
-            Self::One(known) => *self = Self::Many(Box::new([known.clone(), key].into())),
-            Self::Many(keys) => drop(keys.insert(key)),
-        }
-    }
-
-    /// Takes a key out; false if that was the last one.
-    fn remove(&mut self, key: &ObjectKey) -> bool {
-        match self {
-            Self::One(known) => known != key,
-            Self::Many(keys) => {
-                keys.remove(key);
-                !keys.is_empty()
-            }
-        }
-    }
 }
 
 /// What is watched at all.
@@ -154,7 +118,7 @@ impl World {
             parsed: HashMap::new(),
             namespaces: Mirror::new(Namespaces::All),
             secrets: Mirror::new(expected.over.clone()),
-            owned: HashMap::new(),
+            owned: BTreeSet::new(),
             versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
             expected,
@@ -258,8 +222,9 @@ impl World {
 
     /// The Secrets that the ExternalSecret with this UID controls.
     pub fn controlled_by(&self, uid: &str) -> impl Iterator<Item = &ManagedSecret> {
-        let keys = self.owned.get(&uid.into());
-        keys.into_iter().flat_map(Keys::iter).filter_map(|key| self.secrets.get(key))
+        let first = (Uid::from(uid), ObjectKey::new("", ""));
+        let keys = self.owned.range(&first..).take_while(move |(owner, _)| *owner == first.0);
+        keys.filter_map(|(_, key)| self.secrets.get(key))
     }
 
     /// Takes a change of a managed Secret in.
@@ -289,17 +254,13 @@ impl World {
     }
 
     fn own(&mut self, key: &ObjectKey) {
-        let owner = self.secrets.get(key).and_then(|secret| secret.owner.as_ref());
-        if let Some(Owner::ExternalSecret(uid)) = owner {
-            let keys = self.owned.entry(uid.clone()).or_insert_with(|| Keys::One(key.clone()));
-            keys.insert(key.clone());
-        }
+        let owned = self.secrets.get(key).and_then(owned);
+        self.owned.extend(owned);
     }
 
     fn disown(&mut self, old: &ManagedSecret) {
-        let Some(Owner::ExternalSecret(uid)) = &old.owner else { return };
-        if self.owned.get_mut(uid).is_some_and(|keys| !keys.remove(&old.key)) {
-            self.owned.remove(uid);
+        if let Some(owned) = owned(old) {
+            self.owned.remove(&owned);
         }
     }
 
@@ -415,6 +376,14 @@ impl World {
             "using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition"
         );
         Err(Error::new(Kind::Refused, text))
+    }
+}
+
+/// The entry of a Secret that an ExternalSecret controls.
+fn owned(secret: &ManagedSecret) -> Option<(Uid, ObjectKey)> {
+    match &secret.owner {
+        Some(Owner::ExternalSecret(uid)) => Some((uid.clone(), secret.key.clone())),
+        Some(Owner::Other) | None => None,
     }
 }
 

@@ -512,6 +512,9 @@ fn state_of_target() -> Precondition {
     Precondition { uid: "uid-out".into(), resource_version: "7".into() }
 }
 
+/// A change of a Secret, by name.
+type Change = (&'static str, fn(&mut Secret));
+
 #[test]
 fn an_orphan_is_ours_by_label_and_by_owner_and_has_another_name() {
     let values = rendered(&[("a", "1")]);
@@ -525,7 +528,7 @@ fn an_orphan_is_ours_by_label_and_by_owner_and_has_another_name() {
     let left = kept(|_| ());
     assert!(is_orphan(&want, &left, &digests));
     assert!(!is_orphan(&Want { creation: CreationPolicy::Orphan, ..want }, &left, &digests));
-    let table: [(&str, fn(&mut Secret)); 6] = [
+    let table: [Change; 6] = [
         ("the target", |secret| secret.name = "out".into()),
         ("another label", |secret| drop(secret.labels.insert(CREATED_BY_LABEL.into(), "x".into()))),
         ("no label", |secret| drop(secret.labels.remove(CREATED_BY_LABEL))),
