@@ -24,7 +24,8 @@ pub struct Mirror<T> {
     parts: Vec<Part>,
     /// Counts the lists that began; a slot that carries an earlier count than the list of its part was not seen in it.
     round: u32,
-    slots: HashSet<Slot<T>>,
+    /// Boxed: the table's free places, up to half of them, and its growth then cost a pointer each and not an object.
+    slots: HashSet<Box<Slot<T>>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -151,8 +152,8 @@ impl<T: Versioned> Mirror<T> {
         let Some(state) = self.parts.get_mut(part) else { return Effect::Nothing };
         state.listed = true;
         let began = state.began;
-        let unseen = |slot: &Slot<T>| usize::from(slot.part) == part && slot.seen < began;
-        Effect::Listed(self.slots.extract_if(unseen).map(|slot| slot.value).collect())
+        let unseen = self.slots.extract_if(|slot| usize::from(slot.part) == part && slot.seen < began);
+        Effect::Listed(unseen.map(|slot| slot.value).collect())
     }
 
     fn put(&mut self, value: T, own: u32) -> Effect<T> {
@@ -161,7 +162,7 @@ impl<T: Versioned> Mirror<T> {
         let before = self.slots.take(value.key());
         let key = before.is_none().then(|| value.key().clone());
         let same = before.as_ref().is_some_and(|slot| is_same(&slot.value, &value));
-        self.slots.insert(Slot { value, part, seen: self.round, own });
+        self.slots.insert(Box::new(Slot { value, part, seen: self.round, own }));
         match (before, key) {
             (Some(slot), _) if !same => Effect::Updated(slot.value),
             (None, Some(key)) => Effect::Added(key),
@@ -178,7 +179,7 @@ fn is_behind<T: Versioned>(event: &T, known: &T) -> bool {
     event.resource_version().is_older(&known.resource_version())
 }
 
-impl<T: Versioned> Borrow<ObjectKey> for Slot<T> {
+impl<T: Versioned> Borrow<ObjectKey> for Box<Slot<T>> {
     fn borrow(&self) -> &ObjectKey {
         self.value.key()
     }
