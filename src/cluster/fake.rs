@@ -632,8 +632,8 @@ fn gone(secret: &Secret) -> Gone {
 }
 
 fn metadata(secret: &Secret) -> Metadata {
-    let Gone { key, uid, resource_version } = gone(secret);
-    Metadata { key, uid, resource_version, annotations: Pairs::default() }
+    let (uid, resource_version) = (secret.uid.as_str().into(), secret.resource_version.as_str().into());
+    Metadata { key: secret.key(), uid, resource_version, annotations: Pairs::default() }
 }
 
 fn absent(resource: &str, key: &ObjectKey) -> Error {

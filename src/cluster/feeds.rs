@@ -241,8 +241,7 @@ struct Watched<T> {
 impl<'de, T: Watchable> Deserialize<'de> for Watched<T> {
     fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
         let value = T::from_wire(T::Wire::deserialize(decoder)?);
-        let meta =
-            ObjectMeta { resource_version: Some(value.version().to_string()), ..ObjectMeta::default() };
+        let meta = ObjectMeta { resource_version: Some(value.version()), ..ObjectMeta::default() };
         Ok(Self { meta, value })
     }
 }
@@ -309,7 +308,7 @@ mod tests {
         let list: kube::core::ObjectList<Watched<Printed>> = serde_json::from_str(page).unwrap();
         let key = DigestKey::new(&[1; 32]);
         let secret = list.items[0].value.clone().seal(&key);
-        assert_eq!(secret.data("a").unwrap().digest, key.fingerprint(b"12"));
+        assert_eq!(secret.data()[0].digest, key.fingerprint(b"12"));
     }
 
     #[test]

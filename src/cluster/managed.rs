@@ -4,24 +4,40 @@
 //! serde's decoders take no context: decoding leaves a SHA-256 of each value, and the feed turns that into an HMAC under the
 //! process's [`DigestKey`] before anybody sees it. What stays cannot be tried against a list of likely values without that key.
 //!
-//! Memory: some 200 bytes a Secret and 350 in its strings (two UIDs, names, field manager), and 40 bytes and the name for each key,
-//! label and annotation: about 1 kB for a Secret of three keys, whatever the size of its values.
+//! Names of keys, labels, annotations, types and field managers are kept as [`Tag`]s: whoever asks brings the name, and what is written
+//! is made from a fresh read. So a Secret is some 150 bytes and 24 for each key, label and annotation, in two pieces of memory, whatever
+//! the length of its names and values.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hasher},
+    slice,
+};
 
 use aws_lc_rs::{digest, hmac};
 use keyferry_stores::base::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
-use super::{CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, ObjectKey, OwnerReference, Secret};
+use super::{
+    CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, ObjectKey, OwnerReference, Secret,
+    identity::{Uid, Version},
+};
 use crate::api::digest::of_data;
 
 /// The key of the digests. Random for each process, so that digests of two processes tell nothing about each other.
-pub struct DigestKey(hmac::Key);
+pub struct DigestKey {
+    values: hmac::Key,
+    names: u128,
+}
 
-/// A keyed digest of a value. Equal for equal values under one key.
+/// A keyed digest of a value. Equal for equal values under one key; 96 bits, for nobody who does not know the key can aim at one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 16]);
+pub struct Fingerprint([u8; 12]);
+
+/// A keyed hash of a name. Equal for equal names under one key. That two of one Secret's names share their 64 bits happens in none of
+/// 10^15 Secrets, and the names' owner cannot bring it about without the key; a label could then stay that should go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag([u8; 8]);
 
 /// An unkeyed digest: exists only between decoder and feed.
 type Print = [u8; digest::SHA256_OUTPUT_LEN];
@@ -30,7 +46,10 @@ impl DigestKey {
     /// A key of these bytes, for tests and for those who bring their own chance.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+        let values = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let mut names = [0; 16];
+        names.copy_from_slice(&hmac::sign(&values, b"names").as_ref()[..16]);
+        Self { values, names: u128::from_ne_bytes(names) }
     }
 
     /// A random key.
@@ -50,11 +69,20 @@ impl DigestKey {
         self.seal(&print(value))
     }
 
+    /// The tag of a name.
+    #[must_use]
+    pub fn tag(&self, name: &str) -> Tag {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u128(self.names);
+        hasher.write(name.as_bytes());
+        Tag(hasher.finish().to_ne_bytes())
+    }
+
     fn seal(&self, print: &Print) -> Fingerprint {
-        let tag = hmac::sign(&self.0, print);
-        let mut short = [0; 16];
-        short.copy_from_slice(&tag.as_ref()[..16]);
-        Fingerprint(short)
+        let full = hmac::sign(&self.values, print);
+        let mut short = Fingerprint::default();
+        short.0.copy_from_slice(&full.as_ref()[..12]);
+        short
     }
 }
 
@@ -74,25 +102,47 @@ fn print(value: &[u8]) -> Print {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its name.
-    pub name: Box<str>,
+    pub name: Tag,
     /// Digest of its value.
     pub digest: Fingerprint,
-    /// Who owns it: bit n stands for [`ManagedSecret::managers`]`[n]`. A manager behind the 64th owns nothing in our eyes; the API
+    /// Who owns it: bit n stands for the nth of the Secret's managers. A manager behind the 32nd owns nothing in our eyes; the API
     /// server keeps at most ten that use `Update`.
-    pub owners: u64,
+    owners: u32,
 }
 
 /// The controller that owns a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
-    /// API group, without the version.
-    pub group: Box<str>,
-    /// Kind.
-    pub kind: Box<str>,
-    /// Name.
-    pub name: Box<str>,
-    /// UID.
-    pub uid: Box<str>,
+pub enum Owner {
+    /// The ExternalSecret with this UID.
+    ExternalSecret(Uid),
+    /// Something else.
+    Other,
+}
+
+impl From<&OwnerReference> for Owner {
+    fn from(owner: &OwnerReference) -> Self {
+        if owner.is_external_secret() { Self::ExternalSecret(owner.uid.as_str().into()) } else { Self::Other }
+    }
+}
+
+/// Field managers, as the bits of [`Field`] count them. Most Secrets have one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Managers {
+    One(Tag),
+    Any(Box<[Tag]>),
+}
+
+impl Managers {
+    fn of(tags: &[Tag]) -> Self {
+        if let [tag] = tags { Self::One(*tag) } else { Self::Any(tags.into()) }
+    }
+
+    fn as_slice(&self) -> &[Tag] {
+        match self {
+            Self::One(tag) => slice::from_ref(tag),
+            Self::Any(tags) => tags,
+        }
+    }
 }
 
 /// A managed Secret without its values.
@@ -101,23 +151,17 @@ pub struct ManagedSecret {
     /// Namespace and name.
     pub key: ObjectKey,
     /// UID.
-    pub uid: Box<str>,
+    pub uid: Uid,
     /// resourceVersion.
-    pub resource_version: Box<str>,
-    /// Type; empty means `Opaque`, which most are.
-    pub type_: Box<str>,
-    /// The label [`CREATED_BY_LABEL`].
-    pub created_by: Option<Box<str>>,
+    pub resource_version: Version,
     /// The owner that controls it.
-    pub owner: Option<Box<Owner>>,
-    /// Field managers, as the bits of [`Field::owners`] count them.
-    pub managers: Box<[Box<str>]>,
-    /// Keys of `data`, sorted by name.
-    pub data: Box<[Field]>,
-    /// Labels, sorted by name.
-    pub labels: Box<[Field]>,
-    /// Annotations, sorted by name.
-    pub annotations: Box<[Field]>,
+    pub owner: Option<Owner>,
+    type_: Tag,
+    managers: Managers,
+    /// `data`, labels and annotations one after the other, each part sorted by tag.
+    fields: Box<[Field]>,
+    data: u32,
+    labels: u32,
     /// True if the label [`super::MANAGED_LABEL`] is `true`.
     pub managed: bool,
     /// True while a deletionTimestamp is set.
@@ -135,66 +179,113 @@ impl ManagedSecret {
         Printed::of(secret).seal(key)
     }
 
-    /// A key of `data`.
+    /// The keys of `data`, sorted by tag.
     #[must_use]
-    pub fn data(&self, name: &str) -> Option<&Field> {
-        find(&self.data, name)
+    pub fn data(&self) -> &[Field] {
+        &self.fields[..self.data as usize]
     }
 
-    /// A label.
+    /// The labels, sorted by tag.
     #[must_use]
-    pub fn label(&self, name: &str) -> Option<&Field> {
-        find(&self.labels, name)
+    pub fn labels(&self) -> &[Field] {
+        &self.fields[self.data as usize..][..self.labels as usize]
     }
 
-    /// An annotation.
+    /// The annotations, sorted by tag.
     #[must_use]
-    pub fn annotation(&self, name: &str) -> Option<&Field> {
-        find(&self.annotations, name)
+    pub fn annotations(&self) -> &[Field] {
+        &self.fields[self.data as usize..][self.labels as usize..]
     }
 
     /// True if this field manager owns the field, whoever else does.
     #[must_use]
-    pub fn owned_by(&self, field: &Field, manager: &str) -> bool {
-        let place = self.managers.iter().take(64).position(|name| **name == *manager);
+    pub fn owned_by(&self, field: &Field, manager: Tag) -> bool {
+        let place = self.managers.as_slice().iter().take(OWNERS).position(|known| *known == manager);
         place.is_some_and(|bit| field.owners & (1 << bit) != 0)
+    }
+
+    /// True if it is of this type; empty means `Opaque`.
+    #[must_use]
+    pub fn is_of_type(&self, type_: &str, key: &DigestKey) -> bool {
+        self.type_ == key.tag(full_type(type_))
+    }
+
+    /// True if the ExternalSecret with this UID controls it.
+    #[must_use]
+    pub fn is_controlled_by(&self, uid: &str) -> bool {
+        matches!(&self.owner, Some(Owner::ExternalSecret(owner)) if *owner == Uid::from(uid))
+    }
+
+    /// The label [`CREATED_BY_LABEL`].
+    #[must_use]
+    pub fn created_by(&self, key: &DigestKey) -> Option<Fingerprint> {
+        find(self.labels(), key.tag(CREATED_BY_LABEL)).map(|label| label.digest)
     }
 }
 
-fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
-    let at = fields.binary_search_by(|field| (*field.name).cmp(name)).ok()?;
-    Some(&fields[at])
+/// A field of a sorted part.
+#[must_use]
+pub fn find(part: &[Field], name: Tag) -> Option<&Field> {
+    let at = part.binary_search_by_key(&name, |field| field.name).ok()?;
+    Some(&part[at])
 }
 
-/// A managed Secret whose digests are not keyed yet: the prints stand in the order of data, labels, annotations.
+/// How many managers a field has bits for.
+const OWNERS: usize = u32::BITS as usize;
+
+fn full_type(type_: &str) -> &str {
+    if type_.is_empty() { "Opaque" } else { type_ }
+}
+
+/// A managed Secret whose names and values are not keyed yet. Of the values it has prints only.
 #[derive(Clone)]
 pub(super) struct Printed {
+    /// Without the fields below.
     secret: ManagedSecret,
-    prints: Vec<Print>,
+    type_: String,
+    managers: Vec<String>,
+    fields: Vec<PrintedField>,
+}
+
+#[derive(Clone)]
+struct PrintedField {
+    name: String,
+    print: Print,
+    owners: u32,
 }
 
 impl Printed {
     pub(super) fn of(secret: &Secret) -> Self {
-        let mut prints =
-            Vec::with_capacity(secret.data.len() + secret.labels.len() + secret.annotations.len());
-        let owners = &secret.field_owners;
-        let data = secret.data.iter().map(|(name, value)| (name, value.expose()));
-        let data = fields(data, owners, |owner| &owner.data, &mut prints);
-        let labels = secret.labels.iter().map(|(name, value)| (name, value.as_bytes()));
-        let labels = fields(labels, owners, |owner| &owner.labels, &mut prints);
-        let annotations = secret.annotations.iter().map(|(name, value)| (name, value.as_bytes()));
-        let annotations = fields(annotations, owners, |owner| &owner.annotations, &mut prints);
-        let secret = ManagedSecret { data, labels, annotations, ..head(secret) };
-        Self { secret, prints }
+        let Secret { data, labels, annotations, field_owners: owners, .. } = secret;
+        let data = data.iter().map(|(name, value)| (name, value.expose()));
+        let labels = labels.iter().map(|(name, value)| (name, value.as_bytes()));
+        let annotations = annotations.iter().map(|(name, value)| (name, value.as_bytes()));
+        let data = data.map(|field| print_field(field, owners, |owner| &owner.data));
+        let labels = labels.map(|field| print_field(field, owners, |owner| &owner.labels));
+        let annotations = annotations.map(|field| print_field(field, owners, |owner| &owner.annotations));
+        Self {
+            secret: head(secret),
+            type_: full_type(&secret.type_).into(),
+            managers: owners.iter().map(|owner| owner.manager.clone()).collect(),
+            fields: data.chain(labels).chain(annotations).collect(),
+        }
     }
 
     pub(super) fn seal(self, key: &DigestKey) -> ManagedSecret {
-        let Self { mut secret, prints } = self;
-        let fields = secret.data.iter_mut().chain(&mut *secret.labels).chain(&mut *secret.annotations);
-        for (field, print) in fields.zip(&prints) {
-            field.digest = key.seal(print);
+        let managers: Vec<Tag> = self.managers.iter().map(|name| key.tag(name)).collect();
+        let fields = self.fields.iter().map(|PrintedField { name, print, owners }| Field {
+            name: key.tag(name),
+            digest: key.seal(print),
+            owners: *owners,
+        });
+        let mut fields: Box<[Field]> = fields.collect();
+        let (data, rest) = fields.split_at_mut(self.secret.data as usize);
+        let (labels, annotations) = rest.split_at_mut(self.secret.labels as usize);
+        for part in [data, labels, annotations] {
+            part.sort_unstable_by_key(|field| field.name);
         }
-        secret
+        let (type_, managers) = (key.tag(&self.type_), Managers::of(&managers));
+        ManagedSecret { type_, managers, fields, ..self.secret }
     }
 
     pub(super) fn secret(&self) -> &ManagedSecret {
@@ -202,51 +293,35 @@ impl Printed {
     }
 }
 
-/// Everything but the fields.
+fn print_field<'a>(
+    (name, value): (&String, &[u8]),
+    owners: &'a [FieldOwner],
+    owned: impl Fn(&'a FieldOwner) -> &'a Vec<String>,
+) -> PrintedField {
+    let bits = owners.iter().take(OWNERS).enumerate().filter(|(_, owner)| owned(owner).contains(name));
+    let owners = bits.fold(0, |all, (bit, _)| all | 1 << bit);
+    PrintedField { name: name.clone(), print: print(value), owners }
+}
+
+/// Everything but what needs the key.
 fn head(secret: &Secret) -> ManagedSecret {
     let annotated = secret.annotations.get(DATA_HASH_ANNOTATION);
+    let count = |fields: usize| u32::try_from(fields).unwrap_or(u32::MAX);
     ManagedSecret {
         key: secret.key(),
         uid: secret.uid.as_str().into(),
         resource_version: secret.resource_version.as_str().into(),
-        type_: if secret.type_ == "Opaque" { "".into() } else { secret.type_.as_str().into() },
-        created_by: secret.labels.get(CREATED_BY_LABEL).map(|hash| hash.as_str().into()),
-        owner: secret.owners.iter().find(|owner| owner.controller).map(|owner| Box::new(controller(owner))),
-        managers: secret.field_owners.iter().map(|owner| owner.manager.as_str().into()).collect(),
-        data: Box::default(),
-        labels: Box::default(),
-        annotations: Box::default(),
+        owner: secret.owners.iter().find(|owner| owner.controller).map(Into::into),
+        type_: Tag::default(),
+        managers: Managers::of(&[]),
+        fields: Box::default(),
+        data: count(secret.data.len()),
+        labels: count(secret.labels.len()),
         managed: secret.is_managed(),
         deleting: secret.deleting,
         immutable: secret.immutable.unwrap_or_default(),
         hash_true: annotated.is_some_and(|hash| *hash == of_data(&secret.data)),
     }
-}
-
-fn controller(owner: &OwnerReference) -> Owner {
-    let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
-    Owner {
-        group: group.into(),
-        kind: owner.kind.as_str().into(),
-        name: owner.name.as_str().into(),
-        uid: owner.uid.as_str().into(),
-    }
-}
-
-fn fields<'a>(
-    values: impl Iterator<Item = (&'a String, &'a [u8])>,
-    owners: &[FieldOwner],
-    owned: impl Fn(&FieldOwner) -> &Vec<String>,
-    prints: &mut Vec<Print>,
-) -> Box<[Field]> {
-    values
-        .map(|(name, value)| {
-            prints.push(print(value));
-            let bits = owners.iter().take(64).enumerate().filter(|(_, owner)| owned(owner).contains(name));
-            let owners = bits.fold(0, |all, (bit, _)| all | 1 << bit);
-            Field { name: name.as_str().into(), digest: Fingerprint::default(), owners }
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -297,24 +372,72 @@ mod tests {
     #[test]
     fn a_value_is_known_again_by_its_digest_only_under_the_same_key() {
         let kept = ManagedSecret::of(&secret(), &key());
-        assert_eq!(kept.data("a").unwrap().digest, key().fingerprint(b"12"));
-        assert_ne!(kept.data("a").unwrap().digest, DigestKey::new(&[8; 32]).fingerprint(b"12"));
-        assert_eq!(kept.label(MANAGED_LABEL).unwrap().digest, key().fingerprint(b"true"));
+        let digest = |part, name| find(part, key().tag(name)).unwrap().digest;
+        assert_eq!(digest(kept.data(), "a"), key().fingerprint(b"12"));
+        assert_ne!(digest(kept.data(), "a"), DigestKey::new(&[8; 32]).fingerprint(b"12"));
+        assert_eq!(digest(kept.labels(), MANAGED_LABEL), key().fingerprint(b"true"));
+    }
+
+    #[test]
+    fn a_name_is_known_again_by_its_tag_only_under_the_same_key() {
+        let kept = ManagedSecret::of(&secret(), &key());
+        assert!(find(kept.data(), key().tag("a")).is_some());
+        assert!(find(kept.data(), key().tag("c")).is_none());
+        assert!(find(kept.data(), DigestKey::new(&[8; 32]).tag("a")).is_none());
+        assert!(find(kept.labels(), key().tag("a")).is_none());
+    }
+
+    #[test]
+    fn the_parts_are_told_apart() {
+        let kept = ManagedSecret::of(&secret(), &key());
+        assert_eq!((kept.data().len(), kept.labels().len(), kept.annotations().len()), (2, 2, 1));
+        assert!(find(kept.annotations(), key().tag(DATA_HASH_ANNOTATION)).is_some());
     }
 
     #[test]
     fn a_kept_secret_stays_small() {
-        assert!(size_of::<ManagedSecret>() <= 208, "{}", size_of::<ManagedSecret>());
-        assert!(size_of::<Field>() <= 40, "{}", size_of::<Field>());
+        let mut typical = secret();
+        typical.uid = "0192f0a3-7b1c-4d5e-8f90-a1b2c3d4e5f6".into();
+        typical.resource_version = "123456".into();
+        typical.owners[0].uid = "0192f0a3-7b1c-4d5e-8f90-a1b2c3d4e5f7".into();
+        typical.field_owners.truncate(1);
+        let kept = ManagedSecret::of(&typical, &key());
+        let in_place = matches!(
+            (&kept.uid, &kept.resource_version, &kept.owner, &kept.managers),
+            (Uid::Uuid(_), Version::Number(_), Some(Owner::ExternalSecret(Uid::Uuid(_))), Managers::One(_))
+        );
+        assert!(in_place, "{kept:?}");
+        assert_eq!(size_of::<Field>(), 24);
+        let beside_the_key = size_of::<ManagedSecret>() - size_of::<ObjectKey>();
+        assert!(beside_the_key <= 120, "{beside_the_key}");
     }
 
     #[test]
     fn each_field_knows_its_managers() {
         let kept = ManagedSecret::of(&secret(), &key());
-        let owned = |name, manager| kept.owned_by(kept.data(name).unwrap(), manager);
-        assert_eq!((owned("a", "ours"), owned("b", "ours"), owned("b", "other")), (true, false, true));
-        assert!(kept.owned_by(kept.label(MANAGED_LABEL).unwrap(), "ours"));
-        assert!(!kept.owned_by(kept.label(CREATED_BY_LABEL).unwrap(), "ours"));
+        let owned =
+            |part, name, manager| kept.owned_by(find(part, key().tag(name)).unwrap(), key().tag(manager));
+        let data = kept.data();
+        assert_eq!(
+            (owned(data, "a", "ours"), owned(data, "b", "ours"), owned(data, "b", "other")),
+            (true, false, true)
+        );
+        assert!(owned(kept.labels(), MANAGED_LABEL, "ours"));
+        assert!(!owned(kept.labels(), CREATED_BY_LABEL, "ours"));
+    }
+
+    #[test]
+    fn a_manager_beyond_the_bits_owns_nothing() {
+        let mut crowded = secret();
+        let manager = |n: usize| FieldOwner {
+            manager: format!("m{n}"),
+            data: vec!["a".into()],
+            ..FieldOwner::default()
+        };
+        crowded.field_owners = (0..=OWNERS).map(manager).collect();
+        let kept = ManagedSecret::of(&crowded, &key());
+        let owned = |name: &str| kept.owned_by(find(kept.data(), key().tag("a")).unwrap(), key().tag(name));
+        assert_eq!((owned("m0"), owned("m31"), owned("m32"), owned("m33")), (true, true, false, false));
     }
 
     #[test]
@@ -328,11 +451,21 @@ mod tests {
     #[test]
     fn owner_type_and_labels_are_kept() {
         let kept = ManagedSecret::of(&secret(), &key());
-        let owner = kept.owner.as_deref().unwrap();
-        assert_eq!(
-            (&*owner.group, &*owner.kind, &*owner.uid),
-            ("external-secrets.io", "ExternalSecret", "u")
-        );
-        assert_eq!((kept.managed, kept.created_by.as_deref(), &*kept.type_), (true, Some("abc"), ""));
+        assert_eq!(kept.owner, Some(Owner::ExternalSecret("u".into())));
+        assert!(kept.is_controlled_by("u") && !kept.is_controlled_by("v"));
+        assert_eq!((kept.managed, kept.created_by(&key())), (true, Some(key().fingerprint(b"abc"))));
+        let types = ["", "Opaque", "kubernetes.io/tls"].map(|type_| kept.is_of_type(type_, &key()));
+        assert_eq!(types, [true, true, false]);
+    }
+
+    #[test]
+    fn a_controller_of_another_kind_is_no_external_secret() {
+        for (api_version, kind) in [("apps/v1", "ExternalSecret"), ("external-secrets.io/v1", "PushSecret")] {
+            let mut other = secret();
+            other.owners[0].api_version = api_version.into();
+            other.owners[0].kind = kind.into();
+            let kept = ManagedSecret::of(&other, &key());
+            assert_eq!((&kept.owner, kept.is_controlled_by("u")), (&Some(Owner::Other), false), "{kind}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
 //!
 //! - Between [`Cluster`] and the wire: [`gate`] (pace), `wire` (shapes), [`refusal`] (what answers mean), [`events`] (their queue).
-//! - [`managed`]: what is kept of a Secret. [`credentials`]: what a store may read of the cluster, by scope.
+//! - [`managed`]: what is kept of a Secret. [`identity`]: UIDs and versions in few bytes. [`credentials`]: what a store may read of the cluster, by scope.
 
 #[cfg(debug_assertions)]
 pub mod crash;
@@ -14,6 +14,7 @@ pub mod events;
 pub mod fake;
 mod feeds;
 pub mod gate;
+pub mod identity;
 pub mod kube;
 pub mod managed;
 pub mod mirror;
@@ -103,6 +104,15 @@ pub struct OwnerReference {
     pub controller: bool,
     /// True if the owner's foreground deletion waits for this object.
     pub block_owner_deletion: bool,
+}
+
+impl OwnerReference {
+    /// True if the owner is an ExternalSecret, of whichever version.
+    #[must_use]
+    pub fn is_external_secret(&self) -> bool {
+        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
+        group == "external-secrets.io" && self.kind == StatusKind::ExternalSecret.kind()
+    }
 }
 
 /// What one field manager owns of a Secret, from `metadata.managedFields` (operations `Apply` and `Update` of one manager together;

@@ -361,7 +361,7 @@ pub(super) trait Watchable: Clone + Send + Sized + 'static {
     const METADATA_ONLY: bool;
 
     fn from_wire(wire: Self::Wire) -> Self;
-    fn version(&self) -> &str;
+    fn version(&self) -> String;
     fn gone(&self) -> Gone;
 }
 
@@ -399,8 +399,8 @@ impl Watchable for RawObject {
         }
     }
 
-    fn version(&self) -> &str {
-        &self.resource_version
+    fn version(&self) -> String {
+        self.resource_version.to_string()
     }
 
     fn gone(&self) -> Gone {
@@ -416,8 +416,8 @@ impl Watchable for Printed {
         Self::of(&wire.into())
     }
 
-    fn version(&self) -> &str {
-        &self.secret().resource_version
+    fn version(&self) -> String {
+        self.secret().resource_version.to_string()
     }
 
     fn gone(&self) -> Gone {
@@ -446,8 +446,8 @@ impl Watchable for Metadata {
         }
     }
 
-    fn version(&self) -> &str {
-        &self.resource_version
+    fn version(&self) -> String {
+        self.resource_version.to_string()
     }
 
     fn gone(&self) -> Gone {
@@ -469,8 +469,8 @@ impl Watchable for Namespace {
         }
     }
 
-    fn version(&self) -> &str {
-        &self.resource_version
+    fn version(&self) -> String {
+        self.resource_version.to_string()
     }
 
     fn gone(&self) -> Gone {

@@ -4,7 +4,7 @@
 //! Behind one lock that is held for map look-ups only. Nothing is reconciled before [`World::is_listed`].
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -24,7 +24,8 @@ use crate::{
     api::{parse, store::StoreSpec, validate},
     cluster::{
         ObjectKey, StatusKind,
-        managed::ManagedSecret,
+        identity::Uid,
+        managed::{ManagedSecret, Owner},
         mirror::{Effect, Mirror},
         watch::{Change, Metadata, MetadataKind, Namespace, Namespaces, RawObject},
     },
@@ -81,8 +82,8 @@ pub struct World {
     namespaces: Mirror<Namespace>,
     /// Managed Secrets, as digests.
     secrets: Mirror<ManagedSecret>,
-    /// Secrets by the UID of the object that controls them.
-    owned: HashMap<Box<str>, HashSet<ObjectKey>>,
+    /// Secrets behind the UID of the ExternalSecret that controls them.
+    owned: BTreeSet<(Uid, ObjectKey)>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
     kin: Kin,
@@ -130,7 +131,7 @@ impl World {
             parsed: HashMap::new(),
             namespaces: Mirror::new(Namespaces::All),
             secrets: Mirror::new(expected.over.clone()),
-            owned: HashMap::new(),
+            owned: BTreeSet::new(),
             versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
             kin: Kin::default(),
@@ -253,9 +254,11 @@ impl World {
         self.secrets.get(key)
     }
 
-    /// The Secrets that the object with this UID controls.
+    /// The Secrets that the ExternalSecret with this UID controls.
     pub fn controlled_by(&self, uid: &str) -> impl Iterator<Item = &ManagedSecret> {
-        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.secrets.get(key))
+        let first = (Uid::from(uid), ObjectKey::new("", ""));
+        let keys = self.owned.range(&first..).take_while(move |(owner, _)| *owner == first.0);
+        keys.filter_map(|(_, key)| self.secrets.get(key))
     }
 
     /// Takes a change of a managed Secret in.
@@ -285,18 +288,13 @@ impl World {
     }
 
     fn own(&mut self, key: &ObjectKey) {
-        let owner = self.secrets.get(key).and_then(|secret| secret.owner.as_ref());
-        if let Some(owner) = owner {
-            self.owned.entry(owner.uid.clone()).or_default().insert(key.clone());
-        }
+        let owned = self.secrets.get(key).and_then(owned);
+        self.owned.extend(owned);
     }
 
     fn disown(&mut self, old: &ManagedSecret) {
-        let Some(owner) = &old.owner else { return };
-        let Some(keys) = self.owned.get_mut(&owner.uid) else { return };
-        keys.remove(&old.key);
-        if keys.is_empty() {
-            self.owned.remove(&owner.uid);
+        if let Some(owned) = owned(old) {
+            self.owned.remove(&owned);
         }
     }
 
@@ -436,6 +434,14 @@ impl World {
             "using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition"
         );
         Err(Error::new(Kind::Refused, text))
+    }
+}
+
+/// The entry of a Secret that an ExternalSecret controls.
+fn owned(secret: &ManagedSecret) -> Option<(Uid, ObjectKey)> {
+    match &secret.owner {
+        Some(Owner::ExternalSecret(uid)) => Some((uid.clone(), secret.key.clone())),
+        Some(Owner::Other) | None => None,
     }
 }
 

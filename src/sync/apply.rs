@@ -17,7 +17,7 @@ use crate::{
     },
     cluster::{
         CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret, WritePermit,
-        managed::{DigestKey, Field, ManagedSecret},
+        managed::{self, DigestKey, Field, ManagedSecret, Owner, Tag},
     },
 };
 
@@ -65,7 +65,9 @@ pub async fn apply(
     orphans: &[ManagedSecret],
 ) -> Applied {
     let mut deleted = Vec::new();
-    for orphan in orphans.iter().filter(|orphan| writes(want) && plan::is_orphan(want, orphan)) {
+    for orphan in
+        orphans.iter().filter(|orphan| writes(want) && plan::is_orphan(want, orphan, &pipeline.digests))
+    {
         let state = Precondition {
             uid: orphan.uid.to_string(),
             resource_version: orphan.resource_version.to_string(),
@@ -218,65 +220,66 @@ pub fn is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) ->
         && have.hash_true
         && rendered.finalizers.is_empty()
         && (!rendered.immutable || have.immutable)
-        && owner_is_current(want, have)
+        && owner_is_current(want, have, digests)
         && (frozen || content_is_current(want, have, digests))
 }
 
-fn owner_is_current(want: &Want<'_>, have: &ManagedSecret) -> bool {
+fn owner_is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) -> bool {
     if want.creation != CreationPolicy::Owner {
         // Ours must come off, and another ExternalSecret's is a refusal: neither is as wanted.
-        let kept = have.owner.as_ref().is_none_or(|owner| !plan::is_of_external_secret(owner));
-        return kept && have.created_by.is_none();
+        let foreign = matches!(have.owner, None | Some(Owner::Other));
+        return foreign && have.created_by(digests).is_none();
     }
-    let ours = have.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid);
     let label = digest::created_by(want.owner.namespace, want.owner.name);
-    ours && have.created_by.as_deref() == Some(label.as_str())
+    have.is_controlled_by(want.owner.uid)
+        && have.created_by(digests) == Some(digests.fingerprint(label.as_bytes()))
 }
 
 fn content_is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) -> bool {
     let rendered = want.rendered;
     let merges = matches!(want.creation, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
-    let type_of = |type_: &str| if type_ == "Opaque" { String::new() } else { type_.to_string() };
-    let type_holds = rendered.type_.as_deref().is_none_or(|type_| type_of(type_) == *have.type_);
+    let names = [digest::field_manager(want.owner.name), digest::short_field_manager(want.owner.name)];
+    let managers = names.map(|manager| digests.tag(&manager));
+    let ours = |field: &Field| managers.iter().any(|manager| have.owned_by(field, *manager));
     let data = rendered.data.iter().map(|(name, value)| (name.as_str(), value.expose()));
-    // What an object carries under our own names is never what is written under them.
-    let own_label = |name: &str| [MANAGED_LABEL, CREATED_BY_LABEL].contains(&name);
-    let labels = rendered.labels.iter().filter(|(name, _)| !own_label(name));
-    let labels = labels.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let annotations = rendered.annotations.iter().filter(|(name, _)| *name != DATA_HASH_ANNOTATION);
-    let annotations = annotations.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let ours = |field: &Field| is_ours(want, have, field);
-    type_holds
-        && holds(&have.data, data, digests)
-        && have.data.iter().all(|field| rendered.data.contains_key(&*field.name) || merges && !ours(field))
-        && holds(&have.labels, labels, digests)
-        && have
-            .labels
-            .iter()
-            .all(|field| rendered.labels.contains_key(&*field.name) || own_label(&field.name) || !ours(field))
-        && holds(&have.annotations, annotations, digests)
-        && have.annotations.iter().all(|field| {
-            rendered.annotations.contains_key(&*field.name)
-                || *field.name == *DATA_HASH_ANNOTATION
-                || !ours(field)
-        })
+    let labels = rendered.labels.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let annotations = rendered.annotations.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    rendered.type_.as_deref().is_none_or(|type_| have.is_of_type(type_, digests))
+        && Part { have: have.data(), except: &[], digests }.holds(data, |field| merges && !ours(field))
+        && Part { have: have.labels(), except: &[MANAGED_LABEL, CREATED_BY_LABEL], digests }
+            .holds(labels, |field| !ours(field))
+        && Part { have: have.annotations(), except: &[DATA_HASH_ANNOTATION], digests }
+            .holds(annotations, |field| !ours(field))
 }
 
-fn is_ours(want: &Want<'_>, have: &ManagedSecret, field: &Field) -> bool {
-    let managers = [digest::field_manager(want.owner.name), digest::short_field_manager(want.owner.name)];
-    managers.iter().any(|manager| have.owned_by(field, manager))
+/// The data, the labels or the annotations of a cached Secret.
+struct Part<'a> {
+    have: &'a [Field],
+    /// Names that are not compared: what an object carries under our own names is never what is written under them.
+    except: &'a [&'a str],
+    digests: &'a DigestKey,
 }
 
-/// True if every wanted value is there.
-fn holds<'a>(
-    have: &[Field],
-    mut wanted: impl Iterator<Item = (&'a str, &'a [u8])>,
-    digests: &DigestKey,
-) -> bool {
-    wanted.all(|(name, value)| {
-        have.binary_search_by(|field| (*field.name).cmp(name))
-            .is_ok_and(|at| have[at].digest == digests.fingerprint(value))
-    })
+impl Part<'_> {
+    /// True if every wanted value is there, and beside them only what may stay.
+    fn holds<'a>(
+        &self,
+        wanted: impl Iterator<Item = (&'a str, &'a [u8])>,
+        may_stay: impl Fn(&Field) -> bool,
+    ) -> bool {
+        let mut named: Vec<Tag> = self.except.iter().map(|name| self.digests.tag(name)).collect();
+        for (name, value) in wanted.filter(|(name, _)| !self.except.contains(name)) {
+            let name = self.digests.tag(name);
+            named.push(name);
+            if managed::find(self.have, name)
+                .is_none_or(|field| field.digest != self.digests.fingerprint(value))
+            {
+                return false;
+            }
+        }
+        named.sort_unstable();
+        self.have.iter().all(|field| named.binary_search(&field.name).is_ok() || may_stay(field))
+    }
 }
 
 #[cfg(test)]

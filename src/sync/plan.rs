@@ -24,7 +24,7 @@ use crate::{
     },
     cluster::{
         CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
-        managed::{self, ManagedSecret},
+        managed::{DigestKey, ManagedSecret},
     },
 };
 
@@ -141,7 +141,7 @@ impl Owner<'_> {
     /// True if the reference names this object; version and UID do not count, as in ESO: an object that was deleted and made anew
     /// takes its Secret over.
     fn is(&self, reference: &OwnerReference) -> bool {
-        is_external_secret(reference) && reference.name == self.name
+        reference.is_external_secret() && reference.name == self.name
     }
 }
 
@@ -396,7 +396,7 @@ fn fill(want: &Want<'_>, secret: &mut Secret) {
 fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
     let owner = &want.owner;
     let other = controller(secret).filter(|reference| !owner.is(reference));
-    if let Some(other) = other.filter(|reference| is_external_secret(reference)) {
+    if let Some(other) = other.filter(|reference| reference.is_external_secret()) {
         let why = format!(
             "unable to mutate secret {}: secret is owned by another ExternalSecret: {}",
             secret.name, other.name
@@ -423,11 +423,12 @@ fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
 /// True if a Secret of the namespace is left over from an earlier target name (reference 2.9; creationPolicy Owner only). ESO goes by
 /// the label alone; labels can be copied, so the owner reference must be ours too.
 #[must_use]
-pub fn is_orphan(want: &Want<'_>, secret: &ManagedSecret) -> bool {
+pub fn is_orphan(want: &Want<'_>, secret: &ManagedSecret, digests: &DigestKey) -> bool {
+    let label = digests.fingerprint(want.owner.created_by().as_bytes());
     want.creation == CreationPolicy::Owner
         && *secret.key.name() != *want.target
-        && secret.created_by.as_deref() == Some(want.owner.created_by().as_str())
-        && secret.owner.as_ref().is_some_and(|owner| *owner.uid == *want.owner.uid)
+        && secret.is_controlled_by(want.owner.uid)
+        && secret.created_by(digests) == Some(label)
 }
 
 /// What to delete when the ExternalSecret itself is being deleted (reference 2.10): with `deletionPolicy: Delete` the target, if this
@@ -448,17 +449,6 @@ pub fn on_deletion(
 
 fn controller(secret: &Secret) -> Option<&OwnerReference> {
     secret.owners.iter().find(|owner| owner.controller)
-}
-
-fn is_external_secret(reference: &OwnerReference) -> bool {
-    let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
-    group == GROUP && reference.kind == KIND
-}
-
-/// True if the controller of a cached Secret is an ExternalSecret, whichever.
-#[must_use]
-pub fn is_of_external_secret(owner: &managed::Owner) -> bool {
-    *owner.group == *GROUP && *owner.kind == *KIND
 }
 
 fn state(secret: &Secret) -> Precondition {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use keyferry::cluster::fake::FakeCluster;
 use keyferry::cluster::kube::{Connection, KubeCluster};
-use keyferry::cluster::managed::{DigestKey, ManagedSecret};
+use keyferry::cluster::managed::{DigestKey, ManagedSecret, find};
 use keyferry::cluster::mirror::Mirror;
 use keyferry::cluster::watch::{Change, Feed, MetadataKind, Namespaces, Versioned, Watches};
 use keyferry::cluster::{
@@ -359,8 +359,9 @@ async fn what_the_feed_keeps_of_a_secret_equals_what_our_own_answer_gives(stage:
     let mut mirror = Mirror::new(stage.over());
     until(&mut feed, &mut mirror, |mirror| !mirror.is_empty()).await;
     assert_eq!(mirror.get(&stage.key("s")), Some(&own));
-    assert_eq!(own.data("a").unwrap().digest, digest_key().fingerprint(b"12"));
-    assert!(own.hash_true && own.owned_by(own.data("a").unwrap(), OURS));
+    let field = find(own.data(), digest_key().tag("a")).unwrap();
+    assert_eq!(field.digest, digest_key().fingerprint(b"12"));
+    assert!(own.hash_true && own.owned_by(field, digest_key().tag(OURS)));
 }
 
 async fn a_new_list_sets_the_mirror_right(stage: &Stage) {

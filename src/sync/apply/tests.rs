@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    cluster::{FieldOwner, OwnerReference, managed::Owner as Controller},
+    cluster::{FieldOwner, OwnerReference},
     sync::{
         pipeline::{Breaker, DELETIONS},
         plan::{Owner, desired},
@@ -216,7 +216,7 @@ fn a_frozen_target_is_current_whatever_the_stores_say() {
     assert!(is_current(&want(&changed), &frozen, &digests()));
     let open = have(&want(&rendered()), |_| ());
     assert!(!is_current(&want(&immutable), &open, &digests()), "it must become immutable first");
-    let lost = ManagedSecret { owner: None::<Box<Controller>>, ..frozen };
+    let lost = have(&want(&immutable), |secret| secret.owners.clear());
     assert!(!is_current(&want(&changed), &lost, &digests()), "its owner must come back");
 }
 

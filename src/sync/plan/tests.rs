@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use keyferry_stores::base::SecretBytes;
 
 use super::*;
-use crate::cluster::{
-    FieldOwner, ObjectKey,
-    fake::FakeCluster,
-    managed::{DigestKey, Owner as Controller},
-};
+use crate::cluster::{FieldOwner, fake::FakeCluster, managed::DigestKey};
 
 const NOW: i64 = 1_000;
 const VERSION: &str = "2-b";
@@ -159,8 +155,9 @@ fn a_target_is_valid_as_its_policy_says() {
     let values = rendered(&[("a", "1")]);
     let digests = DigestKey::new(&[1; 32]);
     let good = ManagedSecret::of(&synced(&want(&values)), &digests);
-    let unlabelled = ManagedSecret { managed: false, ..good.clone() };
-    let tampered = ManagedSecret { hash_true: false, ..good.clone() };
+    let (mut unlabelled, mut tampered) = (good.clone(), good.clone());
+    unlabelled.managed = false;
+    tampered.hash_true = false;
     for policy in POLICIES {
         let always = matches!(policy, CreationPolicy::Orphan | CreationPolicy::None);
         assert!(target_is_valid(policy, Some(&good)), "{policy:?}");
@@ -515,28 +512,32 @@ fn state_of_target() -> Precondition {
     Precondition { uid: "uid-out".into(), resource_version: "7".into() }
 }
 
+/// A change of a Secret, by name.
+type Change = (&'static str, fn(&mut Secret));
+
 #[test]
 fn an_orphan_is_ours_by_label_and_by_owner_and_has_another_name() {
     let values = rendered(&[("a", "1")]);
     let want = want(&values);
-    let left = ManagedSecret {
-        key: ObjectKey::new("team", "before"),
-        ..ManagedSecret::of(&synced(&want), &DigestKey::new(&[1; 32]))
+    let digests = DigestKey::new(&[1; 32]);
+    let kept = |change: fn(&mut Secret)| {
+        let mut secret = Secret { name: "before".into(), ..synced(&want) };
+        change(&mut secret);
+        ManagedSecret::of(&secret, &digests)
     };
-    let other = |uid: &str| {
-        let (group, kind, name, uid) = (GROUP.into(), KIND.into(), "es".into(), uid.into());
-        Some(Box::new(Controller { group, kind, name, uid }))
-    };
-    assert!(is_orphan(&want, &left));
-    assert!(!is_orphan(&Want { creation: CreationPolicy::Orphan, ..want }, &left));
-    for (state, secret) in [
-        ("the target", ManagedSecret { key: ObjectKey::new("team", "out"), ..left.clone() }),
-        ("another label", ManagedSecret { created_by: Some("x".into()), ..left.clone() }),
-        ("no label", ManagedSecret { created_by: None, ..left.clone() }),
-        ("another owner", ManagedSecret { owner: other("uid-before"), ..left.clone() }),
-        ("no owner: a copied label", ManagedSecret { owner: None, ..left.clone() }),
-    ] {
-        assert!(!is_orphan(&want, &secret), "{state}");
+    let left = kept(|_| ());
+    assert!(is_orphan(&want, &left, &digests));
+    assert!(!is_orphan(&Want { creation: CreationPolicy::Orphan, ..want }, &left, &digests));
+    let table: [Change; 6] = [
+        ("the target", |secret| secret.name = "out".into()),
+        ("another label", |secret| drop(secret.labels.insert(CREATED_BY_LABEL.into(), "x".into()))),
+        ("no label", |secret| drop(secret.labels.remove(CREATED_BY_LABEL))),
+        ("another owner", |secret| secret.owners[0].uid = "uid-before".into()),
+        ("an owner of another kind", |secret| secret.owners[0].kind = "PushSecret".into()),
+        ("no owner: a copied label", |secret| secret.owners.clear()),
+    ];
+    for (state, change) in table {
+        assert!(!is_orphan(&want, &kept(change), &digests), "{state}");
     }
 }
 

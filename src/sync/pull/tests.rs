@@ -165,9 +165,8 @@ impl Bench {
             .filter(|secret| secret.is_managed())
             .map(|secret| ManagedSecret::of(secret, &self.pipeline.digests))
             .collect();
-        let controlled = |secret: &&ManagedSecret| {
-            secret.owner.as_ref().is_some_and(|owner| owner.uid == raw.uid) && *secret.key.name() != *target
-        };
+        let controlled =
+            |secret: &&ManagedSecret| secret.is_controlled_by(&raw.uid) && *secret.key.name() != *target;
         let cached = managed.iter().find(|secret| *secret.key.name() == *target).cloned();
         let object = Object {
             status: raw.status.clone(),
