@@ -4,6 +4,9 @@ use std::{pin::Pin, time::Duration};
 
 use crate::{Result, table::Report};
 
+mod restart;
+mod steady;
+
 /// A benchmark of the command line.
 pub struct Row {
     /// What it is called by.
@@ -31,7 +34,7 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[];
+pub const ROWS: &[Row] = &[steady::ROW, restart::ROW];
 
 impl Row {
     /// The row of a benchmark.
