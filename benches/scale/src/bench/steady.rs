@@ -374,16 +374,16 @@ impl Findings {
     fn counts(&self, run: &str, measured: &Measured) -> Vec<Figure> {
         let exactly =
             |what: &str, value: f64, goal: f64| Figure::exactly(&format!("{what}, {run}"), value, "", goal);
-        let at_most = |what: &str, value: f64, (goal, limit): (f64, f64)| {
-            Figure::at_most(&format!("{what}, {run}"), value, "", goal, limit)
+        let at_most = |what: &str, value: f64, most: f64| {
+            Figure::at_most(&format!("{what}, {run}"), value, "", most, most)
         };
         let rounds = measured.time().div_duration_f64(STAMP).floor() + 1.0;
         vec![
             exactly("requests between stamps", measured.uncalled() as f64, 0.0),
             exactly("store reads", measured.reads.len() as f64, measured.expected_reads()),
             exactly("keys not read once an interval", measured.uneven_keys() as f64, 0.0),
-            at_most("stamps", measured.stamps() as f64, stamps_in(measured.time(), self.objects)),
-            at_most("stamps of one object", measured.most_stamps as f64, (rounds, rounds)),
+            at_most("stamps", measured.stamps() as f64, stamps_in(measured.time(), self.objects).1),
+            at_most("stamps of one object", measured.most_stamps as f64, rounds),
         ]
     }
 
