@@ -5,6 +5,8 @@ use std::{pin::Pin, time::Duration};
 use crate::{Result, table::Report};
 
 pub mod cold;
+mod restart;
+mod steady;
 
 /// A benchmark of the command line.
 pub struct Row {
@@ -33,7 +35,7 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[cold::ROW];
+pub const ROWS: &[Row] = &[cold::ROW, steady::ROW, restart::ROW];
 
 impl Row {
     /// The row of a benchmark.
