@@ -127,6 +127,12 @@ impl Workload {
         (0..self.shape.objects).flat_map(|n| self.drawn(n)).collect::<HashSet<_>>().len()
     }
 
+    /// The keys that the objects name.
+    #[must_use]
+    pub fn all_keys(&self) -> HashSet<String> {
+        (0..self.shape.objects).flat_map(|n| self.keys(n)).collect()
+    }
+
     /// The ClusterSecretStores. They differ in nothing but their names, so all are one identity.
     #[must_use]
     pub fn stores(&self) -> Vec<Value> {
@@ -156,6 +162,14 @@ impl Workload {
     /// A request that fails, or an object that is there already.
     pub async fn create(&self, api: &Api) -> Result<()> {
         self.create_stores(api).await?;
+        self.create_objects(api).await
+    }
+
+    /// Creates the objects alone, whose stores are there.
+    ///
+    /// # Errors
+    /// As [`Workload::create`].
+    pub async fn create_objects(&self, api: &Api) -> Result<()> {
         futures::stream::iter((0..self.shape.objects).map(|n| self.create_object(api, n)))
             .buffer_unordered(CREATIONS)
             .try_collect()
@@ -203,7 +217,8 @@ impl Workload {
     /// A request that fails.
     pub async fn force_sync(&self, api: &Api, n: usize, value: &str) -> Result<()> {
         let (namespace, name) = (self.namespace(n), self.name(n));
-        let path = format!("{GROUP}/namespaces/{namespace}/externalsecrets/{name}?fieldManager=kubectl-annotate");
+        let path =
+            format!("{GROUP}/namespaces/{namespace}/externalsecrets/{name}?fieldManager=kubectl-annotate");
         let annotations = json!({"metadata": {"annotations": {"force-sync": value}}});
         api.patch(&path, "application/merge-patch+json", &annotations).await?;
         Ok(())

@@ -1,5 +1,9 @@
 //! One module a benchmark, and the list of them: what the command line offers is computed from its rows.
 
+mod change;
+mod fair;
+mod running;
+
 use std::{pin::Pin, time::Duration};
 
 use crate::{Result, table::Report};
@@ -31,7 +35,7 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[];
+pub const ROWS: &[Row] = &[change::ROW, fair::ROW];
 
 impl Row {
     /// The row of a benchmark.
