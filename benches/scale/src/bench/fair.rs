@@ -2,9 +2,15 @@
 //!
 //! Two stores, A and B, each with a quota of its own and an answer time of [`LATENCY`]. For T a new object comes every second at each of
 //! them, from its creation (the answer to the POST) until the observer sees it Ready. Idle, they are alone. Then, in a control plane
-//! of their own, beside N objects of A that are in sync and due together at every tick. Last and without a verdict, in the same control
-//! plane, while the N are also forced by an annotation, which puts them into the lane of the new ones. New objects lie in the same
-//! namespaces as the N, so fairness between namespaces alone does not help them, and name keys of their own, so no read is shared.
+//! of their own, beside N objects of A that are in sync and due together at every tick. With the N of the list those are a thousand
+//! reads within a tenth of the interval, more than the sends that a gate has in flight can fetch in that time, so there is a queue.
+//!
+//! Last and without a verdict, in the same control plane, while the N are also forced by an annotation, which puts them into the lane of
+//! the new ones. Each annotation is a write of ours, and keyferry carries it over to the Secret and the status, so the API server is what
+//! all wait for then, at both stores.
+//!
+//! New objects lie in the same namespaces as the N, so fairness between namespaces alone does not help them, and name keys of their own,
+//! so no read is shared.
 
 use std::{
     ops::Range,
