@@ -13,6 +13,7 @@
 //! | [`recorder`] | a proxy in front of the API server: records what is written, forces relists |
 //! | [`workload`] | the objects: stores, ExternalSecrets, the keys they draw |
 //! | [`observer`] | who is Ready since when, as a watch tells it |
+//! | [`samples`] | many lengths of time: percentiles, their ratios |
 //! | [`process`] | a process under measurement: CPU, memory |
 //! | [`controller`] | keyferry as the chart's ServiceAccount |
 //! | [`floor`] | the loop that makes the same writes with nothing in between |
@@ -28,6 +29,7 @@ pub mod observer;
 pub mod plane;
 pub mod process;
 pub mod recorder;
+pub mod samples;
 pub mod standin;
 pub mod table;
 pub mod workload;

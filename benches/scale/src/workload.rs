@@ -67,13 +67,28 @@ impl Shape {
 pub struct Workload {
     shape: Shape,
     store_address: String,
+    service: String,
+    account: String,
 }
 
 impl Workload {
     /// Objects of `shape`, whose stores are at `store_address` (`http://host:port`).
     #[must_use]
     pub fn new(shape: Shape, store_address: &str) -> Self {
-        Self { shape, store_address: store_address.to_owned() }
+        let [store_address, service, account] = [store_address, "service", "account"].map(str::to_owned);
+        Self { shape, store_address, service, account }
+    }
+
+    /// Objects and keys that no workload of other services has; both are named after the service.
+    #[must_use]
+    pub fn of_service(self, service: &str) -> Self {
+        Self { service: service.to_owned(), ..self }
+    }
+
+    /// Stores that no workload of other accounts has; they are named after the account.
+    #[must_use]
+    pub fn at_account(self, account: &str) -> Self {
+        Self { account: account.to_owned(), ..self }
     }
 
     /// What it was made from.
@@ -91,25 +106,31 @@ impl Workload {
     /// The name of object `n`, and of its Secret.
     #[must_use]
     pub fn name(&self, n: usize) -> String {
-        format!("service-{n:05}-credentials")
+        format!("{}-{n:05}-credentials", self.service)
     }
 
     /// The keys of object `n`, one an entry, all distinct.
     #[must_use]
     pub fn keys(&self, n: usize) -> Vec<String> {
-        self.drawn(n).into_iter().map(key_of).collect()
+        self.drawn(n).into_iter().map(|number| self.key_named(number)).collect()
     }
 
     /// The key of entry `e` of object `n`; none if an object has no such entry.
     #[must_use]
     pub fn key(&self, n: usize, e: usize) -> Option<String> {
-        self.drawn(n).get(e).copied().map(key_of)
+        self.drawn(n).get(e).map(|number| self.key_named(*number))
     }
 
     /// How many distinct keys the objects name: what a store must be asked at least.
     #[must_use]
     pub fn distinct_keys(&self) -> usize {
         (0..self.shape.objects).flat_map(|n| self.drawn(n)).collect::<HashSet<_>>().len()
+    }
+
+    /// The keys that the objects name.
+    #[must_use]
+    pub fn all_keys(&self) -> HashSet<String> {
+        (0..self.shape.objects).flat_map(|n| self.keys(n)).collect()
     }
 
     /// The ClusterSecretStores. They differ in nothing but their names, so all are one identity.
@@ -141,6 +162,14 @@ impl Workload {
     /// A request that fails, or an object that is there already.
     pub async fn create(&self, api: &Api) -> Result<()> {
         self.create_stores(api).await?;
+        self.create_objects(api).await
+    }
+
+    /// Creates the objects alone, whose stores are there.
+    ///
+    /// # Errors
+    /// As [`Workload::create`].
+    pub async fn create_objects(&self, api: &Api) -> Result<()> {
         futures::stream::iter((0..self.shape.objects).map(|n| self.create_object(api, n)))
             .buffer_unordered(CREATIONS)
             .try_collect()
@@ -157,6 +186,14 @@ impl Workload {
             api.post("/api/v1/namespaces", &namespace).await?;
         }
         api.post(&format!("/api/v1/namespaces/{ACCOUNTS}/secrets"), &token_secret()).await?;
+        self.add_stores(api).await
+    }
+
+    /// Creates the stores alone, beside those of another workload that has created what they need.
+    ///
+    /// # Errors
+    /// As [`Workload::create`].
+    pub async fn add_stores(&self, api: &Api) -> Result<()> {
         for store in self.stores() {
             api.post(&format!("{GROUP}/clustersecretstores?fieldManager=argocd-controller"), &store).await?;
         }
@@ -174,14 +211,27 @@ impl Workload {
         Ok(())
     }
 
+    /// Asks for a sync of the ExternalSecret `n` as people do: by an annotation that it did not have with this value.
+    ///
+    /// # Errors
+    /// A request that fails.
+    pub async fn force_sync(&self, api: &Api, n: usize, value: &str) -> Result<()> {
+        let (namespace, name) = (self.namespace(n), self.name(n));
+        let path =
+            format!("{GROUP}/namespaces/{namespace}/externalsecrets/{name}?fieldManager=kubectl-annotate");
+        let annotations = json!({"metadata": {"annotations": {"force-sync": value}}});
+        api.patch(&path, "application/merge-patch+json", &annotations).await?;
+        Ok(())
+    }
+
     /// Labels and annotations as Helm and Argo CD write them.
     fn metadata(&self, n: usize, namespace: &str, name: &str) -> Value {
-        let release = format!("service-{n:05}");
+        let release = format!("{}-{n:05}", self.service);
         json!({
             "name": name,
             "namespace": namespace,
             "labels": {
-                "app.kubernetes.io/name": "service",
+                "app.kubernetes.io/name": self.service,
                 "app.kubernetes.io/instance": release,
                 "app.kubernetes.io/part-of": namespace,
                 "app.kubernetes.io/managed-by": "Helm",
@@ -207,7 +257,7 @@ impl Workload {
         json!({
             "apiVersion": "external-secrets.io/v1",
             "kind": "ClusterSecretStore",
-            "metadata": {"name": store_name(k)},
+            "metadata": {"name": self.store_name(k)},
             "spec": {"provider": {"vault": {
                 "server": self.store_address,
                 "path": "secret",
@@ -218,7 +268,17 @@ impl Workload {
     }
 
     fn store_name_of(&self, n: usize) -> String {
-        store_name(below(self.chance(n, Draw::Store, 0), self.shape.stores))
+        self.store_name(below(self.chance(n, Draw::Store, 0), self.shape.stores))
+    }
+
+    fn store_name(&self, k: usize) -> String {
+        format!("{}-{k}", self.account)
+    }
+
+    /// Eight credentials a service, services over forty teams.
+    fn key_named(&self, number: usize) -> String {
+        let (service, credential) = (number / 8, number % 8);
+        format!("team-{}/{}-{service}/credentials-{credential}", service % 40, self.service)
     }
 
     fn checksum(&self, n: usize) -> String {
@@ -261,16 +321,6 @@ enum Draw {
 
 fn namespace_of(index: usize) -> String {
     format!("team-{index:02}")
-}
-
-fn store_name(k: usize) -> String {
-    format!("account-{k}")
-}
-
-/// Eight credentials a service, services over forty teams.
-fn key_of(number: usize) -> String {
-    let (service, credential) = (number / 8, number % 8);
-    format!("team-{}/service-{service}/credentials-{credential}", service % 40)
 }
 
 fn token_secret() -> Value {
@@ -372,6 +422,29 @@ mod tests {
     #[test]
     fn unshared_references_name_a_key_each() {
         assert_eq!(workload(Shape::unshared(1_000)).distinct_keys(), 3_000);
+    }
+
+    #[test]
+    fn another_service_has_other_objects_and_keys_at_the_same_stores() {
+        let one = workload(Shape::shared(100));
+        let other = one.clone().of_service("newcomer");
+        let keys = |workload: &Workload| (0..100).flat_map(|n| workload.keys(n)).collect::<BTreeSet<_>>();
+        assert!(keys(&one).is_disjoint(&keys(&other)));
+        assert!((0..100).all(|n| one.name(n) != other.name(n)));
+        assert_eq!(one.stores(), other.stores());
+    }
+
+    #[test]
+    fn another_account_has_other_stores_for_the_same_objects() {
+        let one = workload(Shape::shared(100));
+        let other = one.clone().at_account("other");
+        let names = |workload: &Workload| {
+            let stores = workload.stores();
+            stores.iter().map(|store| store["metadata"]["name"].to_string()).collect::<BTreeSet<_>>()
+        };
+        assert!(names(&one).is_disjoint(&names(&other)));
+        assert_eq!(one.object(3)["spec"]["data"], other.object(3)["spec"]["data"]);
+        assert_eq!(other.object(3)["spec"]["secretStoreRef"]["name"], other.store_name_of(3));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! One module a benchmark, and the list of them: what the command line offers is computed from its rows.
 
+mod change;
+mod fair;
+mod running;
+
 use std::{pin::Pin, time::Duration};
 
 use crate::{Result, table::Report};
@@ -35,7 +39,7 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[cold::ROW, steady::ROW, restart::ROW];
+pub const ROWS: &[Row] = &[cold::ROW, steady::ROW, change::ROW, fair::ROW, restart::ROW];
 
 impl Row {
     /// The row of a benchmark.
