@@ -1,5 +1,8 @@
 //! One module a benchmark, and the list of them: what the command line offers is computed from its rows.
 
+mod memory;
+mod outage;
+
 use std::{pin::Pin, time::Duration};
 
 use crate::{Result, table::Report};
@@ -31,7 +34,22 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[];
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "outage",
+        objects: 2_000,
+        time: Duration::from_secs(60),
+        about: "a store that answers 503 for T and 429 for a third of it: requests to it, status writes, recovery",
+        run: outage::run,
+    },
+    Row {
+        name: "memory",
+        objects: 50_000,
+        time: Duration::from_secs(60),
+        about: "memory and CPU an object beside a fiftieth, a fifth and all of N objects, and after relists",
+        run: memory::run,
+    },
+];
 
 impl Row {
     /// The row of a benchmark.
