@@ -81,12 +81,15 @@ async fn measure(objects: usize) -> Result<Memory> {
     Ok(Memory { empty, idle, sizes })
 }
 
-/// A controller beside nothing, and the same one after stores came.
+/// A controller beside nothing, and the same one after stores came. Its CPU time is that of the start alone, without the rest that
+/// follows, which is in no other size's.
 async fn without_objects() -> Result<(Usage, Usage)> {
     let scene = Scene::set(0, async |_, _| Ok(())).await?;
+    let cpu = process::usage(scene.controller.pid())?.cpu;
     let empty = scene.at_rest().await?;
     scene.workload.create_stores(scene.plane.api()).await?;
-    Ok((empty, scene.at_rest().await?))
+    let idle = scene.at_rest().await?;
+    Ok((Usage { cpu, ..empty }, Usage { cpu, ..idle }))
 }
 
 async fn of_size(objects: usize) -> Result<Size> {
@@ -178,14 +181,14 @@ impl Memory {
     fn figures(&self) -> Vec<Figure> {
         let [few, more, many] = &self.sizes;
         let against = format!("{} objects ÷ {}", many.objects, few.objects);
-        let ratio = |what: &str, cost: &dyn Fn(&Size) -> f64| {
-            Figure::at_most(&format!("{what}, {against}"), cost(many) / cost(few), "×", 1.15, 1.15)
+        let growth = |what: &str, cost: &dyn Fn(&Size) -> f64| {
+            Figure::at_most(&format!("{what}, {against}"), ratio(cost(many), cost(few)), "×", 1.15, 1.15)
         };
         let peak = format!("peak resident, {} objects", more.objects);
         let mut figures = vec![
             Figure::at_most(&peak, mib(more.settled.peak), "MiB", 60.0, 60.0),
-            ratio("bytes an object", &|size| size.bytes(self.idle)),
-            ratio("CPU an object", &|size| size.cpu(self.idle)),
+            growth("bytes an object", &|size| size.bytes(self.idle)),
+            growth("CPU an object", &|size| size.cpu(self.idle)),
             Figure::at_most("resident beside nothing", mib(self.empty.resident), "MiB", 20.0, 20.0),
         ];
         figures.extend(self.sizes.iter().map(Size::kept));
@@ -204,18 +207,22 @@ impl Memory {
         table
     }
 
+    /// Part of what the first objects add is added once, such as connections. What further ones add shows whether a cost grows.
     fn costs(&self) -> Table {
-        let mut table = Table::new(
-            "costs beyond those of the stores alone",
-            &["objects", "bytes an object", "CPU s", "CPU µs an object"],
-        );
+        let heads = ["objects", "bytes an object", "bytes a further one", "CPU s", "CPU µs an object"];
+        let mut table = Table::new("costs beyond those of the stores alone", &heads);
+        let (mut objects, mut anonymous) = (0, self.idle.anonymous as f64);
         for size in &self.sizes {
+            let further =
+                (size.settled.anonymous as f64 - anonymous) / (size.objects - objects).max(1) as f64;
             table.row([
                 size.objects.to_string(),
                 format!("{:.0}", size.bytes(self.idle)),
+                format!("{further:.0}"),
                 format!("{:.2}", size.cpu(self.idle) * size.objects as f64),
                 format!("{:.0}", size.cpu(self.idle) * 1e6),
             ]);
+            (objects, anonymous) = (size.objects, size.settled.anonymous as f64);
         }
         table
     }
@@ -231,6 +238,11 @@ impl Memory {
         }
         table
     }
+}
+
+/// Not a number where the smaller size cost nothing: then there was too little of it to be measured, and no goal is met.
+fn ratio(many: f64, few: f64) -> f64 {
+    if few > 0.0 { many / few } else { f64::NAN }
 }
 
 fn mib(bytes: u64) -> f64 {
@@ -282,6 +294,12 @@ mod tests {
     #[test]
     fn a_cost_that_grows_by_more_than_fifteen_hundredths_is_missed() {
         let sizes = [size(1, [11, 11], 0.2), size(10, [20, 20], 1.1), size(50, [68, 68], 6.0)];
+        assert_eq!(missed(sizes), ["bytes an object, 50 objects ÷ 1", "CPU an object, 50 objects ÷ 1"]);
+    }
+
+    #[test]
+    fn what_was_too_little_to_be_measured_meets_no_goal() {
+        let sizes = [size(1, [10, 10], 0.1), size(10, [20, 20], 1.1), size(50, [60, 60], 5.1)];
         assert_eq!(missed(sizes), ["bytes an object, 50 objects ÷ 1", "CPU an object, 50 objects ÷ 1"]);
     }
 

@@ -1,8 +1,8 @@
 //! A store that is down: how often it is asked meanwhile, how often the objects' statuses are written, how soon all is well again.
 //!
 //! The store answers 503 for the time that is asked for, then 429 with `Retry-After: 5` for a third of it, then as before. The
-//! objects refresh every quarter of that time, so each of them meets the outage. The values are the same before and after: no Secret
-//! may be written.
+//! objects refresh every quarter of that time and the stores are judged every half of it, so each of them meets the outage. The values
+//! are the same before and after: no Secret may be written.
 
 use std::{
     collections::BTreeMap,
@@ -84,7 +84,7 @@ struct Outage {
 }
 
 async fn measure(Arguments { objects, time }: Arguments) -> Result<Outage> {
-    let scene = Scene::set(objects, time / 4).await?;
+    let scene = Scene::set(objects, time).await?;
     let (changes, requests) = (scene.observer.status_changes(), scene.rested().await?);
     let phases = [scene.phase(503, None, time).await?, scene.phase(429, Some(RETRY_AFTER), time / 3).await?];
     scene.stand_in.behave(Behaviour::default());
@@ -104,14 +104,16 @@ async fn measure(Arguments { objects, time }: Arguments) -> Result<Outage> {
 }
 
 impl Scene {
-    async fn set(objects: usize, interval: Duration) -> Result<Self> {
+    /// All is well, and everything that is periodic will happen within an outage of `time`.
+    async fn set(objects: usize, time: Duration) -> Result<Self> {
         let (plane, stand_in) = (Plane::start(true).await?, StandIn::start()?);
-        let shape = Shape { interval: format!("{}ms", interval.as_millis()), ..Shape::shared(objects) };
+        let shape = Shape { interval: period(time / 4), ..Shape::shared(objects) };
         let workload = Workload::new(shape, stand_in.address());
         workload.create(plane.api()).await?;
         let identity = plane.identity(plane.server()).await?;
         let observer = Observer::start(plane.api()).await?;
-        let mut controller = Controller::start(&identity, &[])?;
+        let judged = format!("--store-requeue-interval={}", period(time / 2));
+        let mut controller = Controller::start(&identity, &[&judged])?;
         controller.until_listed().await?;
         observer.until_ready(objects, PATIENCE).await?;
         Ok(Self { stand_in, observer, _controller: controller, identity, plane, workload })
@@ -169,6 +171,11 @@ fn fails(store: &Value) -> bool {
         .into_iter()
         .flatten()
         .any(|condition| condition["type"] == "Ready" && condition["status"] == "False")
+}
+
+/// A time as flags and fields of objects have it.
+fn period(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
 }
 
 /// How much each object's count has grown.
