@@ -18,7 +18,7 @@ use crate::{
     workload::{Shape, Workload},
 };
 
-/// How long all objects may take to become Ready. Long, because it only matters when a benchmark fails.
+/// How long all objects may take to become Ready, or keyferry to come to rest. Long, because it only matters when a benchmark fails.
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long a relist may take.
 const RELISTED_WITHIN: Duration = Duration::from_secs(600);
@@ -122,6 +122,11 @@ impl Scene {
 
     /// What the controller has used, when it does nothing any more.
     async fn at_rest(&self) -> Result<Usage> {
+        let rest = tokio::time::timeout(PATIENCE, self.until_at_rest()).await;
+        rest.unwrap_or_else(|_| Err(format!("keyferry still works after {} s", PATIENCE.as_secs()).into()))
+    }
+
+    async fn until_at_rest(&self) -> Result<Usage> {
         let pid = self.controller.pid();
         let mut before = process::usage(pid)?;
         loop {

@@ -138,14 +138,21 @@ impl Scene {
 
     /// Waits until no store fails; when that was seen.
     async fn stores_ready(&self) -> Result<Instant> {
-        while failing_stores(self.plane.api()).await? > 0 {
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(clock::now())
+        let ready = async {
+            while failing_stores(self.plane.api()).await? > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok(clock::now())
+        };
+        in_time(ready, "a store still fails").await
     }
 
     /// keyferry's requests so far, when nothing more is written to the log.
     async fn rested(&self) -> Result<Counts> {
+        in_time(self.until_rested(), "keyferry still sends requests to the API server").await
+    }
+
+    async fn until_rested(&self) -> Result<Counts> {
         let log = self.plane.audit().ok_or("the control plane has no audit log")?;
         let mut counts = audit::count(log, &self.identity.user)?;
         loop {
@@ -157,6 +164,12 @@ impl Scene {
             counts = later;
         }
     }
+}
+
+/// What `wait` ends with; an error that says what is the case instead if it does not end.
+async fn in_time<T>(wait: impl Future<Output = Result<T>>, instead: &str) -> Result<T> {
+    let ended = tokio::time::timeout(PATIENCE, wait).await;
+    ended.unwrap_or_else(|_| Err(format!("{instead} after {} s", PATIENCE.as_secs()).into()))
 }
 
 async fn failing_stores(api: &Api) -> Result<usize> {
