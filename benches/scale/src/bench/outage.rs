@@ -251,7 +251,9 @@ impl Outage {
                 phase.arrivals.len().to_string(),
                 phase.reads.to_string(),
                 format!("{:.2}", phase.rate(Duration::ZERO)),
-                format!("{:.2}", phase.rate(UNDER_WAY)),
+                (phase.length > UNDER_WAY)
+                    .then(|| format!("{:.2}", phase.rate(UNDER_WAY)))
+                    .unwrap_or_default(),
                 phase.busiest().to_string(),
                 format!("{} objects, {} stores", phase.objects_failing, phase.stores_failing),
             ]);
