@@ -203,6 +203,11 @@ impl Phase {
         arrived as f64 / self.length.saturating_sub(from).as_secs_f64()
     }
 
+    /// The rate as text; empty where the phase was over by then.
+    fn told_rate(&self, from: Duration) -> String {
+        if self.length > from { format!("{:.2}", self.rate(from)) } else { String::new() }
+    }
+
     /// The most requests that arrived within one second, counted in whole seconds from the start.
     fn busiest(&self) -> usize {
         let mut seconds: BTreeMap<u64, usize> = BTreeMap::new();
@@ -250,10 +255,8 @@ impl Outage {
                 format!("{:.0} s", phase.length.as_secs_f64()),
                 phase.arrivals.len().to_string(),
                 phase.reads.to_string(),
-                format!("{:.2}", phase.rate(Duration::ZERO)),
-                (phase.length > UNDER_WAY)
-                    .then(|| format!("{:.2}", phase.rate(UNDER_WAY)))
-                    .unwrap_or_default(),
+                phase.told_rate(Duration::ZERO),
+                phase.told_rate(UNDER_WAY),
                 phase.busiest().to_string(),
                 format!("{} objects, {} stores", phase.objects_failing, phase.stores_failing),
             ]);
