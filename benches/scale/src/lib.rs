@@ -18,7 +18,7 @@
 //! | [`controller`] | keyferry as the chart's ServiceAccount |
 //! | [`floor`] | the loop that makes the same writes with nothing in between |
 //! | [`table`] | tables, figures against goals, verdicts |
-//! | [`bench`] | one module a benchmark |
+//! | [`mod@bench`] | one module a benchmark |
 
 pub mod audit;
 pub mod bench;

@@ -77,6 +77,7 @@ impl Recorder {
             client: client(ca)?,
             record,
             lists: AtomicUsize::new(0),
+            opened: AtomicUsize::new(0),
             written: Mutex::default(),
             watches: Mutex::default(),
             relists: watch::Sender::new(0),
@@ -101,6 +102,19 @@ impl Recorder {
     #[must_use]
     pub fn lists(&self) -> usize {
         self.shared.lists.load(Ordering::Relaxed)
+    }
+
+    /// How many different watches were asked for since the start.
+    #[must_use]
+    pub fn watched(&self) -> usize {
+        lock(&self.shared.watches).len()
+    }
+
+    /// How many requests for a watch were handed on since the start. After a relist a watch is asked for again when its list is
+    /// complete.
+    #[must_use]
+    pub fn watches(&self) -> usize {
+        self.shared.opened.load(Ordering::Relaxed)
     }
 
     /// Ends all open watches, and answers the next request for each watch that was ever opened with `410 Gone` inside of the stream.
@@ -138,6 +152,7 @@ struct Shared {
     client: reqwest::Client,
     record: Record,
     lists: AtomicUsize,
+    opened: AtomicUsize,
     written: Mutex<Vec<Written>>,
     /// The watches that were opened, and whether the next request for one meets a 410.
     watches: Mutex<HashMap<Watch, bool>>,
@@ -202,7 +217,11 @@ impl Shared {
     fn admit(&self, watch: Watch) -> Admitted {
         let mut watches = lock(&self.watches);
         let owed = watches.entry(watch).or_default();
-        if std::mem::take(owed) { Admitted::Expired } else { Admitted::Until(self.relists.subscribe()) }
+        if std::mem::take(owed) {
+            return Admitted::Expired;
+        }
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Admitted::Until(self.relists.subscribe())
     }
 
     fn keep(&self, head: &Parts, body: &Bytes) {
@@ -476,11 +495,12 @@ mod tests {
     async fn a_relist_ends_each_watch_and_answers_its_next_request_once_with_a_410() {
         let mut upstream = Upstream::start();
         let recorder = upstream.recorder(Record::Nothing);
-        for _ in 0..2 {
+        for round in 1..=2 {
             let watches = open_both(&recorder).await;
             recorder.relist();
             assert_eq!(texts(watches).await, ["", ""]);
             assert_eq!(texts(open_both(&recorder).await).await, [EXPIRED, EXPIRED]);
+            assert_eq!((recorder.watched(), recorder.watches()), (2, 2 * round));
         }
         drop(recorder);
         drop(upstream.server);

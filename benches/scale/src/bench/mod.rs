@@ -1,16 +1,17 @@
 //! One module a benchmark, and the list of them: what the command line offers is computed from its rows.
 
 mod change;
+pub mod cold;
 mod fair;
+mod memory;
+mod outage;
+mod restart;
 mod running;
+mod steady;
 
 use std::{pin::Pin, time::Duration};
 
 use crate::{Result, table::Report};
-
-pub mod cold;
-mod restart;
-mod steady;
 
 /// A benchmark of the command line.
 pub struct Row {
@@ -39,7 +40,8 @@ pub struct Arguments {
 }
 
 /// All benchmarks, in the order in which they are listed.
-pub const ROWS: &[Row] = &[cold::ROW, steady::ROW, change::ROW, fair::ROW, restart::ROW];
+pub const ROWS: &[Row] =
+    &[cold::ROW, steady::ROW, change::ROW, fair::ROW, outage::ROW, memory::ROW, restart::ROW];
 
 impl Row {
     /// The row of a benchmark.
