@@ -32,7 +32,8 @@ use crate::{
         parse,
     },
     cluster::{
-        Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, refusal, watch::RawObject,
+        Event, ObjectKey, StatusKind, Subject, WritePermit, identity::Version, managed::ManagedSecret,
+        refusal, watch::RawObject,
     },
 };
 
@@ -63,8 +64,9 @@ impl Object {
         Subject { kind: StatusKind::ExternalSecret, key: self.raw.key.clone(), uid: self.raw.uid.to_string() }
     }
 
-    fn owner(&self) -> plan::Owner<'_> {
-        plan::Owner { namespace: &self.raw.key.namespace(), name: &self.raw.key.name(), uid: &self.raw.uid }
+    /// The object as the owner of a Secret; `uid` is the text of its UID.
+    fn owner<'a>(&'a self, uid: &'a str) -> plan::Owner<'a> {
+        plan::Owner { namespace: self.raw.key.namespace(), name: self.raw.key.name(), uid }
     }
 }
 
@@ -161,7 +163,7 @@ pub struct Finished {
     /// The Ready condition now; `None` if there is none.
     pub ready: Option<bool>,
     /// The status as written, with its resourceVersion; `None` if nothing was written.
-    pub status: Option<(Box<[u8]>, String)>,
+    pub status: Option<(Box<[u8]>, Version)>,
     /// When the object was last refreshed, if this job did it.
     pub refreshed: Option<Timestamp>,
     /// The target as we wrote it.
@@ -260,8 +262,9 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
         Ok(rendered) => rendered,
         Err(error) => return Ok(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }),
     };
+    let uid = object.raw.uid.to_string();
     let want = plan::Want {
-        owner: object.owner(),
+        owner: object.owner(&uid),
         target: &target,
         creation: spec.creation_policy(),
         deletion: spec.deletion_policy(),
@@ -351,7 +354,7 @@ fn log_and_record(pipeline: &Pipeline, event: Event) {
 async fn write_status(pipeline: &Pipeline, object: &Object, patch: Value, finished: Finished) -> Finished {
     let status = merged(object.status.as_deref(), &patch);
     match pipeline.cluster.patch_status(WritePermit::sole(), &object.subject(), patch).await {
-        Ok(version) => Finished { status: Some((status, version)), ..finished },
+        Ok(version) => Finished { status: Some((status, version.into())), ..finished },
         // The object is gone, or another one has its name: there is nobody to tell.
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => finished,
         Err(error) => {
@@ -394,7 +397,9 @@ async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
             Err(error) if error.kind() == Kind::NotFound => None,
             Err(error) => return Err(error),
         };
-        if let Some(state) = plan::on_deletion(&object.owner(), DeletionPolicy::Delete, target.as_ref()) {
+        let uid = object.raw.uid.to_string();
+        let owner = object.owner(&uid);
+        if let Some(state) = plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
             apply::delete(pipeline, &key, &state).await?;
         }
     }

@@ -165,8 +165,9 @@ impl Bench {
             .filter(|secret| secret.is_managed())
             .map(|secret| ManagedSecret::of(secret, &self.pipeline.digests))
             .collect();
-        let controlled =
-            |secret: &&ManagedSecret| secret.is_controlled_by(&raw.uid) && *secret.key.name() != *target;
+        let controlled = |secret: &&ManagedSecret| {
+            secret.is_controlled_by(&raw.uid.to_string()) && *secret.key.name() != *target
+        };
         let cached = managed.iter().find(|secret| *secret.key.name() == *target).cloned();
         let object = Object {
             status: raw.status.clone(),
