@@ -48,7 +48,7 @@ use crate::{
         gate::{Lane, later},
         pipeline::Pipeline,
         plan::{self, Timing},
-        pull::{self, Answer, Finished, Job, Object, Slot},
+        pull::{self, Finished, Job, Object, Slot},
         shape,
         stores::{Delivered, Fetcher, Gathering, Opening, StoreRef, Usable},
     },
@@ -676,7 +676,7 @@ impl ExternalSecrets {
             }
             let Phase::Waiting(slots) = &mut record.phase else { continue };
             if let Some(slot) = slots.get_mut(delivered.delivery.waiter.slot) {
-                slot.answer = Some(Answer::Store(delivered));
+                slot.take(delivered);
             }
             if slots.iter().all(|slot| slot.answer.is_some()) {
                 complete.push(key);

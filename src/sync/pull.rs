@@ -3,7 +3,7 @@
 //! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
 //! most one Secret and one status.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
@@ -20,7 +20,7 @@ use super::{
     render::{self, Metadata},
     report::{self, Outcome},
     shape::{self, Answers, Rules},
-    stores::{Delivered, StoreRef},
+    stores::{Delivered, Held, StoreRef},
 };
 use crate::{
     api::{
@@ -76,6 +76,8 @@ pub struct Slot {
     /// What "not there" proves at this entry's store.
     absence: Absence,
     finds: bool,
+    /// How the store that answered is read; `None` if it was never opened.
+    rules: Option<Rules>,
     /// The answer; `None` while it is awaited.
     pub answer: Option<Answer>,
 }
@@ -83,8 +85,8 @@ pub struct Slot {
 /// An answer to one entry.
 #[derive(Debug)]
 pub enum Answer {
-    /// The store's.
-    Store(Delivered),
+    /// The store's, and what counts its bytes against the plaintext budget.
+    Store(Result<Answered>, Option<Arc<Held>>),
     /// The store could not be asked.
     Failed(Error),
     /// The entry asks for nothing.
@@ -95,11 +97,11 @@ impl Slot {
     /// An entry whose store was asked.
     #[must_use]
     pub fn waiting(absence: Absence, ask: &Ask) -> Self {
-        Self { absence, finds: matches!(ask, Ask::Find(_)), answer: None }
+        Self { absence, finds: matches!(ask, Ask::Find(_)), rules: None, answer: None }
     }
 
     fn answered(answer: Answer) -> Self {
-        Self { absence: Absence::ErrorOnly, finds: false, answer: Some(answer) }
+        Self { absence: Absence::ErrorOnly, finds: false, rules: None, answer: Some(answer) }
     }
 
     /// An entry whose store cannot be asked.
@@ -114,6 +116,13 @@ impl Slot {
         Self::answered(Answer::Nothing)
     }
 
+    /// Takes the answer of its store in. Ten thousand objects hold theirs at once, so only what is read again is kept.
+    pub fn take(&mut self, delivered: Delivered) {
+        let (Delivery { answer, capabilities, .. }, held) = delivered.into_parts();
+        self.rules = capabilities.map(|capabilities| Rules::of(&capabilities, self.absence));
+        self.answer = Some(Answer::Store(answer, held));
+    }
+
     /// The answer as `shape` takes it. Values stay shared; only names are copied.
     fn answer(&self) -> shape::Answer {
         let unanswered =
@@ -122,14 +131,12 @@ impl Slot {
             None => unanswered(),
             Some(Answer::Failed(error)) => shape::Answer::Failed(error.clone()),
             Some(Answer::Nothing) => shape::Answer::Nothing,
-            Some(Answer::Store(delivered)) => self.delivered(delivered),
+            Some(Answer::Store(answer, _)) => self.told(answer),
         }
     }
 
-    fn delivered(&self, delivered: &Delivered) -> shape::Answer {
-        let Delivery { answer, capabilities, .. } = &delivered.delivery;
-        let rules = capabilities.map(|capabilities| Rules { capabilities, absence: self.absence });
-        match (answer, rules) {
+    fn told(&self, answer: &Result<Answered>) -> shape::Answer {
+        match (answer, self.rules) {
             (Err(error), Some(rules)) if self.finds => shape::Answer::Found(Err(error.clone()), rules),
             (Err(error), Some(rules)) => shape::Answer::Entry(Err(error.clone()), rules),
             (Err(error), None) => shape::Answer::Failed(error.clone()),
