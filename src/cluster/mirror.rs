@@ -127,7 +127,7 @@ impl<T: Versioned> Mirror<T> {
 
     /// A list is truth as of its start: only what we wrote since then outlives it.
     fn seen(&mut self, object: T) -> Effect<T> {
-        let began = self.over.part(&object.key().namespace()).map_or(0, |part| self.parts[part].began);
+        let began = self.over.part(object.key().namespace()).map_or(0, |part| self.parts[part].began);
         let known = self.slots.get(object.key());
         let written_since = known.is_some_and(|slot| slot.own >= began && is_behind(&object, &slot.value));
         if written_since { Effect::Nothing } else { self.put(object, 0) }
@@ -157,7 +157,7 @@ impl<T: Versioned> Mirror<T> {
     }
 
     fn put(&mut self, value: T, own: u32) -> Effect<T> {
-        let Some(part) = self.over.part(&value.key().namespace()) else { return Effect::Nothing };
+        let Some(part) = self.over.part(value.key().namespace()) else { return Effect::Nothing };
         let part = u16::try_from(part).unwrap_or(u16::MAX);
         let seen = self.round;
         let Some(mut slot) = self.slots.take(value.key()) else {

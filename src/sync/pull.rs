@@ -262,7 +262,7 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     let spec = parse::external_secret(&object.raw.spec)?;
     check_asks(&spec, &slots)?;
     let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
-    let target = spec.target_name(&object.raw.key.name()).to_string();
+    let target = spec.target_name(object.raw.key.name()).to_string();
     let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
     let metadata = Metadata { labels: &labels, annotations: &annotations };
     let rendered = match render::render(&spec, metadata, &shaped.values) {
@@ -398,7 +398,7 @@ async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
     // A specification that does not parse asks for no deletion, and must not keep the object for ever.
     let spec = parse::external_secret(&object.raw.spec).unwrap_or_default();
     if spec.deletion_policy() == DeletionPolicy::Delete {
-        let key = ObjectKey::new(&object.raw.key.namespace(), spec.target_name(&object.raw.key.name()));
+        let key = ObjectKey::new(object.raw.key.namespace(), spec.target_name(object.raw.key.name()));
         let target = match pipeline.cluster.get_secret(&key).await {
             Ok(target) => Some(target),
             Err(error) if error.kind() == Kind::NotFound => None,
