@@ -320,7 +320,7 @@ impl Cluster for FakeCluster {
         let resource = format!("{}/status", subject.kind.plural());
         let mut state = self.enter(Request::new(Verb::Patch, &resource, &subject.key))?;
         let mut object = state.subject(subject)?;
-        if *object.uid != *subject.uid {
+        if object.uid != subject.uid.as_str().into() {
             return Err(conflict(format!("{}: the UID in the precondition differs", subject.key)));
         }
         let Value::Object(fields) = status else {
@@ -331,13 +331,13 @@ impl Cluster for FakeCluster {
         after.extend(fields);
         after.retain(|_, value| !value.is_null());
         object.status = Some(Value::Object(after).to_string().into_bytes().into());
-        Ok(state.store_object(subject.kind, object).resource_version.into())
+        Ok(state.store_object(subject.kind, object).resource_version.to_string())
     }
 
     async fn remove_finalizer(&self, _: WritePermit, subject: &Subject, finalizer: &str) -> Result<()> {
         let mut state = self.enter(Request::new(Verb::Patch, subject.kind.plural(), &subject.key))?;
         let Ok(mut object) = state.subject(subject) else { return Ok(()) };
-        if *object.uid != *subject.uid {
+        if object.uid != subject.uid.as_str().into() {
             return Ok(());
         }
         object.finalizers = object.finalizers.iter().filter(|name| ***name != *finalizer).cloned().collect();
@@ -428,9 +428,7 @@ impl State {
             labels: Pairs::default(),
             annotations: Pairs::default(),
             finalizers: Box::default(),
-            owners: Box::default(),
             deleting: false,
-            created: Some(Timestamp::UNIX_EPOCH),
             spec: Box::from(*b"{}"),
             status: None,
         }

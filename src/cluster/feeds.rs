@@ -28,6 +28,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     MANAGED_LABEL, StatusKind,
+    identity::Uid,
     managed::{DigestKey, ManagedSecret, Printed},
     refusal::failure,
     watch::{Change, Feed, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject, Watches},
@@ -86,7 +87,7 @@ pub(super) struct Statuses(Mutex<HashSet<u64>>);
 const REMEMBERED: usize = 1 << 20;
 
 impl Statuses {
-    pub(super) fn know(&self, uid: &str) {
+    pub(super) fn know(&self, uid: &Uid) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             known.clear();
@@ -94,13 +95,13 @@ impl Statuses {
         known.insert(short(uid));
     }
 
-    pub(super) fn is_known(&self, uid: &str) -> bool {
+    pub(super) fn is_known(&self, uid: &Uid) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&short(uid))
     }
 }
 
 /// UIDs are random; any hash of one will do.
-fn short(uid: &str) -> u64 {
+fn short(uid: &Uid) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(uid)
 }
 

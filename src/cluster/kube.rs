@@ -196,7 +196,7 @@ impl Cluster for KubeCluster {
         let Value::Object(fields) = status else {
             return Err(Error::new(Kind::Bug, "a status is not an object"));
         };
-        let (first, second) = match self.0.statuses.is_known(&subject.uid) {
+        let (first, second) = match self.0.statuses.is_known(&subject.uid.as_str().into()) {
             true => (into_status(subject, &fields), new_status(subject, &fields)),
             false => (new_status(subject, &fields), into_status(subject, &fields)),
         };
@@ -205,7 +205,7 @@ impl Cluster for KubeCluster {
             sent = self.patch_object(permit, subject, (&second, "/status")).await;
         }
         if sent.is_ok() {
-            self.0.statuses.know(&subject.uid);
+            self.0.statuses.know(&subject.uid.as_str().into());
         }
         sent
     }

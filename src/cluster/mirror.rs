@@ -9,9 +9,9 @@ use std::{
     borrow::Borrow,
     collections::HashSet,
     hash::{Hash, Hasher},
+    mem,
 };
 
-pub use super::identity::is_older;
 use super::{
     ObjectKey,
     watch::{Change, Gone, Namespaces, Versioned},
@@ -127,7 +127,7 @@ impl<T: Versioned> Mirror<T> {
 
     /// A list is truth as of its start: only what we wrote since then outlives it.
     fn seen(&mut self, object: T) -> Effect<T> {
-        let began = self.over.part(&object.key().namespace()).map_or(0, |part| self.parts[part].began);
+        let began = self.over.part(object.key().namespace()).map_or(0, |part| self.parts[part].began);
         let known = self.slots.get(object.key());
         let written_since = known.is_some_and(|slot| slot.own >= began && is_behind(&object, &slot.value));
         if written_since { Effect::Nothing } else { self.put(object, 0) }
@@ -157,17 +157,27 @@ impl<T: Versioned> Mirror<T> {
     }
 
     fn put(&mut self, value: T, own: u32) -> Effect<T> {
-        let Some(part) = self.over.part(&value.key().namespace()) else { return Effect::Nothing };
+        let Some(part) = self.over.part(value.key().namespace()) else { return Effect::Nothing };
         let part = u16::try_from(part).unwrap_or(u16::MAX);
-        let before = self.slots.take(value.key());
-        let key = before.is_none().then(|| value.key().clone());
-        let same = before.as_ref().is_some_and(|slot| is_same(&slot.value, &value));
-        self.slots.insert(Box::new(Slot { value, part, seen: self.round, own }));
-        match (before, key) {
-            (Some(slot), _) if !same => Effect::Updated(slot.value),
-            (None, Some(key)) => Effect::Added(key),
-            (Some(_), _) | (None, None) => Effect::Nothing,
-        }
+        let seen = self.round;
+        let Some(mut slot) = self.slots.take(value.key()) else {
+            let key = value.key().clone();
+            self.slots.insert(Box::new(Slot { value, part, seen, own }));
+            return Effect::Added(key);
+        };
+        let same = is_same(&slot.value, &value);
+        let before = slot.replace(value, (seen, own));
+        self.slots.insert(slot);
+        if same { Effect::Nothing } else { Effect::Updated(before) }
+    }
+}
+
+impl<T: Versioned> Slot<T> {
+    /// Puts a newer state in the place of this one, which comes back.
+    fn replace(&mut self, mut value: T, (seen, own): (u32, u32)) -> T {
+        value.take_over(&mut self.value);
+        (self.seen, self.own) = (seen, own);
+        mem::replace(&mut self.value, value)
     }
 }
 
@@ -202,7 +212,7 @@ impl<T: Versioned> Eq for Slot<T> {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::watch::{Metadata, Pairs};
+    use crate::cluster::watch::{Metadata, Pairs, RawObject};
 
     fn object(namespace: &str, name: &str, version: &str) -> Metadata {
         Metadata {
@@ -274,6 +284,33 @@ mod tests {
         for (change, effect) in changes {
             assert_eq!(mirror.apply(change.clone()), effect, "{change:?}");
         }
+    }
+
+    fn raw(version: &str, spec: &str, status: &str) -> RawObject {
+        RawObject {
+            key: ObjectKey::new("a", "x"),
+            uid: "u".into(),
+            resource_version: version.into(),
+            generation: 1,
+            labels: Pairs::default(),
+            annotations: [("a", "1")].into_iter().collect(),
+            finalizers: Box::default(),
+            deleting: false,
+            spec: spec.as_bytes().into(),
+            status: Some(status.as_bytes().into()),
+        }
+    }
+
+    #[test]
+    fn a_new_status_leaves_the_specification_where_it_lies() {
+        let mut mirror = Mirror::new(Namespaces::All);
+        mirror.apply(Change::Applied(raw("1", "{}", "1")));
+        let place = |mirror: &Mirror<RawObject>| mirror.iter().next().unwrap().spec.as_ptr();
+        let first = place(&mirror);
+        assert_eq!(mirror.apply(Change::Applied(raw("2", "{}", "2"))), Effect::Updated(raw("1", "{}", "1")));
+        assert_eq!((mirror.iter().next(), place(&mirror)), (Some(&raw("2", "{}", "2")), first));
+        assert_eq!(mirror.apply(Change::Applied(raw("3", "[]", "2"))), Effect::Updated(raw("2", "{}", "2")));
+        assert_eq!(mirror.iter().next(), Some(&raw("3", "[]", "2")));
     }
 
     #[test]

@@ -8,14 +8,13 @@
 //! The values are made for being kept by the ten thousand: boxed strings, sorted pairs instead of maps (a `BTreeMap` with one entry
 //! takes half a kilobyte), specs as the bytes the API server sent. `managedFields` of custom resources are skipped by the decoder.
 
-use std::{collections::BTreeMap, fmt, iter, sync::Arc};
+use std::{collections::BTreeMap, fmt, iter, mem, sync::Arc};
 
 use futures::stream::BoxStream;
-use jiff::Timestamp;
 use keyferry_stores::base::Error;
 
 use super::{
-    ObjectKey, OwnerReference, StatusKind,
+    ObjectKey, StatusKind,
     identity::{Uid, Version},
     managed::{DigestKey, ManagedSecret},
 };
@@ -135,6 +134,9 @@ pub trait Versioned {
     fn uid(&self) -> Uid;
     /// resourceVersion.
     fn resource_version(&self) -> Version;
+    /// Goes on with the memory of what did not change since the state before, which gets this one's in turn; neither changes its
+    /// value. So a new status alone leaves names shared and a specification where it lies, and what was decoded is free at once.
+    fn take_over(&mut self, _before: &mut Self) {}
 }
 
 /// Labels or annotations: pairs sorted by key, all in one text. Each name and each value stands behind its length
@@ -211,9 +213,9 @@ pub struct RawObject {
     /// Namespace and name.
     pub key: ObjectKey,
     /// UID.
-    pub uid: Box<str>,
+    pub uid: Uid,
     /// resourceVersion.
-    pub resource_version: Box<str>,
+    pub resource_version: Version,
     /// Generation of the spec; 0 where the API server gives none.
     pub generation: i64,
     /// Labels.
@@ -222,12 +224,8 @@ pub struct RawObject {
     pub annotations: Pairs,
     /// Finalizers.
     pub finalizers: Box<[Box<str>]>,
-    /// Owners.
-    pub owners: Box<[OwnerReference]>,
     /// True while a deletionTimestamp is set.
     pub deleting: bool,
-    /// When it was made.
-    pub created: Option<Timestamp>,
     /// The spec as JSON; `null` if there is none.
     pub spec: Box<[u8]>,
     /// The status as JSON, if there is one.
@@ -240,9 +238,9 @@ pub struct Metadata {
     /// Namespace and name.
     pub key: ObjectKey,
     /// UID.
-    pub uid: Box<str>,
+    pub uid: Uid,
     /// resourceVersion: the version of a credential.
-    pub resource_version: Box<str>,
+    pub resource_version: Version,
     /// Annotations, of ServiceAccounts only (they name cloud roles).
     pub annotations: Pairs,
 }
@@ -253,31 +251,14 @@ pub struct Namespace {
     /// Its name (the namespace part of the key is empty).
     pub key: ObjectKey,
     /// UID.
-    pub uid: Box<str>,
+    pub uid: Uid,
     /// resourceVersion.
-    pub resource_version: Box<str>,
+    pub resource_version: Version,
     /// Labels.
     pub labels: Pairs,
 }
 
-macro_rules! versioned {
-    ($($kind:ty),*) => {$(
-        impl Versioned for $kind {
-            fn key(&self) -> &ObjectKey {
-                &self.key
-            }
-            fn uid(&self) -> Uid {
-                (*self.uid).into()
-            }
-            fn resource_version(&self) -> Version {
-                (*self.resource_version).into()
-            }
-        }
-    )*};
-}
-versioned!(RawObject, Metadata, Namespace);
-
-impl Versioned for ManagedSecret {
+impl Versioned for RawObject {
     fn key(&self) -> &ObjectKey {
         &self.key
     }
@@ -289,7 +270,40 @@ impl Versioned for ManagedSecret {
     fn resource_version(&self) -> Version {
         self.resource_version.clone()
     }
+
+    fn take_over(&mut self, before: &mut Self) {
+        self.key.clone_from(&before.key);
+        swap_equal(&mut self.labels, &mut before.labels);
+        swap_equal(&mut self.annotations, &mut before.annotations);
+        swap_equal(&mut self.finalizers, &mut before.finalizers);
+        swap_equal(&mut self.spec, &mut before.spec);
+    }
 }
+
+fn swap_equal<T: PartialEq>(one: &mut T, other: &mut T) {
+    if one == other {
+        mem::swap(one, other);
+    }
+}
+
+macro_rules! versioned {
+    ($($kind:ty),*) => {$(
+        impl Versioned for $kind {
+            fn key(&self) -> &ObjectKey {
+                &self.key
+            }
+
+            fn uid(&self) -> Uid {
+                self.uid.clone()
+            }
+
+            fn resource_version(&self) -> Version {
+                self.resource_version.clone()
+            }
+        }
+    )*};
+}
+versioned!(Metadata, Namespace, ManagedSecret);
 
 impl Gone {
     /// What is left of an object.
@@ -325,6 +339,11 @@ mod tests {
     fn pairs_take_one_text_and_three_bytes_a_name_or_value() {
         let pairs: Pairs = [("app.kubernetes.io/name", "shop"), ("team", "payments")].into_iter().collect();
         assert_eq!((size_of::<Pairs>(), pairs.0.len()), (16, 22 + 4 + 4 + 8 + 3 + 2 + 2 + 2));
+    }
+
+    #[test]
+    fn an_object_takes_160_bytes_and_its_texts() {
+        assert_eq!(size_of::<RawObject>(), 160);
     }
 
     #[test]

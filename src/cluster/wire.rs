@@ -33,7 +33,6 @@ pub(super) struct Meta<M = IgnoredAny> {
     pub(super) annotations: Entries,
     pub(super) finalizers: Vec<String>,
     pub(super) owner_references: Vec<OwnerWire>,
-    pub(super) creation_timestamp: Option<Timestamp>,
     pub(super) deletion_timestamp: Option<IgnoredAny>,
     pub(super) managed_fields: M,
 }
@@ -50,7 +49,6 @@ impl<M: Default> Default for Meta<M> {
             annotations: Entries::default(),
             finalizers: Vec::new(),
             owner_references: Vec::new(),
-            creation_timestamp: None,
             deletion_timestamp: None,
             managed_fields: M::default(),
         }
@@ -391,9 +389,7 @@ impl Watchable for RawObject {
             labels: metadata.labels.pairs(),
             annotations: metadata.annotations.pairs(),
             finalizers: metadata.finalizers.into_iter().map(Into::into).collect(),
-            owners: metadata.owner_references.into_iter().map(Into::into).collect(),
             deleting: metadata.deletion_timestamp.is_some(),
-            created: metadata.creation_timestamp,
             spec: spec.map_or_else(|| Box::from(*b"null"), bytes),
             status: status.map(bytes),
         }

@@ -39,7 +39,8 @@ use crate::{
     },
     cluster::{
         ObjectKey, StatusKind,
-        mirror::{Effect, Mirror, is_older},
+        identity::{Uid, Version},
+        mirror::{Effect, Mirror},
         watch::{Change, Namespaces, RawObject},
     },
     sync::{
@@ -47,7 +48,7 @@ use crate::{
         gate::{Lane, Lanes, later},
         pipeline::Pipeline,
         plan::{self, Timing},
-        pull::{self, Answer, Finished, Job, Object, Slot},
+        pull::{self, Finished, Job, Object, Slot},
         shape,
         stores::{Delivered, Fetcher, Gathering, Opening, StoreRef, Usable},
     },
@@ -96,7 +97,7 @@ pub enum Message {
     /// Something that it may depend on changed.
     Signal(Signal),
     /// The job of an object with this UID ended.
-    Done(ObjectKey, Box<str>, Box<Finished>),
+    Done(ObjectKey, Uid, Box<Finished>),
 }
 
 /// Why an object is looked at: since when, in which lane, and whether it must be refreshed whatever its times say.
@@ -168,7 +169,7 @@ struct Record {
 #[derive(Debug)]
 struct OwnStatus {
     json: Box<[u8]>,
-    version: String,
+    version: Version,
 }
 
 /// What of a specification matters between two looks at it.
@@ -346,7 +347,7 @@ impl ExternalSecrets {
         }
         let same = old.is_some_and(|old| is_same_request(old, raw));
         let record = self.records.entry(key.clone()).or_default();
-        if record.own_status.as_ref().is_some_and(|own| !is_older(&raw.resource_version, &own.version)) {
+        if record.own_status.as_ref().is_some_and(|own| !raw.resource_version.is_older(&own.version)) {
             record.own_status = None;
         }
         if same {
@@ -682,7 +683,7 @@ impl ExternalSecrets {
             }
             let Phase::Waiting(slots) = &mut record.phase else { continue };
             if let Some(slot) = slots.get_mut(delivered.delivery.waiter.slot) {
-                slot.answer = Some(Answer::Store(delivered));
+                slot.take(delivered);
             }
             if slots.iter().all(|slot| slot.answer.is_some()) {
                 complete.push(key);
@@ -748,19 +749,19 @@ impl ExternalSecrets {
         });
     }
 
-    fn done(&mut self, key: &ObjectKey, uid: &str, finished: Finished) {
+    fn done(&mut self, key: &ObjectKey, uid: &Uid, finished: Finished) {
         self.working = self.working.saturating_sub(1);
         self.settle(key, uid, finished);
         self.start_ready();
     }
 
-    fn settle(&mut self, key: &ObjectKey, uid: &str, finished: Finished) {
+    fn settle(&mut self, key: &ObjectKey, uid: &Uid, finished: Finished) {
         let now = self.now();
         if let Some(secret) = finished.written {
             self.context.world.lock().put_own(secret);
         }
         // An object that was made anew while the job of its predecessor ran has a job of its own.
-        let Some(raw) = self.objects.get(key).filter(|raw| *raw.uid == *uid) else { return };
+        let Some(raw) = self.objects.get(key).filter(|raw| raw.uid == *uid) else { return };
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
@@ -768,7 +769,7 @@ impl ExternalSecrets {
         let again = record.again.take();
         record.empty_since = finished.empty_since.filter(|_| again.is_none());
         if let Some((json, version)) = finished.status
-            && is_older(&raw.resource_version, &version)
+            && raw.resource_version.is_older(&version)
         {
             record.own_status = Some(Box::new(OwnStatus { json, version }));
         }

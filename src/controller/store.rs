@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::validate,
-    cluster::{Cluster, Event, StatusKind, Subject, WritePermit, mirror::is_older, watch::RawObject},
+    cluster::{Cluster, Event, StatusKind, Subject, WritePermit, identity::Uid, watch::RawObject},
     sync::{
         gate::later,
         report::{self, StoreFinding},
@@ -100,7 +100,7 @@ struct Record {
     failures: u32,
     /// When it was first looked at.
     came: Option<Timestamp>,
-    judged: Option<(Box<str>, i64)>,
+    judged: Option<(Uid, i64)>,
     status: Option<Value>,
     version: String,
 }
@@ -264,7 +264,8 @@ fn place(store: &StoreRef) -> usize {
 
 /// The status that we know: the last that we wrote, unless the watch knows a later one.
 fn latest_status(record: &Record, raw: &RawObject) -> Value {
-    let ours = record.status.as_ref().filter(|_| is_older(&raw.resource_version, &record.version));
+    let ours =
+        record.status.as_ref().filter(|_| raw.resource_version.is_older(&record.version.as_str().into()));
     let watched = || raw.status.as_deref().and_then(|status| serde_json::from_slice(status).ok());
     ours.cloned().or_else(watched).unwrap_or_default()
 }

@@ -269,8 +269,8 @@ impl World {
     }
 
     /// The Secrets that the ExternalSecret with this UID controls.
-    pub fn controlled_by(&self, uid: &str) -> impl Iterator<Item = &ManagedSecret> {
-        let first = (Uid::from(uid), ObjectKey::new("", ""));
+    pub fn controlled_by(&self, uid: &Uid) -> impl Iterator<Item = &ManagedSecret> {
+        let first = (uid.clone(), ObjectKey::new("", ""));
         let keys = self.owned.range(&first..).take_while(move |(owner, _)| *owner == first.0);
         keys.filter_map(|(_, key)| self.secrets.get(key))
     }

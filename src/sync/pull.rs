@@ -3,7 +3,7 @@
 //! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
 //! most one Secret and one status.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
@@ -20,7 +20,7 @@ use super::{
     render::{self, Metadata},
     report::{self, Outcome},
     shape::{self, Answers, Rules},
-    stores::{Delivered, StoreRef},
+    stores::{Delivered, Held, StoreRef},
 };
 use crate::{
     api::{
@@ -32,7 +32,8 @@ use crate::{
         parse,
     },
     cluster::{
-        Event, ObjectKey, StatusKind, Subject, WritePermit, managed::ManagedSecret, refusal, watch::RawObject,
+        Event, ObjectKey, StatusKind, Subject, WritePermit, identity::Version, managed::ManagedSecret,
+        refusal, watch::RawObject,
     },
 };
 
@@ -63,8 +64,9 @@ impl Object {
         Subject { kind: StatusKind::ExternalSecret, key: self.raw.key.clone(), uid: self.raw.uid.to_string() }
     }
 
-    fn owner(&self) -> plan::Owner<'_> {
-        plan::Owner { namespace: &self.raw.key.namespace(), name: &self.raw.key.name(), uid: &self.raw.uid }
+    /// The object as the owner of a Secret; `uid` is the text of its UID.
+    fn owner<'a>(&'a self, uid: &'a str) -> plan::Owner<'a> {
+        plan::Owner { namespace: self.raw.key.namespace(), name: self.raw.key.name(), uid }
     }
 }
 
@@ -74,6 +76,8 @@ pub struct Slot {
     /// What "not there" proves at this entry's store.
     absence: Absence,
     finds: bool,
+    /// How the store that answered is read; `None` if it was never opened.
+    rules: Option<Rules>,
     /// The answer; `None` while it is awaited.
     pub answer: Option<Answer>,
 }
@@ -81,8 +85,8 @@ pub struct Slot {
 /// An answer to one entry.
 #[derive(Debug)]
 pub enum Answer {
-    /// The store's.
-    Store(Delivered),
+    /// The store's, and what counts its bytes against the plaintext budget.
+    Store(Result<Answered>, Option<Arc<Held>>),
     /// The store could not be asked.
     Failed(Error),
     /// The entry asks for nothing.
@@ -93,11 +97,11 @@ impl Slot {
     /// An entry whose store was asked.
     #[must_use]
     pub fn waiting(absence: Absence, ask: &Ask) -> Self {
-        Self { absence, finds: matches!(ask, Ask::Find(_)), answer: None }
+        Self { absence, finds: matches!(ask, Ask::Find(_)), rules: None, answer: None }
     }
 
     fn answered(answer: Answer) -> Self {
-        Self { absence: Absence::ErrorOnly, finds: false, answer: Some(answer) }
+        Self { absence: Absence::ErrorOnly, finds: false, rules: None, answer: Some(answer) }
     }
 
     /// An entry whose store cannot be asked.
@@ -112,6 +116,13 @@ impl Slot {
         Self::answered(Answer::Nothing)
     }
 
+    /// Takes the answer of its store in. Ten thousand objects hold theirs at once, so only what is read again is kept.
+    pub fn take(&mut self, delivered: Delivered) {
+        let (Delivery { answer, capabilities, .. }, held) = delivered.into_parts();
+        self.rules = capabilities.map(|capabilities| Rules::of(&capabilities, self.absence));
+        self.answer = Some(Answer::Store(answer, held));
+    }
+
     /// The answer as `shape` takes it. Values stay shared; only names are copied.
     fn answer(&self) -> shape::Answer {
         let unanswered =
@@ -120,14 +131,12 @@ impl Slot {
             None => unanswered(),
             Some(Answer::Failed(error)) => shape::Answer::Failed(error.clone()),
             Some(Answer::Nothing) => shape::Answer::Nothing,
-            Some(Answer::Store(delivered)) => self.delivered(delivered),
+            Some(Answer::Store(answer, _)) => self.told(answer),
         }
     }
 
-    fn delivered(&self, delivered: &Delivered) -> shape::Answer {
-        let Delivery { answer, capabilities, .. } = &delivered.delivery;
-        let rules = capabilities.map(|capabilities| Rules { capabilities, absence: self.absence });
-        match (answer, rules) {
+    fn told(&self, answer: &Result<Answered>) -> shape::Answer {
+        match (answer, self.rules) {
             (Err(error), Some(rules)) if self.finds => shape::Answer::Found(Err(error.clone()), rules),
             (Err(error), Some(rules)) => shape::Answer::Entry(Err(error.clone()), rules),
             (Err(error), None) => shape::Answer::Failed(error.clone()),
@@ -161,7 +170,7 @@ pub struct Finished {
     /// The Ready condition now; `None` if there is none.
     pub ready: Option<bool>,
     /// The status as written, with its resourceVersion; `None` if nothing was written.
-    pub status: Option<(Box<[u8]>, String)>,
+    pub status: Option<(Box<[u8]>, Version)>,
     /// When the object was last refreshed, if this job did it.
     pub refreshed: Option<Timestamp>,
     /// The target as we wrote it.
@@ -253,15 +262,16 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     let spec = parse::external_secret(&object.raw.spec)?;
     check_asks(&spec, &slots)?;
     let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
-    let target = spec.target_name(&object.raw.key.name()).to_string();
+    let target = spec.target_name(object.raw.key.name()).to_string();
     let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
     let metadata = Metadata { labels: &labels, annotations: &annotations };
     let rendered = match render::render(&spec, metadata, &shaped.values) {
         Ok(rendered) => rendered,
         Err(error) => return Ok(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }),
     };
+    let uid = object.raw.uid.to_string();
     let want = plan::Want {
-        owner: object.owner(),
+        owner: object.owner(&uid),
         target: &target,
         creation: spec.creation_policy(),
         deletion: spec.deletion_policy(),
@@ -351,7 +361,7 @@ fn log_and_record(pipeline: &Pipeline, event: Event) {
 async fn write_status(pipeline: &Pipeline, object: &Object, patch: Value, finished: Finished) -> Finished {
     let status = merged(object.status.as_deref(), &patch);
     match pipeline.cluster.patch_status(WritePermit::sole(), &object.subject(), patch).await {
-        Ok(version) => Finished { status: Some((status, version)), ..finished },
+        Ok(version) => Finished { status: Some((status, version.into())), ..finished },
         // The object is gone, or another one has its name: there is nobody to tell.
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => finished,
         Err(error) => {
@@ -388,13 +398,15 @@ async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
     // A specification that does not parse asks for no deletion, and must not keep the object for ever.
     let spec = parse::external_secret(&object.raw.spec).unwrap_or_default();
     if spec.deletion_policy() == DeletionPolicy::Delete {
-        let key = ObjectKey::new(&object.raw.key.namespace(), spec.target_name(&object.raw.key.name()));
+        let key = ObjectKey::new(object.raw.key.namespace(), spec.target_name(object.raw.key.name()));
         let target = match pipeline.cluster.get_secret(&key).await {
             Ok(target) => Some(target),
             Err(error) if error.kind() == Kind::NotFound => None,
             Err(error) => return Err(error),
         };
-        if let Some(state) = plan::on_deletion(&object.owner(), DeletionPolicy::Delete, target.as_ref()) {
+        let uid = object.raw.uid.to_string();
+        let owner = object.owner(&uid);
+        if let Some(state) = plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
             apply::delete(pipeline, &key, &state).await?;
         }
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use keyferry_stores::{
     base::{Error, Kind, Result, SecretBytes, limits::SECRET_BYTES},
-    provider::{Absence, Capabilities, Entry, Found, MapRule, Payload},
+    provider::{Absence, Capabilities, Entry, Found, MapRule, Payload, PropertyRule},
 };
 
 use crate::api::external_secret::{
@@ -29,10 +29,25 @@ pub use unbuilt::unbuilt;
 /// What of a store matters for reading its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// What the opened store says of itself.
-    pub capabilities: Capabilities,
+    /// How properties are looked up.
+    pub property: PropertyRule,
+    /// True where a missing property counts as a missing secret.
+    pub property_absence: bool,
+    /// How an extracted object becomes bytes.
+    pub map: MapRule,
+    /// True where the names that `find` yields are converted before any rewrite.
+    pub find_converts: bool,
     /// The provider's word on absence.
     pub absence: Absence,
+}
+
+impl Rules {
+    /// Those of an opened store.
+    #[must_use]
+    pub fn of(capabilities: &Capabilities, absence: Absence) -> Self {
+        let Capabilities { property, property_absence, map, find_converts, .. } = *capabilities;
+        Self { property, property_absence, map, find_converts, absence }
+    }
 }
 
 /// The answer to one entry of `spec.dataFrom` or `spec.data`.
@@ -184,7 +199,7 @@ fn many(source: &DataFrom, answer: &Answer) -> Result<keys::Values> {
             Steps::of_find(find, rewrite).run(values)
         }
         (DataFrom { find: None, extract: Some(extract), rewrite, .. }, Answer::Entry(entry, rules)) => {
-            let values = map(entry.as_ref().map_err(Clone::clone)?, extract, &rules.capabilities)?;
+            let values = map(entry.as_ref().map_err(Clone::clone)?, extract, rules)?;
             Steps::of_extract(extract, rewrite).run(values)
         }
         (_, Answer::Entry(..) | Answer::Found(..)) => {
@@ -203,7 +218,7 @@ fn single(data: &Data, answer: &Answer) -> Result<keys::Values> {
         }
     };
     let reference = &data.remote_ref;
-    let value = property::value(entry, reference, &rules.capabilities)?;
+    let value = property::value(entry, reference, rules)?;
     let value = keys::decode(reference.decoding_strategy, value)
         .map_err(|error| error.within(decoding_failed(reference.decoding_strategy)))?;
     if reference.null_byte_policy == Some(NullBytePolicy::Fail) {
@@ -216,18 +231,14 @@ fn single(data: &Data, answer: &Answer) -> Result<keys::Values> {
 ///
 /// # Errors
 /// As [`value`]; `Malformed` if the value is not a JSON object.
-pub fn map(
-    entry: &Entry,
-    reference: &RemoteRef,
-    capabilities: &Capabilities,
-) -> Result<BTreeMap<String, SecretBytes>> {
+pub fn map(entry: &Entry, reference: &RemoteRef, rules: &Rules) -> Result<BTreeMap<String, SecretBytes>> {
     let whole = reference.property.as_deref().is_none_or(str::is_empty);
     if let (Payload::Fields(fields), true) = (&entry.payload, whole) {
         return Ok(fields.clone());
     }
-    let value = property::value(entry, reference, capabilities)?;
+    let value = property::value(entry, reference, rules)?;
     let fields = json::object(value.expose())?.into_iter().map(|(key, raw)| {
-        let value = match capabilities.map {
+        let value = match rules.map {
             MapRule::Raw => json::raw_field(raw)?,
             MapRule::Decoded => json::decoded_field(raw)?,
         };
@@ -239,11 +250,7 @@ pub fn map(
 /// What `find` yields: names and whole values. Some providers of ESO convert the names at once, so that rewrites see them converted.
 fn names(found: Vec<Found>, find: &Find, rules: &Rules) -> Result<keys::Values> {
     let values = found.into_iter().map(|found| (found.name, property::whole(&found.entry.payload))).collect();
-    if rules.capabilities.find_converts {
-        keys::convert(find.conversion_strategy, values)
-    } else {
-        Ok(values)
-    }
+    if rules.find_converts { keys::convert(find.conversion_strategy, values) } else { Ok(values) }
 }
 
 /// The steps that every map goes through.

@@ -105,7 +105,15 @@ impl Opener for Opening {
 pub struct Delivered {
     /// The answer.
     pub delivery: Delivery,
-    _held: Option<Arc<Held>>,
+    held: Option<Arc<Held>>,
+}
+
+impl Delivered {
+    /// The answer and what counts its bytes, for who keeps them apart: the bytes count while that lives.
+    #[must_use]
+    pub fn into_parts(self) -> (Delivery, Option<Arc<Held>>) {
+        (self.delivery, self.held)
+    }
 }
 
 /// The pool, the reads, and the task that serves them.
@@ -425,7 +433,7 @@ impl Shared {
             return;
         }
         let delivered =
-            deliveries.into_iter().map(|delivery| Delivered { delivery, _held: held.clone() }).collect();
+            deliveries.into_iter().map(|delivery| Delivered { delivery, held: held.clone() }).collect();
         // The receiver is gone only when the process ends.
         let _ended = self.deliveries.send(delivered);
     }
@@ -523,7 +531,7 @@ impl Plaintext {
 
 /// Plaintext of one answer; gives its bytes back when the last waiter is done with it.
 #[derive(Debug)]
-struct Held {
+pub struct Held {
     plaintext: Arc<Plaintext>,
     namespace: String,
     bytes: usize,

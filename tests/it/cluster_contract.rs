@@ -331,7 +331,7 @@ async fn a_spec_that_does_not_parse_comes_through_the_feed(stage: &Stage) {
     let object = mirror.get(&poison.key).unwrap();
     let raw: Value = serde_json::from_slice(&object.spec).unwrap();
     assert_eq!(raw["refreshInterval"], "1 day");
-    assert_eq!((&*object.uid, object.generation > 0), (&*poison.uid, true));
+    assert_eq!((object.uid.to_string(), object.generation > 0), (poison.uid.clone(), true));
     for subject in [poison, sound] {
         stage.cluster.remove_finalizer(WritePermit::sole(), &subject, FINALIZER).await.unwrap();
     }

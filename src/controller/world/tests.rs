@@ -69,7 +69,8 @@ impl Bench {
     }
 
     fn controlled_by(&self, uid: &str) -> Vec<&str> {
-        let mut names: Vec<_> = self.world.controlled_by(uid).map(|secret| secret.key.name()).collect();
+        let uid = uid.into();
+        let mut names: Vec<_> = self.world.controlled_by(&uid).map(|secret| secret.key.name()).collect();
         names.sort_unstable();
         names
     }

@@ -128,7 +128,7 @@ impl Bench {
         while slots.iter().any(|slot| slot.answer.is_none()) {
             for delivered in self.deliveries.recv().await.unwrap() {
                 let slot = delivered.delivery.waiter.slot;
-                slots[slot].answer = Some(Answer::Store(delivered));
+                slots[slot].take(delivered);
             }
         }
         slots
@@ -165,8 +165,9 @@ impl Bench {
             .filter(|secret| secret.is_managed())
             .map(|secret| ManagedSecret::of(secret, &self.pipeline.digests))
             .collect();
-        let controlled =
-            |secret: &&ManagedSecret| secret.is_controlled_by(&raw.uid) && *secret.key.name() != *target;
+        let controlled = |secret: &&ManagedSecret| {
+            secret.is_controlled_by(&raw.uid.to_string()) && *secret.key.name() != *target
+        };
         let cached = managed.iter().find(|secret| *secret.key.name() == *target).cloned();
         let object = Object {
             status: raw.status.clone(),
@@ -253,6 +254,11 @@ fn owned_by(kind: &str, api_version: &str, secret: Secret) -> Secret {
         block_owner_deletion: true,
     };
     Secret { owners: vec![owner], ..secret }
+}
+
+#[test]
+fn an_entry_takes_32_bytes_whether_it_is_answered_or_not() {
+    assert_eq!(size_of::<Slot>(), 32);
 }
 
 #[tokio::test(start_paused = true)]

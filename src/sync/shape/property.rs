@@ -2,10 +2,10 @@
 
 use keyferry_stores::{
     base::{Error, Kind, Result, SecretBytes},
-    provider::{Capabilities, Entry, Payload, PropertyRule},
+    provider::{Entry, Payload, PropertyRule},
 };
 
-use super::json;
+use super::{Rules, json};
 use crate::api::external_secret::RemoteRef;
 
 /// The value of an entry: all of it, or the part that `property` names.
@@ -13,11 +13,11 @@ use crate::api::external_secret::RemoteRef;
 /// # Errors
 /// A property that is not there is `NotFound` where the store says that this counts as absence, else `Invalid`; `Malformed` where the
 /// value is no JSON and could not have properties.
-pub fn value(entry: &Entry, reference: &RemoteRef, capabilities: &Capabilities) -> Result<SecretBytes> {
+pub fn value(entry: &Entry, reference: &RemoteRef, rules: &Rules) -> Result<SecretBytes> {
     let Some(property) = reference.property.as_deref().filter(|property| !property.is_empty()) else {
         return Ok(whole(&entry.payload));
     };
-    let part = match (&entry.payload, capabilities.property) {
+    let part = match (&entry.payload, rules.property) {
         (payload, PropertyRule::OnTheWire) => Some(whole(payload)),
         (Payload::Fields(fields), _) => match fields.get(property) {
             Some(value) => Some(value.clone()),
@@ -25,7 +25,7 @@ pub fn value(entry: &Entry, reference: &RemoteRef, capabilities: &Capabilities) 
         },
         (Payload::Bytes(bytes), rule) => of_bytes(bytes, property, rule)?,
     };
-    part.ok_or_else(|| missing(entry, property, reference, capabilities))
+    part.ok_or_else(|| missing(entry, property, reference, rules))
 }
 
 /// All of an entry as one value.
@@ -76,8 +76,8 @@ fn below<'f>(
     }
 }
 
-fn missing(entry: &Entry, property: &str, reference: &RemoteRef, capabilities: &Capabilities) -> Error {
-    if capabilities.property_absence {
+fn missing(entry: &Entry, property: &str, reference: &RemoteRef, rules: &Rules) -> Error {
+    if rules.property_absence {
         return Error::new(Kind::NotFound, "Secret does not exist").with("property", property);
     }
     let has_properties = match &entry.payload {

@@ -1,20 +1,13 @@
 //! Shape against what ESO 2.9 was recorded to make of the same specs and stores.
 
-use keyferry_stores::provider::{Access, PropertyRule};
-
 use super::*;
 
 /// The fake provider.
 const FAKE: Rules = Rules {
-    capabilities: Capabilities {
-        access: Access::ReadWrite,
-        find: true,
-        batch: 1,
-        property: PropertyRule::Path,
-        property_absence: true,
-        map: MapRule::Raw,
-        find_converts: true,
-    },
+    property: PropertyRule::Path,
+    property_absence: true,
+    map: MapRule::Raw,
+    find_converts: true,
     absence: Absence::Proves,
 };
 
@@ -33,9 +26,9 @@ fn spec(yaml: &str) -> ExternalSecretSpec {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-fn with_capabilities(change: impl FnOnce(&mut Capabilities)) -> Rules {
+fn with_rules(change: impl FnOnce(&mut Rules)) -> Rules {
     let mut rules = FAKE;
-    change(&mut rules.capabilities);
+    change(&mut rules);
     rules
 }
 
@@ -130,8 +123,8 @@ fn an_extracted_value_keeps_its_text() {
 
 #[test]
 fn vault_writes_numbers_and_objects_anew() {
-    let rules = with_capabilities(|capabilities| capabilities.map = MapRule::Decoded);
-    let map = map(&bytes(TYPES), &reference(""), &rules.capabilities).unwrap();
+    let rules = with_rules(|rules| rules.map = MapRule::Decoded);
+    let map = map(&bytes(TYPES), &reference(""), &rules).unwrap();
     let expected =
         [("arr", r#"[1,"2",null]"#), ("big", "12345678901234567000"), ("exp", "1000000000000000000000")];
     for (key, value) in expected {
@@ -267,7 +260,7 @@ fn a_store_that_converts_in_find_does_so_before_rewrites() {
     let entries = [("a/b/c", "1"), ("a/b/d", "2")];
     gives(yaml, &entries, &[("a_b_c", "1"), ("a_b_d", "2")]);
     let spec = spec(yaml);
-    let rules = with_capabilities(|capabilities| capabilities.find_converts = false);
+    let rules = with_rules(|rules| rules.find_converts = false);
     let assembled = assemble(&spec, &answers(&spec, &entries, rules)).unwrap();
     assert_eq!(assembled.values.keys().collect::<Vec<_>>(), ["c", "d"]);
 }
@@ -435,7 +428,7 @@ fn a_property_is_a_path_into_the_value() {
         ("nope.deeper", None),
     ];
     for (property, expected) in cases {
-        let value = value(&bytes(NESTED), &reference(property), &FAKE.capabilities);
+        let value = value(&bytes(NESTED), &reference(property), &FAKE);
         assert_eq!(value.ok().as_ref().and_then(SecretBytes::expose_str), expected, "{property}");
     }
 }
@@ -457,17 +450,17 @@ fn each_rule_has_its_own_order() {
         (Path, "e.f", None),
     ];
     for (rule, property, expected) in cases {
-        let rules = with_capabilities(|capabilities| capabilities.property = rule);
-        let value = value(&entry, &reference(property), &rules.capabilities);
+        let rules = with_rules(|rules| rules.property = rule);
+        let value = value(&entry, &reference(property), &rules);
         assert_eq!(value.ok().as_ref().and_then(SecretBytes::expose_str), expected, "{rule:?} {property}");
     }
 }
 
 #[test]
 fn byte_fields_are_looked_up_by_name_then_below_one() {
-    let rules = with_capabilities(|capabilities| {
-        capabilities.property = PropertyRule::ByteField;
-        capabilities.property_absence = false;
+    let rules = with_rules(|rules| {
+        rules.property = PropertyRule::ByteField;
+        rules.property_absence = false;
     });
     let entry = fields(&[("a", "1"), ("b", r#"{"c":{"d":"x"}}"#), ("tls.crt", "pem")]);
     let cases = [
@@ -480,25 +473,25 @@ fn byte_fields_are_looked_up_by_name_then_below_one() {
         (".b", None),
     ];
     for (property, expected) in cases {
-        let value = value(&entry, &reference(property), &rules.capabilities);
+        let value = value(&entry, &reference(property), &rules);
         assert_eq!(value.ok().as_ref().and_then(SecretBytes::expose_str), expected, "{property}");
     }
-    let whole = map(&entry, &reference(""), &rules.capabilities).unwrap();
+    let whole = map(&entry, &reference(""), &rules).unwrap();
     assert_eq!(whole["tls.crt"].expose_str(), Some("pem"));
-    let inner = map(&fields(&[("b", r#"{"c":"x","n":1}"#)]), &reference("b"), &rules.capabilities).unwrap();
+    let inner = map(&fields(&[("b", r#"{"c":"x","n":1}"#)]), &reference("b"), &rules).unwrap();
     assert_eq!(shown(&inner), [("c".to_string(), "x".to_string()), ("n".to_string(), "1".to_string())]);
 }
 
 #[test]
 fn a_property_on_the_wire_is_the_answer_already() {
-    let rules = with_capabilities(|capabilities| capabilities.property = PropertyRule::OnTheWire);
-    let value = value(&bytes("answer"), &reference("any.thing"), &rules.capabilities).unwrap();
+    let rules = with_rules(|rules| rules.property = PropertyRule::OnTheWire);
+    let value = value(&bytes("answer"), &reference("any.thing"), &rules).unwrap();
     assert_eq!(value.expose_str(), Some("answer"));
 }
 
 #[test]
 fn a_missing_property_is_absence_only_where_the_store_says_so() {
-    let strict = with_capabilities(|capabilities| capabilities.property_absence = false);
+    let strict = with_rules(|rules| rules.property_absence = false);
     let cases = [
         (FAKE, "{}", Kind::NotFound),
         (FAKE, "plain", Kind::NotFound),
@@ -506,7 +499,7 @@ fn a_missing_property_is_absence_only_where_the_store_says_so() {
         (strict, "plain", Kind::Malformed),
     ];
     for (rules, entry, kind) in cases {
-        let error = value(&bytes(entry), &reference("nope"), &rules.capabilities).unwrap_err();
+        let error = value(&bytes(entry), &reference("nope"), &rules).unwrap_err();
         assert_eq!(error.kind(), kind, "{entry}");
         assert!(!error.to_string().contains("plain"), "{error}");
     }
@@ -564,14 +557,11 @@ fn sec_22_an_answer_that_is_nested_without_end_is_kept_as_text_and_never_followe
     gives("{dataFrom: [{extract: {key: k}}]}", &[("k", &entry)], &[("x", &nested)]);
     let merge = "{dataFrom: [{find: {}, rewrite: [{merge: {}}]}]}";
     assert_eq!(run(merge, &[("k", &entry)]).unwrap_err().kind(), Kind::Malformed);
-    let decoded = with_capabilities(|capabilities| capabilities.map = MapRule::Decoded);
-    assert_eq!(
-        map(&bytes(&entry), &reference(""), &decoded.capabilities).unwrap_err().kind(),
-        Kind::Malformed
-    );
+    let decoded = with_rules(|rules| rules.map = MapRule::Decoded);
+    assert_eq!(map(&bytes(&entry), &reference(""), &decoded).unwrap_err().kind(), Kind::Malformed);
     let path = format!("x{}", ".0".repeat(1_000));
     // Whatever it finds, it must come back.
-    let _found = value(&bytes(&entry), &reference(&path), &FAKE.capabilities);
+    let _found = value(&bytes(&entry), &reference(&path), &FAKE);
 }
 
 #[test]
