@@ -179,7 +179,7 @@ impl Due {
     /// The event as core/v1 has it, in the form that `kubectl describe` shows.
     pub(super) fn body(&self) -> Value {
         let Event { subject, component, warning, reason, message } = &self.event;
-        let name = cut(&subject.key.name(), NAME_BYTES).trim_end_matches(['.', '-']);
+        let name = cut(subject.key.name(), NAME_BYTES).trim_end_matches(['.', '-']);
         let involved = json!({
             "apiVersion": "external-secrets.io/v1",
             "kind": subject.kind.kind(),

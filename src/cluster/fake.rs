@@ -559,7 +559,7 @@ impl Feeds {
     }
 
     fn tell_secrets(&mut self, change: &Change<Secret>, key: &ObjectKey) {
-        let listeners = self.secrets.iter().filter(|listener| listener.over.contains(&key.namespace()));
+        let listeners = self.secrets.iter().filter(|listener| listener.over.contains(key.namespace()));
         listeners.for_each(|listener| listener.send(change, self.deaf));
     }
 
@@ -580,7 +580,7 @@ trait Placed {
 
 impl<T: Versioned> Placed for T {
     fn namespace(&self) -> &str {
-        &self.key().namespace()
+        self.key().namespace()
     }
 }
 
@@ -608,7 +608,7 @@ impl<T: Clone + Send + 'static + Placed> Listener<T> {
     fn tell(&self, change: &Change<T>, deaf: bool) {
         let namespace = match change {
             Change::Applied(object) | Change::Seen(object) => object.namespace(),
-            Change::Deleted(gone) => &gone.key.namespace(),
+            Change::Deleted(gone) => gone.key.namespace(),
             Change::Begin(_) | Change::Listed(_) | Change::Failed(..) => return,
         };
         if self.over.contains(namespace) {

@@ -10,7 +10,7 @@
 mod need;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeSet, HashMap},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
@@ -235,7 +235,8 @@ pub struct ExternalSecrets {
     objects: Mirror<RawObject>,
     records: HashMap<ObjectKey, Box<Record>>,
     schedule: Schedule<ObjectKey>,
-    by_store: HashMap<StoreRef, HashSet<ObjectKey>>,
+    /// Stores and who reads from them.
+    by_store: BTreeSet<(StoreRef, ObjectKey)>,
     /// Targets and who writes them.
     by_target: BTreeSet<(ObjectKey, ObjectKey)>,
     started: bool,
@@ -265,7 +266,7 @@ impl ExternalSecrets {
             objects: Mirror::new(over),
             records: HashMap::new(),
             schedule: Schedule::default(),
-            by_store: HashMap::new(),
+            by_store: BTreeSet::new(),
             by_target: BTreeSet::new(),
             started: false,
             ready: Lanes::default(),
@@ -369,28 +370,23 @@ impl ExternalSecrets {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
         let Ok(spec) = parse::external_secret(&raw.spec) else { return };
-        let stores = pull::stores_of(&spec, &key.namespace());
-        let target = ObjectKey::new(&key.namespace(), spec.target_name(&key.name()));
+        let stores = pull::stores_of(&spec, key.namespace());
+        let target = ObjectKey::new(key.namespace(), spec.target_name(key.name()));
         for store in &stores {
-            self.by_store.entry(store.clone()).or_default().insert(key.clone());
+            self.by_store.insert((store.clone(), key.clone()));
         }
         self.by_target.insert((target.clone(), key.clone()));
         if let Some(record) = self.records.get_mut(key) {
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
-            record.manner = Manner::of(&spec, &key.namespace());
+            record.manner = Manner::of(&spec, key.namespace());
         }
     }
 
     fn unindex(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
         for store in std::mem::take(&mut record.stores) {
-            if let Entry::Occupied(mut users) = self.by_store.entry(store) {
-                users.get_mut().remove(key);
-                if users.get().is_empty() {
-                    users.remove();
-                }
-            }
+            self.by_store.remove(&(store, key.clone()));
         }
         record.manner = Manner::default();
         if let Some(target) = record.target.take() {
@@ -424,9 +420,15 @@ impl ExternalSecrets {
 
     /// A changed store or credential wakes the objects that fail, that wait at the flood gate, or that were left to another class.
     fn wake_users(&mut self, stores: &[StoreRef], failing: bool) {
-        let users = stores.iter().filter_map(|store| self.by_store.get(store)).flatten();
-        let keys = users.cloned().collect::<HashSet<_>>().into_iter().collect();
+        let users = stores.iter().flat_map(|store| self.users(store));
+        let keys = users.cloned().collect::<BTreeSet<_>>().into_iter().collect();
         self.wake(keys, failing);
+    }
+
+    fn users(&self, store: &StoreRef) -> impl Iterator<Item = &ObjectKey> {
+        let first = (store.clone(), ObjectKey::new("", ""));
+        let users = self.by_store.range(first..).take_while(move |(used, _)| used == store);
+        users.map(|(_, key)| key)
     }
 
     fn wake(&mut self, keys: Vec<ObjectKey>, failing: bool) {
@@ -587,7 +589,7 @@ impl ExternalSecrets {
             Ok(spec) => spec,
             Err(error) => return Decision::Work(Job::Fail(error)),
         };
-        if self.is_left_alone(record, &spec, &key.namespace()) {
+        if self.is_left_alone(record, &spec, key.namespace()) {
             return Decision::LeaveAlone;
         }
         let interval = match check(&spec) {
@@ -626,7 +628,7 @@ impl ExternalSecrets {
         let told = Told::of(record.status(raw));
         let (policy, refreshed) = (spec.refresh_policy(), record.refreshed);
         let timing = Timing { policy, interval, refreshed, synced_version: &told.version, version: &version };
-        let target = ObjectKey::new(&raw.key.namespace(), spec.target_name(&raw.key.name()));
+        let target = ObjectKey::new(raw.key.namespace(), spec.target_name(raw.key.name()));
         let target_is_valid = {
             let world = self.context.world.lock();
             plan::target_is_valid(spec.creation_policy(), world.secret(&target))
@@ -645,8 +647,9 @@ impl ExternalSecrets {
         let (gate, mut world) = (self.context.settings.flood_gate, self.context.world.lock());
         let together = later(since, limits::JUDGED_TOGETHER);
         let is_new = gate && record.refreshed.is_none() && now < together;
-        let mut fetch = Fetch::default();
-        for (slot, (store, ask)) in pull::asks(spec, &key.namespace()).into_iter().enumerate() {
+        let asks = pull::asks(spec, key.namespace());
+        let mut fetch = Fetch { slots: Vec::with_capacity(asks.len()), ..Fetch::default() };
+        for (slot, (store, ask)) in asks.into_iter().enumerate() {
             // The first entry that cannot be had fails the object: what stands behind it need not be read.
             let ask = ask.filter(|_| !fetch.failed);
             match (world.usable(&store, Some(key.namespace()), gate), ask) {

@@ -100,7 +100,7 @@ impl Versions {
     }
 
     fn learn(&mut self, kind: RefKind, object: Metadata) -> Effect {
-        let Some(part) = self.over.part(&object.key.namespace()) else { return Effect::Nothing };
+        let Some(part) = self.over.part(object.key.namespace()) else { return Effect::Nothing };
         let version = self.hasher.hash_one((&object.uid, &object.resource_version));
         let (part, seen) = (u16::try_from(part).unwrap_or(u16::MAX), self.round);
         let object = resolved(kind, object.key);

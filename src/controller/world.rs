@@ -443,7 +443,7 @@ impl World {
         if validate::admits(spec, namespace, &labels.unwrap_or_default().to_map())? {
             return Ok(());
         }
-        let name = &store.key.name();
+        let name = store.key.name();
         let text = format!(
             "using cluster store {name:?} is not allowed from namespace {namespace:?}: denied by spec.condition"
         );
@@ -511,7 +511,7 @@ fn signals<T>(
 
 /// Not the taxonomy's `NotFound`: that a store is missing proves nothing about what it holds.
 fn not_found(store: &StoreRef) -> Error {
-    let (kind, name) = (store.kind.kind(), &store.key.name());
+    let (kind, name) = (store.kind.kind(), store.key.name());
     Error::new(
         Kind::Invalid,
         format!("could not get {kind} {name:?}, {kind}.external-secrets.io {name:?} not found"),

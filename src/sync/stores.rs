@@ -194,7 +194,6 @@ impl Fetcher {
     }
 
     /// Gathers requests that are to be queued together, none of them sent before all are. With `spread` they start evenly over its window.
-    #[must_use]
     pub fn gather(&self, spread: Option<Spread>) -> Gathering {
         let (shared, now) = (self.0.clone(), self.0.clock.now());
         Gathering { shared, now, spread, fresh: Fresh::default(), refused: Vec::new() }

@@ -109,7 +109,7 @@ impl Stage {
                 fake.put_object(kind, &key, spec);
                 fake.change_object(kind, &key, |object| object.finalizers = [FINALIZER.into()].into())
                     .uid
-                    .into()
+                    .to_string()
             }
             World::Real(plane) => {
                 install_kinds(plane);
