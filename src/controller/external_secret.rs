@@ -10,7 +10,7 @@
 mod need;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
@@ -44,7 +44,7 @@ use crate::{
     },
     sync::{
         fetch::{Request, Spread, Waiter},
-        gate::{Lane, later},
+        gate::{Lane, Lanes, later},
         pipeline::Pipeline,
         plan::{self, Timing},
         pull::{self, Answer, Finished, Job, Object, Slot},
@@ -141,6 +141,8 @@ struct Record {
     ticket: u64,
     /// What happened while a job ran.
     again: Option<Cause>,
+    /// The lane of what it is looked at for.
+    lane: Lane,
     /// Failures in a row.
     failures: u32,
     failing: bool,
@@ -176,8 +178,8 @@ struct Manner {
     creation: Option<CreationPolicy>,
     /// `spec.refreshInterval`, where it is right.
     interval: Option<SignedDuration>,
-    /// The phase of its ticks, if it has any.
-    phase: Option<u64>,
+    /// Where it has ticks: the store whose kin share them, if all its entries name one by default.
+    ticks: Option<Option<StoreRef>>,
     /// True if it asks for what is not built.
     unbuilt: bool,
 }
@@ -193,11 +195,10 @@ impl Manner {
     fn of(spec: &ExternalSecretSpec, namespace: &str) -> Self {
         let interval = validate::interval(spec).ok();
         let timed = interval.filter(|interval| plan::is_timed(spec.refresh_policy(), *interval));
-        let store = pull::default_store(spec, namespace);
         Self {
             creation: Some(spec.creation_policy()),
             interval,
-            phase: timed.map(|interval| phase(store.as_ref(), interval)),
+            ticks: timed.map(|_| pull::default_store(spec, namespace)),
             unbuilt: shape::unbuilt(spec).is_some(),
         }
     }
@@ -205,10 +206,6 @@ impl Manner {
     /// The interval, unless it is negative.
     fn interval(&self) -> Option<Duration> {
         self.interval.and_then(|interval| Duration::try_from(interval).ok())
-    }
-
-    fn next_tick(&self, after: Timestamp) -> Option<Timestamp> {
-        Some(next_tick(after, self.interval?, self.phase?))
     }
 }
 
@@ -241,8 +238,9 @@ pub struct ExternalSecrets {
     /// Targets and who writes them.
     by_target: BTreeSet<(ObjectKey, ObjectKey)>,
     started: bool,
-    /// Objects whose job waits for a free worker, in turn. A job is made when it starts, so who waits holds no specification.
-    ready: VecDeque<ObjectKey>,
+    /// Objects whose job waits for a free worker: the first lane first, and no namespace behind the crowd of another. A job's object is
+    /// made when it starts, so who waits holds no specification.
+    ready: Lanes<ObjectKey>,
     working: usize,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
@@ -269,7 +267,7 @@ impl ExternalSecrets {
             by_store: HashMap::new(),
             by_target: BTreeSet::new(),
             started: false,
-            ready: VecDeque::new(),
+            ready: Lanes::default(),
             working: 0,
             sender: inbox.0,
             inbox: inbox.1,
@@ -408,11 +406,15 @@ impl ExternalSecrets {
 
     fn signalled(&mut self, signal: &Signal) {
         match signal {
-            Signal::Store(store) => self.wake_failing(std::slice::from_ref(store)),
-            Signal::Credential(stores) | Signal::Judged(stores) => self.wake_failing(stores),
+            Signal::Store(store) => {
+                // A store that has just become unready is of no help to those who fail.
+                let is_ready = self.context.world.lock().ready(store) != Some(false);
+                self.wake_users(std::slice::from_ref(store), is_ready);
+            }
+            Signal::Credential(stores) | Signal::Judged(stores) => self.wake_users(stores, true),
             Signal::Namespace(namespace) => {
                 let keys = self.records.keys().filter(|key| key.namespace() == *namespace).cloned().collect();
-                self.wake(keys);
+                self.wake(keys, true);
             }
             Signal::Target(target) => self.look_after_target(target),
             Signal::Listed => (),
@@ -420,13 +422,13 @@ impl ExternalSecrets {
     }
 
     /// A changed store or credential wakes the objects that fail, that wait at the flood gate, or that were left to another class.
-    fn wake_failing(&mut self, stores: &[StoreRef]) {
+    fn wake_users(&mut self, stores: &[StoreRef], failing: bool) {
         let users = stores.iter().filter_map(|store| self.by_store.get(store)).flatten();
         let keys = users.cloned().collect::<HashSet<_>>().into_iter().collect();
-        self.wake(keys);
+        self.wake(keys, failing);
     }
 
-    fn wake(&mut self, keys: Vec<ObjectKey>) {
+    fn wake(&mut self, keys: Vec<ObjectKey>, failing: bool) {
         let now = self.now();
         for key in &keys {
             let Some(record) = self.records.get_mut(key) else { continue };
@@ -434,7 +436,7 @@ impl ExternalSecrets {
             record.woken |= !matches!(record.phase, Phase::Idle);
         }
         self.look_at_all(keys, |record| {
-            let waits = record.failing || record.left_alone || record.gate_since.is_some();
+            let waits = failing && record.failing || record.left_alone || record.gate_since.is_some();
             waits.then(|| Cause::wake(now))
         });
     }
@@ -513,6 +515,7 @@ impl ExternalSecrets {
         }
         let cause = Cause { must: cause.must || !matches!(record.phase, Phase::Idle), ..cause };
         record.ticket += 1;
+        record.lane = cause.lane;
         record.phase = Phase::Idle;
         record.woken = false;
         record.left_alone = false;
@@ -554,6 +557,7 @@ impl ExternalSecrets {
         let now = self.now();
         let identities: BTreeSet<Digest> =
             fetch.requests.iter().map(|(request, _)| request.target.identity).collect();
+        let is_single = identities.len() == 1;
         if let Some(record) = self.records.get_mut(key) {
             record.identities = identities.into_iter().collect();
             record.began = Some(now);
@@ -563,7 +567,9 @@ impl ExternalSecrets {
             self.complete(key);
         }
         let (env, cluster) = (&self.context.env, &self.context.pipeline.cluster);
-        for (request, usable) in fetch.requests {
+        for (mut request, usable) in fetch.requests {
+            // Who needs several stores would hold the values of one while it waits for another.
+            request.waiter.patient &= is_single;
             gathering.add(request, || Opening::of(&usable, env, cluster));
         }
     }
@@ -589,7 +595,7 @@ impl ExternalSecrets {
         };
         match self.need(raw, record, (&spec, interval), cause) {
             Need::Refresh => self.ask(key, &spec, cause),
-            Need::Tick => Decision::Sleep(record.manner.next_tick(self.now())),
+            Need::Tick => Decision::Sleep(self.next_tick(&record.manner)),
             Need::Change => Decision::Sleep(None),
         }
     }
@@ -655,7 +661,8 @@ impl ExternalSecrets {
                 (Ok(_), None) => fetch.slots.push(Slot::empty()),
                 (Ok(usable), Some(ask)) => {
                     fetch.slots.push(Slot::waiting(usable.config.absence(), &ask));
-                    let waiter = Waiter { object: key.clone(), slot, ticket: record.ticket };
+                    let (ticket, patient) = (record.ticket, record.failing);
+                    let waiter = Waiter { object: key.clone(), slot, ticket, patient };
                     let (target, lane) = (usable.target, cause.lane);
                     fetch.requests.push((Request { target, ask, waiter, cause: cause.at, lane }, usable));
                 }
@@ -698,17 +705,20 @@ impl ExternalSecrets {
         }
         if let Some(record) = self.records.get_mut(key) {
             record.phase = Phase::Ready(job);
-            self.ready.push_back(key.clone());
+            self.ready.push(record.lane, key.namespace(), key.clone());
         }
     }
 
     /// Gives free workers their next jobs. Who has been looked at again since it stood in line, or is gone, has none there.
     fn start_ready(&mut self) {
         while self.working < self.context.settings.concurrent {
-            let Some(key) = self.ready.pop_front() else { return };
+            let Some(key) = self.ready.pop(&|_| false) else { return };
             let Some(record) = self.records.get_mut(&key) else { continue };
             match std::mem::take(&mut record.phase) {
-                Phase::Ready(job) => self.start(&key, job),
+                Phase::Ready(job) => {
+                    self.ready.served();
+                    self.start(&key, job);
+                }
                 other => record.phase = other,
             }
         }
@@ -783,7 +793,13 @@ impl ExternalSecrets {
 
     fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
         self.objects.get(key).filter(|raw| !raw.deleting)?;
-        self.records.get(key)?.manner.next_tick(self.now())
+        self.next_tick(&self.records.get(key)?.manner)
+    }
+
+    fn next_tick(&self, manner: &Manner) -> Option<Timestamp> {
+        let (interval, store) = (manner.interval?, manner.ticks.as_ref()?.as_ref());
+        let line = store.and_then(|store| self.context.world.lock().line(store));
+        Some(next_tick(self.now(), interval, phase(line.as_ref(), store, interval)))
     }
 
     fn after_failure(&self, key: &ObjectKey, error: &Error) -> Option<Timestamp> {

@@ -128,7 +128,7 @@ impl Stores {
 
     /// Runs until the process ends.
     pub async fn run(mut self) {
-        let clock = self.context.clock.clone();
+        let (clock, back) = (self.context.clock.clone(), self.context.fetcher.back());
         loop {
             let now = clock.now();
             for (_, store) in self.schedule.take_due(now) {
@@ -138,9 +138,17 @@ impl Stores {
             let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default().min(IDLE);
             tokio::select! {
                 message = self.inbox.recv() => self.hear(message),
+                () = back.notified() => self.judge_failing(),
                 () = clock.sleep(wait) => (),
             }
         }
+    }
+
+    /// A store answers again: those that failed are judged at once, so that their objects need not wait.
+    fn judge_failing(&mut self) {
+        let failing = self.records.iter().filter(|(_, record)| record.failures > 0);
+        let stores: Vec<StoreRef> = failing.map(|(store, _)| store.clone()).collect();
+        stores.iter().for_each(|store| self.judge(store));
     }
 
     fn hear(&mut self, message: Option<Message>) {

@@ -71,6 +71,8 @@ struct Parsed {
     retry: Option<RetrySettings>,
     refs: Vec<Ref>,
     ready: Option<bool>,
+    /// The identity without the versions of its credentials.
+    line: Option<Digest>,
 }
 
 /// Everything that is watched, but the ExternalSecrets themselves.
@@ -171,6 +173,18 @@ impl World {
         self.parsed.get(store).ok_or_else(|| not_found(store))?.spec.clone()
     }
 
+    /// What stores that are configured alike have in common; `None` for a store that is not there or cannot be asked.
+    #[must_use]
+    pub fn line(&self, store: &StoreRef) -> Option<Digest> {
+        self.parsed.get(store)?.line
+    }
+
+    /// The Ready condition of a store; `None` if it has none, or is not there.
+    #[must_use]
+    pub fn ready(&self, store: &StoreRef) -> Option<bool> {
+        self.parsed.get(store)?.ready
+    }
+
     /// All stores.
     #[must_use]
     pub fn stores(&self) -> Vec<StoreRef> {
@@ -201,7 +215,7 @@ impl World {
     fn learn(&mut self, store: StoreRef) -> Vec<Signal> {
         self.usable.clear();
         if let Some(raw) = self.store(&store) {
-            let parsed = Parsed::of(raw);
+            let parsed = Parsed::of(raw, &store);
             self.unname(&store);
             let scope = scope_of(&store, None);
             self.name_refs(&store, &parsed.refs, &scope);
@@ -457,13 +471,16 @@ fn scope_of(store: &StoreRef, consumer: Option<&str>) -> Scope {
 }
 
 impl Parsed {
-    fn of(raw: &RawObject) -> Self {
+    fn of(raw: &RawObject, store: &StoreRef) -> Self {
         let spec = parse::store(&raw.spec).map(Arc::new);
         let config =
             spec.as_ref().map_err(Clone::clone).and_then(|spec| spec.provider.chosen().map(Arc::new));
         let refs = config.as_ref().map(|config| config.refs()).unwrap_or_default();
         let retry = spec.as_ref().ok().and_then(|spec| spec.retry());
-        Self { spec, config, retry, refs, ready: ready(raw.status.as_deref()) }
+        let (scope, store_kind, store_name) = (scope_of(store, None), store.kind.kind(), store.key.name());
+        let consumer = Consumer { scope: &scope, store_kind, store_name, versions: &[] };
+        let line = config.as_ref().ok().map(|config| config.identity(&consumer));
+        Self { spec, config, retry, refs, ready: ready(raw.status.as_deref()), line }
     }
 }
 

@@ -11,11 +11,12 @@
 //! - Reads of a store that is not open wait until its one opening ends; a failed opening answers all of them.
 //! - A refused *batch call* is no answer for a key: its reads go singly, and the identity reads singly for an hour.
 //! - A throttled read goes back into its gate, which is closed meanwhile; after [`THROTTLED_TRIES`] tries its objects hear of it.
-//! - A store that gave no answer [`DOWN_AFTER`] times in a row is down: what waits for it is answered with that error, and one read
-//!   a second finds out when it is back.
+//! - A read that a store failed to answer is tried once more after [`BLIP`]. After [`DOWN_AFTER`] failures in a row the store is down: who
+//!   waits for it hears of that once, and then waits here, silently ([`Waiter::patient`]), while one read of its quota every
+//!   [`PROBE_EVERY`] finds out when it is back.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -33,8 +34,12 @@ use crate::cluster::ObjectKey;
 pub const THROTTLED_TRIES: u32 = 3;
 /// Failures in a row after which a store counts as down.
 pub const DOWN_AFTER: u32 = 3;
-/// How often a store that is down is asked.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How often the stores of a quota are asked while they are down: less than once a second with all that was under way.
+pub const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// After this a read that a store failed to answer is tried once more.
+const BLIP: Duration = Duration::from_millis(200);
+/// What is true of a store, and not of one entry: all that an error says to those whose entry it is not about.
+const OF_THE_STORE: &[&str] = &["host", "reason", "status"];
 /// How long a gate without reads is kept. Longer than most refresh intervals, so that a pace that was cut is remembered between two ticks.
 const GATE_IDLE: SignedDuration = SignedDuration::from_secs(3_600);
 
@@ -65,6 +70,9 @@ pub struct Waiter {
     pub slot: usize,
     /// The attempt.
     pub ticket: u64,
+    /// True for an object whose status says already that its store fails: while the store is down it waits for an answer, and does not
+    /// hear the same again.
+    pub patient: bool,
 }
 
 /// The store a request goes to.
@@ -164,6 +172,9 @@ pub struct Reads {
     queued: HashMap<Arc<ReadKey>, ReadId>,
     flying: HashMap<Arc<ReadKey>, Vec<ReadId>>,
     delayed: BTreeSet<(Timestamp, Arc<ReadKey>, ReadId)>,
+    /// When the stores of a quota may be asked next while they are down.
+    probes: HashMap<Digest, Timestamp>,
+    came_back: bool,
     next_id: ReadId,
 }
 
@@ -183,17 +194,22 @@ struct Read {
     not_before: Option<Timestamp>,
     started: Option<Timestamp>,
     throttled: u32,
+    failed: bool,
+    /// True while it waits for its store to come back.
+    stranded: bool,
 }
 
 /// One identity.
 #[derive(Debug)]
 struct Line {
+    quota: Digest,
     state: LineState,
     parked: Vec<(ReadId, String)>,
     batch_refused_until: Option<Timestamp>,
     failures: u32,
-    next_probe: Timestamp,
     last_error: Option<Error>,
+    /// Reads that wait until the store is back.
+    stranded: VecDeque<ReadId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,7 +222,18 @@ enum LineState {
 impl Read {
     fn new(key: &Arc<ReadKey>, quota: Digest, lane: Lane, waiter: Waiter) -> Self {
         let (key, namespaces, waiters) = (key.clone(), vec![waiter.object.clone()], vec![waiter]);
-        Self { key, quota, waiters, namespaces, lane, not_before: None, started: None, throttled: 0 }
+        Self {
+            key,
+            quota,
+            waiters,
+            namespaces,
+            lane,
+            not_before: None,
+            started: None,
+            throttled: 0,
+            failed: false,
+            stranded: false,
+        }
     }
 
     /// Adds a waiter; true if it is the first of its namespace.
@@ -221,9 +248,22 @@ impl Read {
 }
 
 impl Line {
-    fn new(now: Timestamp) -> Self {
-        let (parked, state) = (Vec::new(), LineState::Closed);
-        Self { state, parked, batch_refused_until: None, failures: 0, next_probe: now, last_error: None }
+    fn new(quota: Digest) -> Self {
+        let (parked, state, stranded) = (Vec::new(), LineState::Closed, VecDeque::new());
+        Self { quota, state, parked, batch_refused_until: None, failures: 0, last_error: None, stranded }
+    }
+
+    fn strand(&mut self, id: ReadId, read: &mut Read) {
+        if !std::mem::replace(&mut read.stranded, true) {
+            self.stranded.push_back(id);
+        }
+    }
+
+    /// The store is back: the reads that waited for it.
+    fn come_back(&mut self) -> VecDeque<ReadId> {
+        self.failures = 0;
+        self.last_error = None;
+        std::mem::take(&mut self.stranded)
     }
 
     fn is_down(&self) -> bool {
@@ -266,7 +306,7 @@ impl Reads {
     fn join_or_add(&mut self, now: Timestamp, request: Request) -> Option<(Arc<ReadKey>, ReadId)> {
         let key = Arc::new(ReadKey { identity: request.target.identity, ask: request.ask });
         self.gates.entry(request.target.quota).or_insert_with(|| Gate::new(request.target.budget, now));
-        self.lines.entry(key.identity).or_insert_with(|| Line::new(now));
+        self.lines.entry(key.identity).or_insert_with(|| Line::new(request.target.quota));
         if let Some(id) = self.queued.get(&key).copied() {
             self.join_queued(id, request.waiter, request.lane, now);
             return None;
@@ -322,8 +362,17 @@ impl Reads {
         self.push(id);
     }
 
-    /// Puts a due read into its gate, once for every namespace that waits for it.
+    /// Puts a due read into its gate, or leaves it with the others if its store is down.
     fn push(&mut self, id: ReadId) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        match self.lines.get_mut(&read.key.identity).filter(|line| line.is_down()) {
+            Some(line) => line.strand(id, read),
+            None => self.push_to_gate(id),
+        }
+    }
+
+    /// Once for every namespace that waits for it.
+    fn push_to_gate(&mut self, id: ReadId) {
         let Some(read) = self.reads.get(&id) else { return };
         if let Some(gate) = self.gates.get_mut(&read.quota) {
             read.namespaces.iter().for_each(|object| gate.push(read.lane, object.namespace(), id));
@@ -333,7 +382,9 @@ impl Reads {
     /// The calls to make now. `full` says of a namespace that the plaintext held for it is at its bound.
     pub fn work(&mut self, now: Timestamp, full: &dyn Fn(&str) -> bool) -> Work {
         self.release_due(now);
-        let mut work = Work { wake: self.delayed.first().map(|(at, _, _)| *at), ..Work::default() };
+        let probe = self.release_probes(now);
+        let due = self.delayed.first().map(|(at, _, _)| *at);
+        let mut work = Work { wake: [due, probe].into_iter().flatten().min(), ..Work::default() };
         let quotas: Vec<Digest> =
             self.gates.iter().filter(|(_, gate)| !gate.is_empty()).map(|(id, _)| *id).collect();
         for quota in quotas {
@@ -348,6 +399,38 @@ impl Reads {
             let Some((_, _, id)) = self.delayed.pop_first() else { return };
             self.push(id);
         }
+    }
+
+    /// Lets one read of every quota whose time has come find out whether its store is back; when the next one may.
+    fn release_probes(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        let stranded: Vec<(Digest, Digest)> = self
+            .lines
+            .iter()
+            .filter(|(_, line)| !line.stranded.is_empty())
+            .map(|(identity, line)| (line.quota, *identity))
+            .collect();
+        for (quota, identity) in stranded {
+            let mut at = self.probes.get(&quota).copied().unwrap_or(now);
+            if at <= now && self.release_first(identity) {
+                at = later(now, PROBE_EVERY);
+                self.probes.insert(quota, at);
+            }
+            next = Some(next.map_or(at, |next| next.min(at)));
+        }
+        next
+    }
+
+    /// False if nothing waits any more.
+    fn release_first(&mut self, identity: Digest) -> bool {
+        while let Some(id) = self.lines.get_mut(&identity).and_then(|line| line.stranded.pop_front()) {
+            if let Some(read) = self.reads.get_mut(&id).filter(|read| read.stranded) {
+                read.stranded = false;
+                self.push_to_gate(id);
+                return true;
+            }
+        }
+        false
     }
 
     fn drain(
@@ -368,7 +451,7 @@ impl Reads {
 
     /// Makes a call out of a read that the gate let through, or parks it until its store is open.
     fn dispatch(&mut self, quota: Digest, id: ReadId, now: Timestamp) -> Option<Call> {
-        let read = self.reads.get(&id).filter(|read| read.started.is_none())?;
+        let read = self.reads.get(&id).filter(|read| read.started.is_none() && !read.stranded)?;
         let (key, namespace) = (read.key.clone(), read.waiters.first()?.object.namespace().to_string());
         let line = self.lines.get_mut(&key.identity)?;
         match line.state {
@@ -457,18 +540,38 @@ impl Reads {
     }
 
     /// The store of an identity could not be opened: everything that waits for it hears why.
-    pub fn not_opened(&mut self, identity: Digest, error: &Error) -> Vec<Delivery> {
+    pub fn not_opened(&mut self, identity: Digest, error: &Error, now: Timestamp) -> Vec<Delivery> {
         if let Some(line) = self.lines.get_mut(&identity) {
             line.state = LineState::Closed;
             line.parked.clear();
         }
+        if error.kind() == Kind::Unavailable {
+            self.note_silence(identity, error, now);
+        }
         self.fail_queued(identity, error)
     }
 
+    /// Answers what is queued for a store with its error. The patient stay, if the store is down.
     fn fail_queued(&mut self, identity: Digest, error: &Error) -> Vec<Delivery> {
         let ids: Vec<ReadId> =
             self.queued.iter().filter(|(key, _)| key.identity == identity).map(|(_, id)| *id).collect();
-        ids.into_iter().flat_map(|id| self.deliver(id, Err(error.clone()))).collect()
+        ids.into_iter().flat_map(|id| self.fail(id, error)).collect()
+    }
+
+    fn fail(&mut self, id: ReadId, error: &Error) -> Vec<Delivery> {
+        let Some(read) = self.reads.get_mut(&id) else { return Vec::new() };
+        let line = self.lines.get_mut(&read.key.identity).filter(|line| line.is_down());
+        let (Some(line), true) = (line, read.waiters.iter().any(|waiter| waiter.patient)) else {
+            return self.deliver(id, Err(error.clone()));
+        };
+        let capabilities = line.capabilities();
+        let told = read.waiters.extract_if(.., |waiter| !waiter.patient);
+        let told = told.map(|waiter| Delivery { waiter, answer: Err(error.clone()), capabilities }).collect();
+        if let Some(start) = read.not_before {
+            self.delayed.remove(&(start, read.key.clone(), id));
+        }
+        line.strand(id, read);
+        told
     }
 
     /// The batch call was refused: its reads go singly, and so does this identity for an hour.
@@ -483,9 +586,13 @@ impl Reads {
     }
 
     fn requeue(&mut self, id: ReadId, now: Timestamp) {
+        self.requeue_at(id, now, now);
+    }
+
+    fn requeue_at(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         read.started = None;
-        read.not_before = Some(now);
+        read.not_before = Some(start);
         let key = read.key.clone();
         if let Some(running) = self.flying.get_mut(&key) {
             running.retain(|other| *other != id);
@@ -493,8 +600,11 @@ impl Reads {
         match self.queued.get(&key).copied() {
             Some(other) => self.merge(id, other),
             None => {
-                self.queued.insert(key, id);
-                self.push(id);
+                self.queued.insert(key.clone(), id);
+                match start > now {
+                    true => drop(self.delayed.insert((start, key, id))),
+                    false => self.push(id),
+                }
             }
         }
     }
@@ -536,23 +646,45 @@ impl Reads {
     }
 
     fn settle(&mut self, id: ReadId, result: Result<Answered>, now: Timestamp) -> Vec<Delivery> {
-        let kind = result.as_ref().err().map(Error::kind);
-        let identity = self.reads.get(&id).map(|read| read.key.identity);
-        if kind == Some(Kind::Throttled) && self.may_try_again(id) {
-            self.requeue(id, now);
-            return Vec::new();
+        let Some(identity) = self.reads.get(&id).map(|read| read.key.identity) else { return Vec::new() };
+        let was_down = self.lines.get(&identity).is_some_and(Line::is_down);
+        match result {
+            Err(error) if error.kind() == Kind::Unavailable => self.unanswered(id, identity, &error, now),
+            // A store that is coming back is not back while it wants to be left alone.
+            Err(error) if error.kind() == Kind::Throttled && was_down => {
+                self.requeue(id, now);
+                Vec::new()
+            }
+            Err(error) if error.kind() == Kind::Throttled && self.may_try_again(id) => {
+                self.requeue(id, now);
+                drop(error);
+                Vec::new()
+            }
+            result => {
+                self.note_answer(identity);
+                self.deliver(id, result)
+            }
         }
-        if kind == Some(Kind::Unavailable) {
-            self.note_silence(identity, result.as_ref().err(), now);
-        } else {
-            self.note_answer(identity);
+    }
+
+    /// A read that the store failed to answer: a first failure is tried again, unless the store is down.
+    fn unanswered(&mut self, id: ReadId, identity: Digest, error: &Error, now: Timestamp) -> Vec<Delivery> {
+        self.note_silence(identity, error, now);
+        match self.down_error(identity) {
+            None if self.may_blip(id) => {
+                self.requeue_at(id, later(now, BLIP), now);
+                Vec::new()
+            }
+            None => self.deliver(id, Err(error.clone())),
+            Some(down) => {
+                self.requeue(id, now);
+                self.fail_queued(identity, &down)
+            }
         }
-        let down = identity.and_then(|identity| self.down_error(identity));
-        let mut deliveries = self.deliver(id, result);
-        if let (Some(identity), Some(error)) = (identity, down) {
-            deliveries.extend(self.fail_queued(identity, &error));
-        }
-        deliveries
+    }
+
+    fn may_blip(&mut self, id: ReadId) -> bool {
+        self.reads.get_mut(&id).is_some_and(|read| !std::mem::replace(&mut read.failed, true))
     }
 
     fn may_try_again(&mut self, id: ReadId) -> bool {
@@ -561,32 +693,49 @@ impl Reads {
         read.throttled < THROTTLED_TRIES
     }
 
-    fn note_silence(&mut self, identity: Option<Digest>, error: Option<&Error>, now: Timestamp) {
-        let Some(line) = identity.and_then(|identity| self.lines.get_mut(&identity)) else { return };
+    /// A store gave no answer to a read or a probe.
+    pub fn note_silence(&mut self, identity: Digest, error: &Error, now: Timestamp) {
+        let Some(line) = self.lines.get_mut(&identity) else { return };
         line.failures = line.failures.saturating_add(1);
-        line.last_error = error.cloned();
-        line.next_probe = later(now, PROBE_EVERY);
+        line.last_error = Some(error.clone().only(OF_THE_STORE));
+        self.probes.insert(line.quota, later(now, PROBE_EVERY));
     }
 
-    fn note_answer(&mut self, identity: Option<Digest>) {
-        let Some(line) = identity.and_then(|identity| self.lines.get_mut(&identity)) else { return };
-        line.failures = 0;
-        line.last_error = None;
+    /// A store answered a read or a probe. If it was down it is back, and so may be all others of its quota: what waits for them is sent.
+    pub fn note_answer(&mut self, identity: Digest) {
+        let Some(line) = self.lines.get_mut(&identity) else { return };
+        if !line.is_down() {
+            line.failures = 0;
+            return;
+        }
+        let quota = line.quota;
+        self.probes.remove(&quota);
+        let back = self.lines.values_mut().filter(|line| line.quota == quota && line.is_down());
+        let stranded: Vec<ReadId> = back.flat_map(Line::come_back).collect();
+        for id in stranded {
+            if let Some(read) = self.reads.get_mut(&id).filter(|read| read.stranded) {
+                read.stranded = false;
+                self.push_to_gate(id);
+            }
+        }
+        self.came_back = true;
+    }
+
+    /// True once after a store came back.
+    pub fn take_came_back(&mut self) -> bool {
+        std::mem::take(&mut self.came_back)
     }
 
     fn down_error(&self, identity: Digest) -> Option<Error> {
         self.lines.get(&identity).filter(|line| line.is_down())?.last_error.clone()
     }
 
-    /// If the store of this identity is down and was asked less than a second ago: the error to answer with at once. Else
-    /// the caller's request is the one that finds out, and the next second is taken.
-    pub fn refuse_if_down(&mut self, identity: Digest, now: Timestamp) -> Option<Error> {
-        let line = self.lines.get_mut(&identity).filter(|line| line.is_down())?;
-        if line.next_probe > now {
-            return line.last_error.clone();
-        }
-        line.next_probe = later(now, PROBE_EVERY);
-        None
+    /// If the store of this identity is down, and it is not time to ask it again: the error to answer with at once.
+    #[must_use]
+    pub fn refusal(&self, identity: Digest, now: Timestamp) -> Option<Error> {
+        let line = self.lines.get(&identity).filter(|line| line.is_down())?;
+        let early = self.probes.get(&line.quota).is_some_and(|at| *at > now);
+        line.last_error.clone().filter(|_| early)
     }
 
     fn deliver(&mut self, id: ReadId, result: Result<Answered>) -> Vec<Delivery> {

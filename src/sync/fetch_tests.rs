@@ -25,7 +25,7 @@ fn target(identity: &str) -> Target {
 
 fn request(identity: &str, key: &str, object: &str, cause: i64) -> Request {
     let (namespace, name) = object.split_once('/').unwrap_or(("n", object));
-    let waiter = Waiter { object: ObjectKey::new(namespace, name), slot: 0, ticket: 1 };
+    let waiter = Waiter { object: ObjectKey::new(namespace, name), slot: 0, ticket: 1, patient: false };
     let ask = Ask::Key(RemoteKey::value(key));
     Request { target: target(identity), ask, waiter, cause: at(cause), lane: Lane::Second }
 }
@@ -246,7 +246,7 @@ fn one_failed_opening_answers_everybody_who_waited() {
         None,
     );
     assert_eq!(reads.work(at(0), NOT_FULL).calls.len(), 1);
-    let deliveries = reads.not_opened(digest("a"), &Error::new(Kind::Unauthenticated, "refused"));
+    let deliveries = reads.not_opened(digest("a"), &Error::new(Kind::Unauthenticated, "refused"), at(0));
     assert_eq!(deliveries.len(), 50);
     assert!(reads.reads.is_empty() && reads.work(at(1), NOT_FULL).calls.is_empty());
 }
@@ -279,26 +279,117 @@ fn a_store_that_throttles_for_good_is_heard_of() {
     assert_eq!(deliveries[0].answer.as_ref().unwrap_err().kind(), Kind::Throttled);
 }
 
-#[test]
-fn a_store_that_is_down_fails_what_waits_and_is_asked_once_a_second() {
-    let mut reads = Reads::default();
-    let mut slow = Vec::new();
-    for n in 0..DOWN_AFTER {
-        let mut request = request("a", &format!("k{n}"), "n/1", 0);
+/// A store that has failed so often that it is down, `now` being 10: how many objects heard of it.
+fn take_down(reads: &mut Reads) -> usize {
+    let wide = |mut request: Request| {
         request.target.budget.in_flight = DOWN_AFTER as usize;
-        slow.push(request);
-    }
-    reads.request(at(0), slow, None);
-    let calls = open(&mut reads, "a", 1, 0);
+        request
+    };
+    let keys = (0..DOWN_AFTER).map(|n| wide(request("a", &format!("k{n}"), "n/1", 0)));
+    reads.request(at(0), keys.collect(), None);
+    let calls = open(reads, "a", 1, 0);
     reads.request(at(1), vec![request("a", "waiting", "n/2", 1)], None);
-    assert!(reads.work(at(1), NOT_FULL).calls.is_empty());
-    let delivered: usize =
-        calls.iter().map(|call| answer_all(&mut reads, call, &failure(Kind::Unavailable), 10).len()).sum();
-    assert_eq!(delivered, DOWN_AFTER as usize + 1);
-    assert!(reads.refuse_if_down(digest("a"), at(500)).is_some());
-    assert!(reads.refuse_if_down(digest("a"), at(1_010)).is_none(), "one a second finds out");
-    assert!(reads.refuse_if_down(digest("a"), at(1_500)).is_some());
-    assert!(reads.refuse_if_down(digest("b"), at(500)).is_none());
+    calls.iter().map(|call| answer_all(reads, call, &failure(Kind::Unavailable), 10).len()).sum()
+}
+
+fn patient(key: &str, object: &str, cause: i64) -> Request {
+    let mut request = request("a", key, object, cause);
+    request.waiter.patient = true;
+    request
+}
+
+#[test]
+fn a_read_that_failed_once_is_tried_again_a_moment_later_and_nobody_hears_of_it() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let first = open(&mut reads, "a", 1, 0);
+    assert!(answer_all(&mut reads, &first[0], &failure(Kind::Unavailable), 1).is_empty());
+    let work = reads.work(at(2), NOT_FULL);
+    assert_eq!((work.calls.len(), work.wake), (0, Some(at(201))));
+    let second = reads.work(at(201), NOT_FULL).calls;
+    let heard = answer_all(&mut reads, &second[0], &failure(Kind::Unavailable), 202);
+    assert_eq!(heard[0].answer.as_ref().unwrap_err().kind(), Kind::Unavailable);
+}
+
+#[test]
+fn a_store_that_is_down_fails_what_waits_and_refuses_until_it_may_be_asked_again() {
+    let mut reads = Reads::default();
+    assert_eq!(take_down(&mut reads), DOWN_AFTER as usize + 1);
+    assert!(reads.refusal(digest("a"), at(500)).is_some());
+    assert!(reads.refusal(digest("a"), at(2_010)).is_none(), "somebody must find out");
+    assert!(reads.refusal(digest("b"), at(500)).is_none());
+}
+
+#[test]
+fn the_patient_wait_silently_for_a_store_that_is_down_and_one_read_at_a_time_finds_out() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(
+        at(20),
+        (0..50).map(|n| patient(&format!("p{n:02}"), &format!("n/p{n}"), 20)).collect(),
+        None,
+    );
+    let mut asked = 0;
+    for now in (20..20_000).step_by(100) {
+        for call in reads.work(at(now), NOT_FULL).calls {
+            asked += 1;
+            assert!(answer_all(&mut reads, &call, &failure(Kind::Unavailable), now).is_empty());
+        }
+    }
+    assert!((9..=10).contains(&asked), "one in two seconds: {asked}");
+}
+
+#[test]
+fn when_a_store_is_back_all_who_waited_are_served() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(at(20), (0..5).map(|n| patient(&format!("p{n}"), &format!("n/p{n}"), 20)).collect(), None);
+    let probe = reads.work(at(2_010), NOT_FULL).calls;
+    assert_eq!(probe.len(), 1);
+    let mut served = answer_all(&mut reads, &probe[0], &Ok(entry()), 2_020).len();
+    assert!(reads.take_came_back() && !reads.take_came_back());
+    for now in (2_020..3_000).step_by(10) {
+        for call in reads.work(at(now), NOT_FULL).calls {
+            served += answer_all(&mut reads, &call, &Ok(entry()), now).len();
+        }
+    }
+    assert_eq!(served, 5);
+    assert!(reads.reads.is_empty());
+}
+
+#[test]
+fn a_store_that_wants_to_be_left_alone_while_it_comes_back_is_not_back() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(at(20), (0..5).map(|n| patient(&format!("p{n}"), &format!("n/p{n}"), 20)).collect(), None);
+    let throttled = Err(Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(5))));
+    let mut asked = 0;
+    for now in (20..22_020).step_by(100) {
+        for call in reads.work(at(now), NOT_FULL).calls {
+            asked += 1;
+            assert!(answer_all(&mut reads, &call, &throttled, now).is_empty());
+        }
+    }
+    assert!((4..=5).contains(&asked), "one in five seconds: {asked}");
+    assert!(!reads.take_came_back());
+}
+
+#[test]
+fn what_others_hear_of_a_store_that_is_down_names_no_entry() {
+    let mut reads = Reads::default();
+    reads.request(
+        at(0),
+        (0..4).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(),
+        None,
+    );
+    open(&mut reads, "a", 1, 0);
+    for _ in 0..DOWN_AFTER {
+        let error =
+            Error::new(Kind::Unavailable, "no answer").with("path", "somebody/else").with("host", "h");
+        reads.note_silence(digest("a"), &error, at(1));
+    }
+    let refusal = reads.refusal(digest("a"), at(2)).unwrap().to_string();
+    assert!(refusal.contains('h') && !refusal.contains("somebody"), "{refusal}");
 }
 
 #[test]

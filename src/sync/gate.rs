@@ -7,7 +7,8 @@
 //! - **Fairness.** Within a lane the namespaces take turns, so a tenant with ten thousand objects delays a tenant with one by one
 //!   send, not by ten thousand.
 //! - **Pace.** Starts at the published quota. A throttled answer halves it (at most once a second: one burst of refusals is one
-//!   signal), success adds a twentieth of the quota a second. `Retry-After` closes the gate for everybody.
+//!   signal), success adds a twentieth of the quota a second. `Retry-After` closes the gate for everybody; the first send after it goes
+//!   alone, and until it is answered nobody follows.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,9 +19,10 @@ use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::provider::Budget;
 
 /// Which of the two queues a read waits in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
     /// Never synced, changed, forced, or failing and woken.
+    #[default]
     First,
     /// Periodic.
     Second,
@@ -50,9 +52,10 @@ pub struct Gate {
     closed_until: Option<Timestamp>,
     last_cut: Option<Timestamp>,
     last_raise: Timestamp,
+    /// True after a throttled answer until another one comes.
+    careful: bool,
     in_flight: usize,
-    sends: u64,
-    lanes: [Turns; 2],
+    lanes: Lanes<ReadId>,
 }
 
 /// What the gate answers.
@@ -78,15 +81,15 @@ impl Gate {
             closed_until: None,
             last_cut: None,
             last_raise: now,
+            careful: false,
             in_flight: 0,
-            sends: 0,
-            lanes: [Turns::default(), Turns::default()],
+            lanes: Lanes::default(),
         }
     }
 
     /// Queues a read for a namespace.
     pub fn push(&mut self, lane: Lane, namespace: &str, read: ReadId) {
-        self.lanes[lane as usize].push(namespace, read);
+        self.lanes.push(lane, namespace, read);
     }
 
     /// The next read, if the pace allows one. `skip` says of a namespace whether it must wait (its plaintext budget is used up).
@@ -94,16 +97,14 @@ impl Gate {
         if let Some(until) = self.closed_until.filter(|until| *until > now) {
             return if self.is_empty() { Verdict::Idle } else { Verdict::At(until) };
         }
-        if self.in_flight >= self.budget.in_flight {
+        if self.in_flight >= if self.careful { 1 } else { self.budget.in_flight } {
             return Verdict::Idle;
         }
         self.fill(now);
         if self.tokens < 1.0 {
             return if self.is_empty() { Verdict::Idle } else { Verdict::At(self.token_at(now)) };
         }
-        let second_first = self.sends % SECOND_LANE_SHARE == SECOND_LANE_SHARE - 1;
-        let order = if second_first { [1, 0] } else { [0, 1] };
-        match order.into_iter().find_map(|lane| self.lanes[lane].pop(skip)) {
+        match self.lanes.pop(skip) {
             Some(read) => Verdict::Send(read),
             None => Verdict::Idle,
         }
@@ -111,7 +112,7 @@ impl Gate {
 
     /// A call was sent.
     pub fn sent(&mut self) {
-        self.sends += 1;
+        self.lanes.served();
         self.in_flight += 1;
         self.tokens -= 1.0;
     }
@@ -119,6 +120,7 @@ impl Gate {
     /// A call came back with an answer of the store, whatever it said.
     pub fn answered(&mut self, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.careful = false;
         if now.duration_since(self.last_raise) >= SignedDuration::from_secs(1) {
             self.last_raise = now;
             self.rate = (self.rate + self.budget.per_second / 20.0).min(self.budget.per_second);
@@ -128,6 +130,7 @@ impl Gate {
     /// A call came back throttled: close for `after`, and slow down.
     pub fn throttled(&mut self, now: Timestamp, after: Option<Duration>) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.careful = true;
         let cut = self.last_cut.is_none_or(|last| now.duration_since(last) >= CUT_ONCE);
         if cut {
             self.rate = (self.rate / 2.0).max(SLOWEST);
@@ -141,7 +144,7 @@ impl Gate {
     /// True if nothing waits here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lanes.iter().all(Turns::is_empty)
+        self.lanes.is_empty()
     }
 
     /// True if it is open and has not been asked to send for a while.
@@ -173,22 +176,67 @@ pub fn later(now: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
 }
 
-/// A queue a namespace; the namespaces take turns.
-#[derive(Debug, Default)]
-struct Turns {
-    order: VecDeque<String>,
-    queues: HashMap<String, VecDeque<ReadId>>,
+/// Two lanes, in each of them a queue a namespace: who stands in line for anything that is scarce. The first lane goes first, the second
+/// has every fifth turn, and within a lane the namespaces take turns.
+#[derive(Debug)]
+pub struct Lanes<T> {
+    served: u64,
+    lanes: [Turns<T>; 2],
 }
 
-impl Turns {
-    fn push(&mut self, namespace: &str, read: ReadId) {
+impl<T> Default for Lanes<T> {
+    fn default() -> Self {
+        Self { served: 0, lanes: [Turns::default(), Turns::default()] }
+    }
+}
+
+impl<T> Lanes<T> {
+    /// Puts `one` at the end of its namespace's queue.
+    pub fn push(&mut self, lane: Lane, namespace: &str, one: T) {
+        self.lanes[lane as usize].push(namespace, one);
+    }
+
+    /// Whose turn it is. `skip` says of a namespace whether it must wait.
+    pub fn pop(&mut self, skip: &dyn Fn(&str) -> bool) -> Option<T> {
+        let second_first = self.served % SECOND_LANE_SHARE == SECOND_LANE_SHARE - 1;
+        let order = if second_first { [1, 0] } else { [0, 1] };
+        order.into_iter().find_map(|lane| self.lanes[lane].pop(skip))
+    }
+
+    /// Counts a turn as used.
+    pub fn served(&mut self) {
+        self.served += 1;
+    }
+
+    /// True if nobody stands in line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.iter().all(Turns::is_empty)
+    }
+}
+
+/// A queue a namespace; the namespaces take turns.
+#[derive(Debug)]
+struct Turns<T> {
+    order: VecDeque<String>,
+    queues: HashMap<String, VecDeque<T>>,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self { order: VecDeque::new(), queues: HashMap::new() }
+    }
+}
+
+impl<T> Turns<T> {
+    fn push(&mut self, namespace: &str, read: T) {
         if !self.queues.contains_key(namespace) {
             self.order.push_back(namespace.to_string());
         }
         self.queues.entry(namespace.to_string()).or_default().push_back(read);
     }
 
-    fn pop(&mut self, skip: &dyn Fn(&str) -> bool) -> Option<ReadId> {
+    fn pop(&mut self, skip: &dyn Fn(&str) -> bool) -> Option<T> {
         for _ in 0..self.order.len() {
             let namespace = self.order.pop_front()?;
             if skip(&namespace) {

@@ -116,6 +116,7 @@ pub struct Fetcher(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     wake: Arc<Notify>,
+    back: Arc<Notify>,
     clock: Arc<dyn Clock>,
     plaintext: Arc<Plaintext>,
     deliveries: mpsc::UnboundedSender<Vec<Delivered>>,
@@ -132,6 +133,8 @@ struct State {
 struct Pooled {
     opener: Arc<dyn Opener>,
     store: tokio::sync::Mutex<Option<Arc<dyn Store>>>,
+    /// The last proof and when it began; locked while there is one under way.
+    probed: tokio::sync::Mutex<Option<(Timestamp, Result<Probed>)>>,
 }
 
 impl Pooled {
@@ -143,6 +146,12 @@ impl Pooled {
         let opened = guarded(self.opener.open()).await?;
         *store = Some(opened.clone());
         Ok(opened)
+    }
+
+    async fn probe(&self) -> Result<Probed> {
+        let store = self.open().await?;
+        let probe = guarded(store.probe()).await;
+        Ok(Probed { probe, capabilities: store.capabilities() })
     }
 }
 
@@ -158,7 +167,7 @@ pub struct Gathering {
 }
 
 /// What a store says of itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Probed {
     /// The verdict, or why it cannot be used.
     pub probe: Result<Probe>,
@@ -172,7 +181,8 @@ impl Fetcher {
     pub fn new(clock: Arc<dyn Clock>, deliveries: mpsc::UnboundedSender<Vec<Delivered>>) -> Self {
         let wake = Arc::new(Notify::new());
         let plaintext = Arc::new(Plaintext { ledger: Mutex::default(), freed: wake.clone() });
-        Self(Arc::new(Shared { state: Mutex::default(), wake, clock, plaintext, deliveries }))
+        let (state, back) = (Mutex::default(), Arc::default());
+        Self(Arc::new(Shared { state, wake, back, clock, plaintext, deliveries }))
     }
 
     /// Gathers requests that are to be queued together, none of them sent before all are. With `spread` they start evenly over its window.
@@ -182,15 +192,35 @@ impl Fetcher {
         Gathering { shared, now, spread, fresh: Fresh::default(), refused: Vec::new() }
     }
 
-    /// Proves the credential of a store, sharing its login with the reads.
+    /// Proves the credential of a store, sharing its login with the reads; stores of one identity that are judged together share one
+    /// proof. A store that is known to be down is not asked.
     ///
     /// # Errors
-    /// The error of opening it.
+    /// The error of opening it, or that with which it is down.
     pub async fn probe(&self, identity: Digest, opener: Arc<dyn Opener>) -> Result<Probed> {
-        let pooled = self.0.state().pooled(identity, || opener);
-        let store = pooled.open().await?;
-        let probe = guarded(store.probe()).await;
-        Ok(Probed { probe, capabilities: store.capabilities() })
+        let asked = self.0.clock.now();
+        let (refusal, pooled) = {
+            let mut state = self.0.state();
+            (state.reads.refusal(identity, asked), state.pooled(identity, || opener))
+        };
+        if let Some(error) = refusal {
+            return Err(error);
+        }
+        let mut last = pooled.probed.lock().await;
+        if let Some((_, probed)) = last.as_ref().filter(|(began, _)| *began >= asked) {
+            return probed.clone();
+        }
+        let began = self.0.clock.now();
+        let probed = pooled.probe().await;
+        self.0.note_probe(identity, &probed);
+        *last = Some((began, probed.clone()));
+        probed
+    }
+
+    /// Told each time a store that was down has answered again.
+    #[must_use]
+    pub fn back(&self) -> Arc<Notify> {
+        self.0.back.clone()
     }
 
     /// Serves until the process ends.
@@ -248,7 +278,7 @@ impl Gathering {
     /// is answered with that error.
     pub fn add(&mut self, request: Request, opener: impl FnOnce() -> Arc<dyn Opener>) {
         let mut state = self.shared.state();
-        match state.reads.refuse_if_down(request.target.identity, self.now) {
+        match state.reads.refusal(request.target.identity, self.now).filter(|_| !request.waiter.patient) {
             Some(error) => {
                 let (waiter, answer) = (request.waiter, Err(error));
                 self.refused.push(Delivery { waiter, answer, capabilities: None });
@@ -270,7 +300,8 @@ impl Gathering {
 
 impl State {
     fn pooled(&mut self, identity: Digest, opener: impl FnOnce() -> Arc<dyn Opener>) -> Arc<Pooled> {
-        let pooled = || Arc::new(Pooled { opener: opener(), store: tokio::sync::Mutex::default() });
+        let (store, probed) = Default::default();
+        let pooled = || Arc::new(Pooled { opener: opener(), store, probed });
         self.pool.entry(identity).or_insert_with(pooled).clone()
     }
 }
@@ -302,7 +333,7 @@ impl Shared {
         match pooled.open().await {
             Ok(store) => self.state().reads.opened(identity, store.capabilities()),
             Err(error) => {
-                let failed = self.state().reads.not_opened(identity, &error);
+                let failed = self.state().reads.not_opened(identity, &error, self.clock.now());
                 self.deliver(failed, None);
             }
         }
@@ -363,7 +394,30 @@ impl Shared {
             self.plaintext.ended(&namespace);
             (Held::new(&self.plaintext, namespace, size), state.reads.done(quota, results, self.clock.now()))
         };
+        self.tell_if_back();
         self.deliver(deliveries, Some(held));
+    }
+
+    fn note_probe(&self, identity: Digest, probed: &Result<Probed>) {
+        let error = probed.as_ref().map_or_else(Some, |probed| probed.probe.as_ref().err());
+        {
+            let mut state = self.state();
+            match error {
+                Some(error) if error.kind() == Kind::Unavailable => {
+                    state.reads.note_silence(identity, error, self.clock.now());
+                }
+                Some(_) => (),
+                None => state.reads.note_answer(identity),
+            }
+        }
+        self.tell_if_back();
+    }
+
+    fn tell_if_back(&self) {
+        if self.state().reads.take_came_back() {
+            self.back.notify_one();
+            self.wake.notify_one();
+        }
     }
 
     fn deliver(&self, deliveries: Vec<Delivery>, held: Option<Arc<Held>>) {

@@ -106,7 +106,7 @@ fn requests(count: usize, store: &Scripted) -> Vec<(Request, Arc<dyn Opener>)> {
     let request = |n: usize| Request {
         target,
         ask: Ask::Key(RemoteKey::value(format!("key-{n}"))),
-        waiter: Waiter { object: ObjectKey::new("n", format!("es-{n}")), slot: 0, ticket: 1 },
+        waiter: Waiter { object: ObjectKey::new("n", format!("es-{n}")), slot: 0, ticket: 1, patient: false },
         cause: Timestamp::UNIX_EPOCH,
         lane: Lane::First,
     };

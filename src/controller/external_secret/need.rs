@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
+use keyferry_stores::provider::Digest;
 
 use crate::{
     api::external_secret::ExternalSecretStatus,
@@ -87,10 +88,16 @@ impl Told {
     }
 }
 
-/// What the objects of one store and one interval share: the phase of their ticks. It is the same after a restart.
-pub(super) fn phase(store: Option<&StoreRef>, interval: SignedDuration) -> u64 {
+/// What objects of one interval share whose stores are configured alike, so that one read serves all of them: the phase of their ticks.
+/// `line` stands for the configuration, without versions of credentials: it is the same after a restart and after a rotation. A store that
+/// is not known yet stands for itself.
+pub(super) fn phase(line: Option<&Digest>, store: Option<&StoreRef>, interval: SignedDuration) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (store, interval.as_nanos()).hash(&mut hasher);
+    match line {
+        Some(line) => line.as_bytes().hash(&mut hasher),
+        None => store.hash(&mut hasher),
+    }
+    interval.as_nanos().hash(&mut hasher);
     hasher.finish()
 }
 

@@ -120,7 +120,7 @@ impl Bench {
                 continue;
             };
             slots.push(Slot::waiting(usable.config.absence(), &ask));
-            let waiter = Waiter { object: object.clone(), slot, ticket: 0 };
+            let waiter = Waiter { object: object.clone(), slot, ticket: 0, patient: false };
             let request = Request { target: usable.target, ask, waiter, cause: now, lane: Lane::First };
             requests.push((request, Opening::of(&usable, &self.env, &self.pipeline.cluster)));
         }

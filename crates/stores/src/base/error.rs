@@ -100,6 +100,7 @@ struct Inner {
     what: String,
     facts: Vec<(&'static str, String)>,
     after: Option<Duration>,
+    lost: bool,
     source: Option<Source>,
 }
 
@@ -109,7 +110,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`; `what` says in lower case, without a full stop, what we did or what is wrong. It must hold no value.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, what: what.into(), facts: Vec::new(), after: None, source: None }))
+        Self(Arc::new(Inner {
+            kind,
+            what: what.into(),
+            facts: Vec::new(),
+            after: None,
+            lost: false,
+            source: None,
+        }))
     }
 
     /// Adds a fact: a name a user can act on. Never a secret, never a body.
@@ -117,6 +125,26 @@ impl Error {
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         Arc::make_mut(&mut self.0).facts.push((name, value.to_string()));
         self
+    }
+
+    /// Only the facts of these names: what is true of the store, and not of one entry or one consumer.
+    #[must_use]
+    pub fn only(mut self, names: &[&str]) -> Self {
+        Arc::make_mut(&mut self.0).facts.retain(|(name, _)| names.contains(name));
+        self
+    }
+
+    /// Says that the connection ended before an answer came.
+    #[must_use]
+    pub fn lost(mut self) -> Self {
+        Arc::make_mut(&mut self.0).lost = true;
+        self
+    }
+
+    /// True if the connection ended before an answer came: a server may close an idle one at any time.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.lost
     }
 
     /// Adds how long the store told us to wait.

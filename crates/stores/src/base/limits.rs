@@ -19,8 +19,8 @@ pub const PLAINTEXT_NAMESPACE_BYTES: usize = 4 << 20;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A whole request to a store. Longer answers are time-outs (`Unavailable`).
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Retries of a read inside one fetch when the store is configured without `retrySettings`. One: enough for a connection that
-/// the server closed while idle; everything longer is the business of the controllers' schedule.
+/// Retries of a request whose connection was lost, when the store is configured without `retrySettings`. One: enough for a connection
+/// that the server closed while idle; everything else is the business of the gate and of the controllers' schedule.
 pub const READ_RETRIES: u32 = 1;
 /// The wait of that retry.
 pub const READ_RETRY: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };

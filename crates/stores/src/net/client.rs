@@ -281,6 +281,8 @@ fn failure(host: &str, error: &reqwest::Error) -> Error {
         _ => (Kind::Unavailable, "the answer of the store was cut off"),
     };
     let said = Error::new(kind, what).with("host", host);
+    let lost = kind == Kind::Unavailable && tls.is_none() && !error.is_timeout();
+    let said = if lost { said.lost() } else { said };
     // The text of a TLS error names certificates and alerts, never data.
     tls.map_or(said.clone(), |tls| said.with("reason", tls))
 }

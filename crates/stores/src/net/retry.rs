@@ -21,6 +21,8 @@ pub struct RetrySettings {
 pub struct Retry {
     retries: u32,
     wait: Wait,
+    /// True if only requests whose connection was lost are repeated.
+    lost_only: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,23 +32,25 @@ enum Wait {
 }
 
 impl Retry {
-    /// The policy of a store: ours without a `retrySettings` block; with one its number of retries, else the number that the
-    /// provider documents, and its fixed interval, else our doubling wait.
+    /// The policy of a store: ours without a `retrySettings` block, which repeats only what got no answer at all (what a store answers is
+    /// for the gate to hear at once); with one its number of retries, else the number that the provider documents, and its fixed
+    /// interval, else our doubling wait.
     #[must_use]
     pub fn of(settings: Option<RetrySettings>, documented: u32) -> Self {
         let doubling = Wait::Doubling(limits::READ_RETRY);
         match settings {
-            None => Self { retries: limits::READ_RETRIES, wait: doubling },
+            None => Self { retries: limits::READ_RETRIES, wait: doubling, lost_only: true },
             Some(settings) => Self {
                 retries: settings.max_retries.unwrap_or(documented),
                 wait: settings.interval.map_or(doubling, Wait::Fixed),
+                lost_only: false,
             },
         }
     }
 
     /// The wait after `failures` failed tries, or `None` if the last of them stands.
     fn wait(self, failures: u32, error: &Error, chance: f64) -> Option<Duration> {
-        if failures > self.retries || !passes_by_itself(error) {
+        if failures > self.retries || self.lost_only && !error.is_lost() || !passes_by_itself(error) {
             return None;
         }
         let own = match self.wait {
@@ -116,6 +120,11 @@ mod tests {
     use super::*;
     use crate::base::clock::SystemClock;
 
+    /// The policy of a block that sets the number alone.
+    fn block(retries: u32) -> Retry {
+        Retry::of(Some(RetrySettings { max_retries: Some(retries), interval: None }), 3)
+    }
+
     /// Runs an operation that always fails with `error`; how often it ran and how long that took.
     async fn tries(policy: Retry, error: Error) -> (u32, Duration) {
         let clock = SystemClock::starting_at(Timestamp::UNIX_EPOCH);
@@ -139,16 +148,23 @@ mod tests {
     async fn only_what_passes_by_itself_is_tried_again() {
         for kind in Kind::ALL {
             let again = u32::from(matches!(kind, Kind::Unavailable | Kind::Throttled));
-            let (runs, _) = tries(Retry::of(None, 3), Error::new(kind, "x")).await;
-            assert_eq!(runs, 1 + again * limits::READ_RETRIES, "{kind:?}");
+            let (runs, _) = tries(block(1), Error::new(kind, "x")).await;
+            assert_eq!(runs, 1 + again, "{kind:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_block_only_a_lost_connection_is_tried_again() {
+        let error = Error::new(Kind::Unavailable, "x");
+        assert_eq!(tries(Retry::of(None, 3), error.clone()).await.0, 1);
+        assert_eq!(tries(Retry::of(None, 3), error.lost()).await.0, 1 + limits::READ_RETRIES);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_long_retry_after_is_left_to_the_schedule() {
         let told = |seconds| Error::new(Kind::Throttled, "x").after(Some(Duration::from_secs(seconds)));
-        assert_eq!(tries(Retry::of(None, 3), told(2)).await, (2, Duration::from_secs(2)));
-        assert_eq!(tries(Retry::of(None, 3), told(60)).await, (1, Duration::ZERO));
+        assert_eq!(tries(block(1), told(2)).await, (2, Duration::from_secs(2)));
+        assert_eq!(tries(block(1), told(60)).await, (1, Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
@@ -165,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_block_the_wait_doubles() {
-        let policy = Retry { retries: 3, wait: Wait::Doubling(limits::READ_RETRY) };
+        let policy = block(3);
         let (_, passed) = tries(policy, Error::new(Kind::Unavailable, "x")).await;
         assert_eq!(passed, Duration::from_millis(200 + 400 + 800));
     }
