@@ -33,6 +33,8 @@ mod real_kubernetes;
 #[cfg(test)]
 mod real_vault;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod scope;
