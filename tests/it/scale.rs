@@ -295,14 +295,13 @@ async fn an_outage_costs_two_status_writes_an_object_and_a_request_a_second() {
     const UNDER_WAY: usize = 2 * (KEYS + STORES);
     let shape = Shape { interval: "2s".into(), keys: KEYS, ..Shape::shared(OBJECTS) };
     let scene = Scene::set("scale-outage", shape);
-    let process = scene.start(&[NO_STAMPS, "--store-requeue-interval=4s"]);
+    let _process = scene.start(&[NO_STAMPS, "--store-requeue-interval=4s"]);
     let before = scene.in_sync().await;
     let unavailable = scene.failing(503, None, TIMES[0]).await;
     scene.until_all("False").await;
     let throttled = scene.failing(429, Some(1), TIMES[1]).await;
     scene.store.behave(Behaviour::default());
     let requests = scene.in_sync().await.since(&before);
-    drop(process);
     let most = TIMES.map(|time| time.as_secs() as usize + UNDER_WAY);
     assert!(
         unavailable <= most[0] && throttled <= most[1],
@@ -326,7 +325,7 @@ async fn a_new_object_and_a_forced_one_are_read_before_most_of_a_tick() {
     let newcomer = Workload::new(Shape { stores: STORES, ..Shape::unshared(1) }, scene.store.address())
         .of_service("newcomer")
         .at_account("scale-fair");
-    let process = scene.start(&[NO_STAMPS]);
+    let _process = scene.start(&[NO_STAMPS]);
     scene.in_sync().await;
     scene.between_ticks().await;
     scene.store.behave(Behaviour { latency: LATENCY, failing: None });
@@ -348,6 +347,5 @@ async fn a_new_object_and_a_forced_one_are_read_before_most_of_a_tick() {
         all.is_subset(&read).then_some(())
     })
     .await;
-    drop(process);
     assert!(last < all.len() / 2, "{last} reads came before the last of theirs, of {} queued", all.len());
 }
