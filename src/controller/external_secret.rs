@@ -179,8 +179,10 @@ struct Manner {
     creation: Option<CreationPolicy>,
     /// `spec.refreshInterval`, where it is right.
     interval: Option<SignedDuration>,
-    /// Where it has ticks: the store whose kin share them, if all its entries name one by default.
-    ticks: Option<Option<StoreRef>>,
+    /// True if it has ticks.
+    is_timed: bool,
+    /// The place of its default store among its stores: what it has in common with others that tick with it.
+    default_store: Option<usize>,
     /// True if it asks for what is not built.
     unbuilt: bool,
 }
@@ -193,13 +195,14 @@ impl Record {
 }
 
 impl Manner {
-    fn of(spec: &ExternalSecretSpec, namespace: &str) -> Self {
+    fn of(spec: &ExternalSecretSpec, namespace: &str, stores: &[StoreRef]) -> Self {
         let interval = validate::interval(spec).ok();
-        let timed = interval.filter(|interval| plan::is_timed(spec.refresh_policy(), *interval));
+        let default = pull::default_store(spec, namespace);
         Self {
             creation: Some(spec.creation_policy()),
             interval,
-            ticks: timed.map(|_| pull::default_store(spec, namespace)),
+            is_timed: interval.is_some_and(|interval| plan::is_timed(spec.refresh_policy(), interval)),
+            default_store: stores.iter().position(|store| default.as_ref() == Some(store)),
             unbuilt: shape::unbuilt(spec).is_some(),
         }
     }
@@ -237,7 +240,7 @@ pub struct ExternalSecrets {
     schedule: Schedule<ObjectKey>,
     /// Stores and who reads from them.
     by_store: BTreeSet<(StoreRef, ObjectKey)>,
-    /// Targets and who writes them.
+    /// Targets and who writes them, but for those that are called as their object is.
     by_target: BTreeSet<(ObjectKey, ObjectKey)>,
     started: bool,
     /// Objects whose job waits for a free worker: the first lane first, and no namespace behind the crowd of another. A job's object is
@@ -371,15 +374,17 @@ impl ExternalSecrets {
         let Some(raw) = self.objects.get(key) else { return };
         let Ok(spec) = parse::external_secret(&raw.spec) else { return };
         let stores = pull::stores_of(&spec, key.namespace());
-        let target = ObjectKey::new(key.namespace(), spec.target_name(key.name()));
+        let target = target_of(&spec, key);
         for store in &stores {
             self.by_store.insert((store.clone(), key.clone()));
         }
-        self.by_target.insert((target.clone(), key.clone()));
+        if target != *key {
+            self.by_target.insert((target.clone(), key.clone()));
+        }
         if let Some(record) = self.records.get_mut(key) {
+            record.manner = Manner::of(&spec, key.namespace(), &stores);
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
-            record.manner = Manner::of(&spec, key.namespace());
         }
     }
 
@@ -449,7 +454,9 @@ impl ExternalSecrets {
         let now = self.now();
         let first = (target.clone(), ObjectKey::new("", ""));
         let writers = self.by_target.range(first..).take_while(|(written, _)| written == target);
-        let keys: Vec<_> = writers.map(|(_, key)| key.clone()).collect();
+        let namesake = self.records.get_key_value(target);
+        let namesake = namesake.filter(|(_, record)| record.target.as_ref() == Some(target));
+        let keys: Vec<_> = writers.map(|(_, key)| key).chain(namesake.map(|(key, _)| key)).cloned().collect();
         for key in keys {
             let Some(record) = self.records.get(&key).filter(|record| self.is_broken(record, target)) else {
                 continue;
@@ -598,7 +605,7 @@ impl ExternalSecrets {
         };
         match self.need(raw, record, (&spec, interval), cause) {
             Need::Refresh => self.ask(key, &spec, cause),
-            Need::Tick => Decision::Sleep(self.next_tick(&record.manner)),
+            Need::Tick => Decision::Sleep(self.next_tick(record)),
             Need::Change => Decision::Sleep(None),
         }
     }
@@ -628,7 +635,7 @@ impl ExternalSecrets {
         let told = Told::of(record.status(raw));
         let (policy, refreshed) = (spec.refresh_policy(), record.refreshed);
         let timing = Timing { policy, interval, refreshed, synced_version: &told.version, version: &version };
-        let target = ObjectKey::new(raw.key.namespace(), spec.target_name(raw.key.name()));
+        let target = target_of(spec, &raw.key);
         let target_is_valid = {
             let world = self.context.world.lock();
             plan::target_is_valid(spec.creation_policy(), world.secret(&target))
@@ -655,9 +662,15 @@ impl ExternalSecrets {
             match (world.usable(&store, Some(key.namespace()), gate), ask) {
                 (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
                 (Err(Unusable::Missing(_)), _) if now < seen => return Decision::Sleep(Some(seen)),
-                (Err(Unusable::Missing(error) | Unusable::Unjudged(error) | Unusable::No(error)), _) => {
+                (Err(Unusable::Unready(_)), _) if record.failing => {
+                    return Decision::Sleep(Some(later(now, limits::SYNCED_OTHER)));
+                }
+                (Err(Unusable::Unready(_)), _) if record.refreshed.is_some() && now < until => {
+                    return Decision::Sleep(Some(until));
+                }
+                (Err(unusable), _) => {
                     fetch.failed = true;
-                    fetch.slots.push(Slot::failed(error));
+                    fetch.slots.push(Slot::failed(unusable.error().clone()));
                 }
                 (Ok(usable), _) if is_new && world.awaits_kin(&usable.target.identity) => {
                     return Decision::Sleep(Some(together));
@@ -797,11 +810,12 @@ impl ExternalSecrets {
 
     fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
         self.objects.get(key).filter(|raw| !raw.deleting)?;
-        self.next_tick(&self.records.get(key)?.manner)
+        self.next_tick(self.records.get(key)?)
     }
 
-    fn next_tick(&self, manner: &Manner) -> Option<Timestamp> {
-        let (interval, store) = (manner.interval?, manner.ticks.as_ref()?.as_ref());
+    fn next_tick(&self, record: &Record) -> Option<Timestamp> {
+        let interval = record.manner.interval.filter(|_| record.manner.is_timed)?;
+        let store = record.manner.default_store.and_then(|place| record.stores.get(place));
         let line = store.and_then(|store| self.context.world.lock().line(store));
         Some(next_tick(self.now(), interval, phase(line.as_ref(), store, interval)))
     }
@@ -829,6 +843,12 @@ impl ExternalSecrets {
             fetcher.close_unused(&used).await;
         });
     }
+}
+
+/// The target of an object. One that is called as its object is shares the text of its key.
+fn target_of(spec: &ExternalSecretSpec, key: &ObjectKey) -> ObjectKey {
+    let name = spec.target_name(key.name());
+    if *name == *key.name() { key.clone() } else { ObjectKey::new(key.namespace(), name) }
 }
 
 /// Rules that need no store; the refresh interval.

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::{
     schedule::Schedule,
     table::Table,
-    world::{SharedWorld, Signal, Unusable},
+    world::{SharedWorld, Signal},
 };
 use crate::{
     api::validate,
@@ -300,9 +300,7 @@ impl Context {
         let usable = self.world.lock().usable(store, None, false);
         let usable = match usable {
             Ok(usable) => usable,
-            Err(Unusable::Missing(error) | Unusable::Unjudged(error) | Unusable::No(error)) => {
-                return unusable(&error);
-            }
+            Err(unusable_now) => return unusable(unusable_now.error()),
         };
         let problems = usable.config.validate(&usable.scope);
         if let Some(problem) = problems.first() {

@@ -21,9 +21,10 @@ pub struct Table {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Row {
-    calls: u64,
-    errors: u64,
-    duration: u64,
+    calls: u32,
+    errors: u32,
+    /// Of the last reconcile, in microseconds.
+    duration: u32,
     ready: Option<bool>,
 }
 
@@ -49,9 +50,9 @@ impl Table {
     pub fn note(&self, key: &ObjectKey, took: SignedDuration, ready: Option<bool>, failed: bool) {
         let mut rows = self.rows();
         let row = rows.entry(key.clone()).or_default();
-        row.calls += 1;
-        row.errors += u64::from(failed);
-        row.duration = u64::try_from(took.as_nanos()).unwrap_or_default();
+        row.calls = row.calls.saturating_add(1);
+        row.errors = row.errors.saturating_add(u32::from(failed));
+        row.duration = u32::try_from(took.as_micros().max(0)).unwrap_or(u32::MAX);
         row.ready = ready.or(row.ready);
     }
 
@@ -66,9 +67,9 @@ impl Source for Table {
         let row = |(key, row): (&ObjectKey, &Row)| ObjectRow {
             namespace: key.namespace().to_string(),
             name: key.name().to_string(),
-            calls: row.calls,
-            errors: row.errors,
-            duration: row.duration,
+            calls: row.calls.into(),
+            errors: row.errors.into(),
+            duration: u64::from(row.duration) * 1_000,
             ready: row.ready,
         };
         (self.prefix, self.rows().iter().map(row).collect())

@@ -59,8 +59,20 @@ pub enum Unusable {
     Missing(Error),
     /// It has not been judged yet: wait a little, silently.
     Unjudged(Error),
+    /// It was judged and is not ready: who has told of a failure need not tell of this one, and who is in sync may wait a little.
+    Unready(Error),
     /// It cannot be, and this is the reason.
     No(Error),
+}
+
+impl Unusable {
+    /// The reason.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        match self {
+            Self::Missing(error) | Self::Unjudged(error) | Self::Unready(error) | Self::No(error) => error,
+        }
+    }
 }
 
 /// One store as parsed from its last version.
@@ -385,7 +397,7 @@ impl World {
                 Kind::Refused,
                 format!("{} {:?} is not ready", store.kind.kind(), store.key.name()),
             );
-            return Err(if ready.is_none() { Unusable::Unjudged(error) } else { Unusable::No(error) });
+            return Err(if ready.is_none() { Unusable::Unjudged(error) } else { Unusable::Unready(error) });
         }
         let config = config.map_err(Unusable::No)?;
         let scope = scope_of(store, namespace);

@@ -60,7 +60,7 @@ impl Bench {
             Ok(_) => "usable",
             Err(Unusable::Missing(_)) => "missing",
             Err(Unusable::Unjudged(_)) => "unjudged",
-            Err(Unusable::No(error)) => error.kind().word(),
+            Err(Unusable::Unready(error) | Unusable::No(error)) => error.kind().word(),
         }
     }
 
