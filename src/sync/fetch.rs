@@ -23,7 +23,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::{
-    base::{Error, Kind, Result, limits},
+    base::{
+        Error, Kind, Result,
+        limits::{self, BLIP, DOWN_AFTER, PROBE_EVERY},
+    },
     provider::{Budget, Capabilities, Digest, Entry, Found, Query, RemoteKey},
 };
 
@@ -32,12 +35,6 @@ use crate::cluster::ObjectKey;
 
 /// How often a read is tried while the store throttles.
 pub const THROTTLED_TRIES: u32 = 3;
-/// Failures in a row after which a store counts as down.
-pub const DOWN_AFTER: u32 = 3;
-/// How often the stores of a quota are asked while they are down: less than once a second with all that was under way.
-pub const PROBE_EVERY: Duration = Duration::from_secs(2);
-/// After this a read that a store failed to answer is tried once more.
-const BLIP: Duration = Duration::from_millis(200);
 /// What is true of a store, and not of one entry: all that an error says to those whose entry it is not about.
 const OF_THE_STORE: &[&str] = &["host", "reason", "status"];
 /// How long a gate without reads is kept. Longer than most refresh intervals, so that a pace that was cut is remembered between two ticks.
@@ -210,6 +207,10 @@ struct Line {
     last_error: Option<Error>,
     /// Reads that wait until the store is back.
     stranded: VecDeque<ReadId>,
+    /// When one of them was last let through to find out.
+    asked: Option<Timestamp>,
+    /// When the last failure was counted.
+    failed: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,7 +251,17 @@ impl Read {
 impl Line {
     fn new(quota: Digest) -> Self {
         let (parked, state, stranded) = (Vec::new(), LineState::Closed, VecDeque::new());
-        Self { quota, state, parked, batch_refused_until: None, failures: 0, last_error: None, stranded }
+        Self {
+            quota,
+            state,
+            parked,
+            batch_refused_until: None,
+            failures: 0,
+            last_error: None,
+            stranded,
+            asked: None,
+            failed: None,
+        }
     }
 
     fn strand(&mut self, id: ReadId, read: &mut Read) {
@@ -404,15 +415,14 @@ impl Reads {
     /// Lets one read of every quota whose time has come find out whether its store is back; when the next one may.
     fn release_probes(&mut self, now: Timestamp) -> Option<Timestamp> {
         let mut next: Option<Timestamp> = None;
-        let stranded: Vec<(Digest, Digest)> = self
-            .lines
-            .iter()
-            .filter(|(_, line)| !line.stranded.is_empty())
-            .map(|(identity, line)| (line.quota, *identity))
-            .collect();
-        for (quota, identity) in stranded {
+        let lines = self.lines.iter().filter(|(_, line)| !line.stranded.is_empty());
+        let mut stranded: Vec<(Option<Timestamp>, Digest, Digest)> =
+            lines.map(|(identity, line)| (line.asked, line.quota, *identity)).collect();
+        // Who has not been asked for longest goes first: one that stays down takes no turn from another that is back.
+        stranded.sort_by_key(|(asked, _, _)| *asked);
+        for (_, quota, identity) in stranded {
             let mut at = self.probes.get(&quota).copied().unwrap_or(now);
-            if at <= now && self.release_first(identity) {
+            if at <= now && self.release_first(identity, now) {
                 at = later(now, PROBE_EVERY);
                 self.probes.insert(quota, at);
             }
@@ -422,7 +432,10 @@ impl Reads {
     }
 
     /// False if nothing waits any more.
-    fn release_first(&mut self, identity: Digest) -> bool {
+    fn release_first(&mut self, identity: Digest, now: Timestamp) -> bool {
+        if let Some(line) = self.lines.get_mut(&identity) {
+            line.asked = Some(now);
+        }
         while let Some(id) = self.lines.get_mut(&identity).and_then(|line| line.stranded.pop_front()) {
             if let Some(read) = self.reads.get_mut(&id).filter(|read| read.stranded) {
                 read.stranded = false;
@@ -546,7 +559,7 @@ impl Reads {
             line.parked.clear();
         }
         if error.kind() == Kind::Unavailable {
-            self.note_silence(identity, error, now);
+            self.note_silence(identity, error, now, now);
         }
         self.fail_queued(identity, error)
     }
@@ -598,7 +611,7 @@ impl Reads {
             running.retain(|other| *other != id);
         }
         match self.queued.get(&key).copied() {
-            Some(other) => self.merge(id, other),
+            Some(other) => self.merge(id, other, now),
             None => {
                 self.queued.insert(key.clone(), id);
                 match start > now {
@@ -610,12 +623,10 @@ impl Reads {
     }
 
     /// A read that goes back into the queue meets one of the same key that was queued meanwhile.
-    fn merge(&mut self, from: ReadId, into: ReadId) {
+    fn merge(&mut self, from: ReadId, into: ReadId, now: Timestamp) {
         let Some(read) = self.reads.remove(&from) else { return };
-        if let Some(other) = self.reads.get_mut(&into) {
-            for waiter in read.waiters {
-                other.join(waiter);
-            }
+        for waiter in read.waiters {
+            self.join_queued(into, waiter, read.lane, now);
         }
     }
 
@@ -669,7 +680,8 @@ impl Reads {
 
     /// A read that the store failed to answer: a first failure is tried again, unless the store is down.
     fn unanswered(&mut self, id: ReadId, identity: Digest, error: &Error, now: Timestamp) -> Vec<Delivery> {
-        self.note_silence(identity, error, now);
+        let began = self.reads.get(&id).and_then(|read| read.started).unwrap_or(now);
+        self.note_silence(identity, error, began, now);
         match self.down_error(identity) {
             None if self.may_blip(id) => {
                 self.requeue_at(id, later(now, BLIP), now);
@@ -693,10 +705,14 @@ impl Reads {
         read.throttled < THROTTLED_TRIES
     }
 
-    /// A store gave no answer to a read or a probe.
-    pub fn note_silence(&mut self, identity: Digest, error: &Error, now: Timestamp) {
+    /// A store gave no answer to a read or a probe that began at `began`. What was under way together fails together and counts once: one
+    /// cut connection, or one login that all share, does not make a store count as down.
+    pub fn note_silence(&mut self, identity: Digest, error: &Error, began: Timestamp, now: Timestamp) {
         let Some(line) = self.lines.get_mut(&identity) else { return };
-        line.failures = line.failures.saturating_add(1);
+        if line.failed.is_none_or(|failed| began >= failed) {
+            line.failures = line.failures.saturating_add(1);
+            line.failed = Some(now);
+        }
         line.last_error = Some(error.clone().only(OF_THE_STORE));
         self.probes.insert(line.quota, later(now, PROBE_EVERY));
     }

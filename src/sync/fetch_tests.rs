@@ -287,8 +287,12 @@ fn take_down(reads: &mut Reads) -> usize {
     };
     let keys = (0..DOWN_AFTER).map(|n| wide(request("a", &format!("k{n}"), "n/1", 0)));
     reads.request(at(0), keys.collect(), None);
-    let calls = open(reads, "a", 1, 0);
-    reads.request(at(1), vec![request("a", "waiting", "n/2", 1)], None);
+    for failed in 1..DOWN_AFTER {
+        let (error, at) = (Error::new(Kind::Unavailable, "scripted"), at(failed.into()));
+        reads.note_silence(digest("a"), &error, at, at);
+    }
+    let calls = open(reads, "a", 1, 5);
+    reads.request(at(6), vec![request("a", "waiting", "n/2", 6)], None);
     calls.iter().map(|call| answer_all(reads, call, &failure(Kind::Unavailable), 10).len()).sum()
 }
 
@@ -309,6 +313,21 @@ fn a_read_that_failed_once_is_tried_again_a_moment_later_and_nobody_hears_of_it(
     let second = reads.work(at(201), NOT_FULL).calls;
     let heard = answer_all(&mut reads, &second[0], &failure(Kind::Unavailable), 202);
     assert_eq!(heard[0].answer.as_ref().unwrap_err().kind(), Kind::Unavailable);
+}
+
+#[test]
+fn reads_that_were_under_way_together_and_fail_together_do_not_make_a_store_count_as_down() {
+    let mut reads = Reads::default();
+    reads.request(
+        at(0),
+        (0..20).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(),
+        None,
+    );
+    let calls = open(&mut reads, "a", 1, 0);
+    for call in &calls {
+        assert!(answer_all(&mut reads, call, &failure(Kind::Unavailable), 1).is_empty());
+    }
+    assert!(calls.len() > DOWN_AFTER as usize && reads.refusal(digest("a"), at(2)).is_none());
 }
 
 #[test]
@@ -358,6 +377,33 @@ fn when_a_store_is_back_all_who_waited_are_served() {
 }
 
 #[test]
+fn an_identity_that_stays_down_takes_no_turn_from_one_that_is_back() {
+    let mut reads = Reads::default();
+    let error = Error::new(Kind::Unavailable, "scripted");
+    for identity in ["a", "b"] {
+        reads.request(at(0), vec![request(identity, "key", "n/1", 0)], None);
+        reads.work(at(0), NOT_FULL);
+        reads.opened(digest(identity), capabilities(1));
+        (0..DOWN_AFTER).for_each(|_| reads.note_silence(digest(identity), &error, at(1), at(1)));
+    }
+    let waiting = |identity: &str| Request {
+        waiter: patient("x", "n/x", 2).waiter,
+        ..request(identity, "x", "n/x", 2)
+    };
+    reads.request(at(2), vec![waiting("a"), waiting("b")], None);
+    let mut asked = std::collections::BTreeSet::new();
+    for now in (2..9_000).step_by(100) {
+        for call in reads.work(at(now), NOT_FULL).calls {
+            if let Call::Get(identity, _) = &call {
+                asked.insert(*identity);
+            }
+            answer_all(&mut reads, &call, &failure(Kind::Unavailable), now);
+        }
+    }
+    assert_eq!(asked.len(), 2, "both have had a turn");
+}
+
+#[test]
 fn a_store_that_wants_to_be_left_alone_while_it_comes_back_is_not_back() {
     let mut reads = Reads::default();
     take_down(&mut reads);
@@ -386,7 +432,7 @@ fn what_others_hear_of_a_store_that_is_down_names_no_entry() {
     for _ in 0..DOWN_AFTER {
         let error =
             Error::new(Kind::Unavailable, "no answer").with("path", "somebody/else").with("host", "h");
-        reads.note_silence(digest("a"), &error, at(1));
+        reads.note_silence(digest("a"), &error, at(1), at(1));
     }
     let refusal = reads.refusal(digest("a"), at(2)).unwrap().to_string();
     assert!(refusal.contains('h') && !refusal.contains("somebody"), "{refusal}");

@@ -120,7 +120,8 @@ impl Gate {
     /// A call came back with an answer of the store, whatever it said.
     pub fn answered(&mut self, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.careful = false;
+        // What was under way when the cut came proves nothing about after it: only the answer to the one that went alone does.
+        self.careful &= self.in_flight > 0;
         if now.duration_since(self.last_raise) >= SignedDuration::from_secs(1) {
             self.last_raise = now;
             self.rate = (self.rate + self.budget.per_second / 20.0).min(self.budget.per_second);
@@ -362,5 +363,17 @@ mod tests {
         assert_eq!(gate.next(at(0), &|namespace| namespace == "full"), Verdict::Send(2));
         assert_eq!(gate.next(at(0), &|namespace| namespace == "full"), Verdict::Idle);
         assert_eq!(gate.next(at(0), &|_| false), Verdict::Send(1));
+    }
+
+    #[test]
+    fn after_a_throttled_answer_one_goes_alone_whatever_was_under_way() {
+        let mut gate = gate(1e6, 32);
+        (0..40).for_each(|read| gate.push(Lane::First, "n", read));
+        assert_eq!(drain(&mut gate, at(0)).len(), 32);
+        gate.throttled(at(1), Some(Duration::from_secs(1)));
+        (0..30).for_each(|_| gate.answered(at(2)));
+        assert_eq!(drain(&mut gate, at(2_000)).len(), 0, "one is still under way");
+        gate.answered(at(2_001));
+        assert_eq!(drain(&mut gate, at(2_002)).len(), 8);
     }
 }

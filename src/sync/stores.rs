@@ -219,7 +219,7 @@ impl Fetcher {
         }
         let began = self.0.clock.now();
         let probed = pooled.probe().await;
-        self.0.note_probe(identity, &probed);
+        self.0.note_probe(identity, &probed, began);
         *last = Some((began, probed.clone()));
         probed
     }
@@ -405,13 +405,13 @@ impl Shared {
         self.deliver(deliveries, Some(held));
     }
 
-    fn note_probe(&self, identity: Digest, probed: &Result<Probed>) {
+    fn note_probe(&self, identity: Digest, probed: &Result<Probed>, began: Timestamp) {
         let error = probed.as_ref().map_or_else(Some, |probed| probed.probe.as_ref().err());
         {
             let mut state = self.state();
             match error {
                 Some(error) if error.kind() == Kind::Unavailable => {
-                    state.reads.note_silence(identity, error, self.clock.now());
+                    state.reads.note_silence(identity, error, began, self.clock.now());
                 }
                 Some(_) => (),
                 None => state.reads.note_answer(identity),

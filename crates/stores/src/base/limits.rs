@@ -53,6 +53,12 @@ pub const FLOOD_GATE: Duration = Duration::from_secs(10);
 /// Stores of one identity are judged by one login, a moment apart: so long new objects of the first wait for the others, so that one
 /// read serves all.
 pub const JUDGED_TOGETHER: Duration = Duration::from_secs(2);
+/// Failures in a row after which a store counts as down.
+pub const DOWN_AFTER: u32 = 3;
+/// How often the stores of a quota are asked while they are down: less than once a second with all that was under way.
+pub const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// After this a read that a store failed to answer is tried once more.
+pub const BLIP: Duration = Duration::from_millis(200);
 /// The shortest time between two ticks, whatever an object asks for: a tenant's `refreshInterval: 1ns` is no hot loop.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// What an object names is often applied together with it, and seen a moment later, on a busy API server seconds later: so long its
