@@ -4,7 +4,16 @@
 pub mod func;
 pub mod print;
 
+mod ast;
+mod call;
 mod error;
+mod eval;
+mod float;
+mod hint;
+mod lex;
+mod number;
+mod parse;
+mod quote;
 mod run;
 mod span;
 mod types;
@@ -86,18 +95,29 @@ impl Engine {
     /// # Errors
     /// If the text is no template, with Go's message.
     pub fn compile(&self, name: &str, text: &str) -> Result<Template, Error> {
-        let engine = (&self.functions, &self.left, &self.right, self.missing_key);
-        let _ = engine;
-        Ok(Template { name: name.into(), text: text.into() })
+        let shared: Arc<str> = text.into();
+        let delims = (self.left.as_str(), self.right.as_str());
+        let source = parse::Source { name, text, delims, functions: &self.functions };
+        let trees = parse::parse(&source).map_err(|fault| {
+            let names = self.functions.keys().map(String::as_str);
+            let hint = fault.unknown.as_ref().and_then(|unknown| hint::closest(unknown, names));
+            Error::new(fault.step, fault.text, fault.span, Arc::clone(&shared)).with_hint(hint)
+        })?;
+        let main = trees.iter().position(|tree| tree.name == name).unwrap_or_default();
+        let compiled = eval::Compiled {
+            name: name.to_owned(),
+            text: shared,
+            trees,
+            main,
+            missing_key: self.missing_key,
+        };
+        Ok(Template(Arc::new(compiled)))
     }
 }
 
 /// A compiled template. Can be shared between threads.
-#[derive(Clone, Debug)]
-pub struct Template {
-    name: Arc<str>,
-    text: Arc<str>,
-}
+#[derive(Clone)]
+pub struct Template(Arc<eval::Compiled>);
 
 impl Template {
     /// Renders the template for a value of dot.
@@ -105,7 +125,18 @@ impl Template {
     /// # Errors
     /// If the template fails on its data, with Go's message, or reaches a limit. There is no partial output.
     pub fn render(&self, dot: &Value, env: &Env<'_>) -> Result<Vec<u8>, Error> {
-        let _ = (dot, env, &self.name);
-        Ok(self.text.as_bytes().to_vec())
+        eval::render(&self.0, dot, &mut Run::new(env))
+    }
+
+    /// The name it was compiled under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Template").field("name", &self.0.name).finish_non_exhaustive()
     }
 }

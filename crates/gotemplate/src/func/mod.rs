@@ -12,6 +12,9 @@ use crate::value::{List, Map, Object, Str, Value};
 
 pub mod builtin;
 
+mod compare;
+mod escape;
+
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;
 
@@ -49,6 +52,19 @@ pub struct Func {
 enum Code {
     Plain(Body),
     Shared(Arc<SharedBody>),
+    /// The evaluator itself carries it out.
+    Special(Special),
+}
+
+/// The built-in functions that the evaluator itself carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Special {
+    /// Stops at the first false argument.
+    And,
+    /// Stops at the first true argument.
+    Or,
+    /// Calls its first argument.
+    Call,
 }
 
 impl Func {
@@ -72,6 +88,21 @@ impl Func {
         Self { name: name.into(), signature, code: Code::Shared(body) }
     }
 
+    /// A function of any number of values, but at least one, that the evaluator itself carries out.
+    pub(crate) const fn special(name: &'static str, special: Special) -> Self {
+        let params = &[Type::Reflect, Type::Reflect];
+        let signature = Signature { params, variadic: true, returns: Type::Reflect };
+        Self { name: Cow::Borrowed(name), signature, code: Code::Special(special) }
+    }
+
+    /// Which of those it is, if it is one.
+    pub(crate) const fn as_special(&self) -> Option<Special> {
+        match self.code {
+            Code::Special(special) => Some(special),
+            Code::Plain(_) | Code::Shared(_) => None,
+        }
+    }
+
     /// The name templates use.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -92,6 +123,7 @@ impl Func {
         match &self.code {
             Code::Plain(body) => body(run, args),
             Code::Shared(body) => body(run, args),
+            Code::Special(_) => Err(Fault::new(format!("{} is only for templates to call", self.name))),
         }
     }
 }
