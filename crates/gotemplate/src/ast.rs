@@ -120,7 +120,7 @@ pub(crate) enum ExprKind {
 /// A string, as it is written and as it is.
 #[derive(Debug)]
 pub(crate) struct Constant {
-    pub(crate) quoted: String,
+    pub(crate) quoted: Str,
     pub(crate) text: Str,
 }
 
@@ -144,7 +144,7 @@ impl fmt::Display for Expr {
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Bool(b) => write!(f, "{b}"),
             ExprKind::Number(number) => f.write_str(&number.text),
-            ExprKind::String(constant) => f.write_str(&constant.quoted),
+            ExprKind::String(constant) => f.write_str(&constant.quoted.to_text()),
             ExprKind::Field(fields) => fields_into(f, fields),
             ExprKind::Variable(variable) => {
                 f.write_str(&variable.name)?;

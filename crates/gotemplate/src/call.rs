@@ -127,7 +127,14 @@ impl<'t> State<'t, '_, '_> {
         node: At<'t>,
         given: Given<'t>,
     ) -> Result<Value, Error> {
-        let name = given.args.first().map_or_else(|| "<func() Value>".to_owned(), ToString::to_string);
+        let name = match (given.args.first(), &given.last) {
+            (Some(expr), _) => expr.to_string(),
+            (None, Some(Value::Str(text))) => text.to_text().into_owned(),
+            (None, Some(value)) => {
+                value.go_type().map_or_else(|| "<invalid Value>".into(), |t| format!("<{t} Value>"))
+            }
+            (None, None) => String::new(),
+        };
         let body = |run: &mut Run<'_>, args: Args<'_>| call_value(&name, run, args.all());
         self.with_args(dot, ("call", signature), (node, given), body)
     }
@@ -178,7 +185,7 @@ impl<'t> State<'t, '_, '_> {
                 Ideal::Complex(re, im) => Ok(Value::Complex(re, im)),
                 Ideal::Overflow => self.fail(&format!("{expr} overflows int")),
             },
-            _ => self.fail(&format!("can't evaluate command {}", crate::lex::quoted(&expr.to_string()))),
+            _ => self.fail(&format!("can't evaluate command {}", crate::lex::quoted(expr.to_string()))),
         }
     }
 

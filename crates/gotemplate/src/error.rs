@@ -78,12 +78,12 @@ struct Detail {
     step: Step,
     text: String,
     span: Span,
-    source: std::sync::Arc<str>,
+    source: std::sync::Arc<[u8]>,
     hint: Option<String>,
 }
 
 impl Error {
-    pub(crate) fn new(step: Step, text: String, span: Span, source: std::sync::Arc<str>) -> Self {
+    pub(crate) fn new(step: Step, text: String, span: Span, source: std::sync::Arc<[u8]>) -> Self {
         Self(Box::new(Detail { step, text, span, source, hint: None }))
     }
 

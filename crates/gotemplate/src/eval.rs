@@ -21,7 +21,7 @@ const MAX_LEVELS: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) name: String,
-    pub(crate) text: std::sync::Arc<str>,
+    pub(crate) text: std::sync::Arc<[u8]>,
     pub(crate) trees: Vec<Tree>,
     /// The tree to run.
     pub(crate) main: usize,
@@ -199,7 +199,7 @@ impl<'t> State<'t, '_, '_> {
     fn walk_node(&mut self, dot: &Cell, node: &'t Node) -> Result<Flow, Error> {
         self.spend(1)?;
         match node {
-            Node::Text(span) => self.write(&self.compiled.text.as_bytes()[span.start..span.end])?,
+            Node::Text(span) => self.write(&self.compiled.text[span.start..span.end])?,
             Node::Action(action) => self.walk_action(dot, action)?,
             Node::If(branch) => return self.walk_if(dot, branch, false),
             Node::With(branch) => return self.walk_if(dot, branch, true),
@@ -533,7 +533,7 @@ impl<'t> State<'t, '_, '_> {
             Value::Map(map) if given.is_empty() => self.entry(map, name),
             Value::Map(_) => self.fail(&format!("{} is not a method but has arguments", name.to_text())),
             Value::NoValue if self.compiled.missing_key == MissingKey::Error => {
-                self.fail(&format!("nil data; no entry for key {}", quoted(&name.to_text())))
+                self.fail(&format!("nil data; no entry for key {}", quoted(&**name)))
             }
             Value::NoValue => Ok(Cell::plain(Value::NoValue)),
             Value::Nil => self.fail(&format!("nil pointer evaluating interface {{}}.{}", name.to_text())),
@@ -569,7 +569,7 @@ impl<'t> State<'t, '_, '_> {
                 let name = name.to_text();
                 let keys: Vec<String> = map.keys().iter().map(|key| key.to_text().into_owned()).collect();
                 let hint = closest(&name, keys.iter().map(String::as_str));
-                let message = format!("map has no entry for key {}", quoted(&name));
+                let message = format!("map has no entry for key {}", quoted(name.as_bytes()));
                 Err(self.error(Step::Execute, &message).with_hint(hint))
             }
         }

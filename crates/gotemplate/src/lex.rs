@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::quote::{is_digit, is_letter, is_print};
+use crate::quote::{first_char, is_digit, is_letter, is_print};
 
 /// What an item is. Everything from `Block` on is a keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +63,7 @@ pub(crate) struct Item<'t> {
     /// Where it begins, in bytes.
     pub(crate) pos: usize,
     /// Its text; of an error, the message.
-    pub(crate) val: Cow<'t, str>,
+    pub(crate) val: Cow<'t, [u8]>,
     /// The line it begins on, from 1.
     pub(crate) line: usize,
 }
@@ -78,21 +78,23 @@ impl Item<'_> {
     pub(crate) fn describe(&self) -> String {
         match self.tok {
             Tok::Eof => "EOF".to_owned(),
-            Tok::Error => self.val.clone().into_owned(),
-            tok if tok >= Tok::Block => format!("<{}>", self.val),
-            _ if self.val.len() > 10 => {
-                let head: String = self.val.chars().take(10).collect();
-                format!("{}...", quoted(&head))
-            }
+            Tok::Error => self.text().into_owned(),
+            tok if tok >= Tok::Block => format!("<{}>", self.text()),
+            _ if self.val.len() > 10 => format!("{}...", quoted(&self.val[..prefix(&self.val, 10)])),
             _ => quoted(&self.val),
         }
+    }
+
+    /// Its text. Words and messages are UTF-8; of anything else this is good enough to be shown.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.val)
     }
 }
 
 /// Go's `%q`.
-pub(crate) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: impl AsRef<[u8]>) -> String {
     let mut out = Vec::new();
-    crate::quote::quote_into(&mut out, text.as_bytes(), false);
+    crate::quote::quote_into(&mut out, text.as_ref(), false);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -115,9 +117,9 @@ pub(crate) struct LoopWords {
 /// The lexer.
 #[derive(Debug)]
 pub(crate) struct Lexer<'t> {
-    input: &'t str,
-    left: &'t str,
-    right: &'t str,
+    input: &'t [u8],
+    left: &'t [u8],
+    right: &'t [u8],
     words: LoopWords,
     pos: usize,
     start: usize,
@@ -127,16 +129,17 @@ pub(crate) struct Lexer<'t> {
     inside: bool,
 }
 
-const LEFT_COMMENT: &str = "/*";
-const RIGHT_COMMENT: &str = "*/";
+const LEFT_COMMENT: &[u8] = b"/*";
+const RIGHT_COMMENT: &[u8] = b"*/";
 /// The marker and the space beside it.
 const TRIM_LEN: usize = 2;
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
 impl<'t> Lexer<'t> {
-    pub(crate) fn new(input: &'t str, left: &'t str, right: &'t str, words: LoopWords) -> Self {
+    pub(crate) fn new(input: &'t [u8], (left, right): (&'t str, &'t str), words: LoopWords) -> Self {
         let left = if left.is_empty() { "{{" } else { left };
         let right = if right.is_empty() { "}}" } else { right };
+        let (left, right) = (left.as_bytes(), right.as_bytes());
         Self { input, left, right, words, pos: 0, start: 0, line: 1, start_line: 1, parens: 0, inside: false }
     }
 
@@ -145,21 +148,25 @@ impl<'t> Lexer<'t> {
         if self.inside { self.inside_action() } else { self.text() }
     }
 
-    fn rest(&self) -> &'t str {
+    fn rest(&self) -> &'t [u8] {
         &self.input[self.pos..]
     }
 
     fn next(&mut self) -> Option<char> {
-        let c = self.rest().chars().next()?;
-        self.pos += c.len_utf8();
+        let c = self.peek()?;
+        self.pos += first_char(self.rest()).1;
         if c == '\n' {
             self.line += 1;
         }
         Some(c)
     }
 
+    /// The next character; U+FFFD for a byte that is not UTF-8.
     fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        match first_char(self.rest()) {
+            (None, 0) => None,
+            (c, _) => Some(c.unwrap_or(char::REPLACEMENT_CHARACTER)),
+        }
     }
 
     fn item(&mut self, tok: Tok) -> Item<'t> {
@@ -178,13 +185,13 @@ impl<'t> Lexer<'t> {
     }
 
     fn count_lines(&mut self) {
-        self.line += self.input[self.start..self.pos].bytes().filter(|b| *b == b'\n').count();
+        self.line += self.input[self.start..self.pos].iter().filter(|b| **b == b'\n').count();
     }
 
     fn error(&mut self, message: impl Into<String>) -> Item<'t> {
-        let val = Cow::Owned(message.into());
+        let val = Cow::Owned(message.into().into_bytes());
         let item = Item { tok: Tok::Error, pos: self.start, val, line: self.start_line };
-        self.input = "";
+        self.input = b"";
         self.start = 0;
         self.pos = 0;
         self.inside = false;
@@ -205,7 +212,7 @@ impl<'t> Lexer<'t> {
 
     fn text(&mut self) -> Item<'t> {
         loop {
-            let Some(found) = self.rest().find(self.left) else { return self.last_text() };
+            let Some(found) = find(self.rest(), self.left) else { return self.last_text() };
             if let Some(text) = self.text_before(found) {
                 return text;
             }
@@ -231,7 +238,7 @@ impl<'t> Lexer<'t> {
         self.pos += len;
         let after = &self.input[self.pos + self.left.len()..];
         let text = &self.input[self.start..self.pos];
-        let trim = if has_left_marker(after) { len - text.trim_end_matches(SPACES).len() } else { 0 };
+        let trim = if has_left_marker(after) { len - trimmed_end(text) } else { 0 };
         self.pos -= trim;
         self.count_lines();
         let item = self.item(Tok::Text);
@@ -260,7 +267,7 @@ impl<'t> Lexer<'t> {
     /// Skips a comment; `Some` is an error.
     fn comment(&mut self) -> Option<Item<'t>> {
         self.pos += LEFT_COMMENT.len();
-        let Some(end) = self.rest().find(RIGHT_COMMENT) else { return Some(self.error("unclosed comment")) };
+        let Some(end) = find(self.rest(), RIGHT_COMMENT) else { return Some(self.error("unclosed comment")) };
         self.pos += end + RIGHT_COMMENT.len();
         let Some(trim) = self.right_delim_here() else {
             return Some(self.error("comment ends before closing delimiter"));
@@ -283,8 +290,7 @@ impl<'t> Lexer<'t> {
         self.pos += self.right.len();
         if trim {
             self.pos += TRIM_LEN;
-            let rest = self.rest();
-            self.pos += rest.len() - rest.trim_start_matches(SPACES).len();
+            self.pos += spaces_at_start(self.rest());
         }
     }
 
@@ -296,8 +302,7 @@ impl<'t> Lexer<'t> {
         self.pos += self.right.len();
         let item = self.item(Tok::RightDelim);
         if trim {
-            let rest = self.rest();
-            self.pos += rest.len() - rest.trim_start_matches(SPACES).len();
+            self.pos += spaces_at_start(self.rest());
             self.ignore();
         }
         self.inside = false;
@@ -352,7 +357,7 @@ impl<'t> Lexer<'t> {
         let last = &self.input[self.pos - 1..];
         if has_right_marker(last) && last[TRIM_LEN..].starts_with(self.right) {
             self.pos -= 1;
-            self.line -= usize::from(last.starts_with('\n'));
+            self.line -= usize::from(last.starts_with(b"\n"));
             if self.pos == self.start {
                 return self.right_delim(true);
             }
@@ -393,12 +398,12 @@ impl<'t> Lexer<'t> {
             return self.bad_character();
         }
         let word = &self.input[self.start..self.pos];
-        let keyword = KEYWORDS.iter().find(|(name, _)| *name == word).map(|(_, tok)| *tok);
+        let keyword = KEYWORDS.iter().find(|(name, _)| name.as_bytes() == word).map(|(_, tok)| *tok);
         let tok = match keyword {
             Some(Tok::Break) if !self.words.break_ok => Tok::Identifier,
             Some(Tok::Continue) if !self.words.continue_ok => Tok::Identifier,
             Some(tok) => tok,
-            None if word == "true" || word == "false" => Tok::Bool,
+            None if word == b"true" || word == b"false" => Tok::Bool,
             None => Tok::Identifier,
         };
         self.item(tok)
@@ -444,7 +449,7 @@ impl<'t> Lexer<'t> {
         if !matches!(self.peek(), Some('+' | '-')) {
             return self.item(Tok::Number);
         }
-        if !self.scan_number() || !self.input[..self.pos].ends_with('i') {
+        if !self.scan_number() || !self.input[..self.pos].ends_with(b"i") {
             return self.bad_number();
         }
         self.item(Tok::Complex)
@@ -490,12 +495,35 @@ fn is_alphanumeric(c: char) -> bool {
     c == '_' || is_letter(c) || is_digit(c)
 }
 
-fn has_left_marker(text: &str) -> bool {
-    matches!(text.as_bytes(), [b'-', b' ' | b'\t' | b'\r' | b'\n', ..])
+fn has_left_marker(text: &[u8]) -> bool {
+    matches!(text, [b'-', b' ' | b'\t' | b'\r' | b'\n', ..])
 }
 
-fn has_right_marker(text: &str) -> bool {
-    matches!(text.as_bytes(), [b' ' | b'\t' | b'\r' | b'\n', b'-', ..])
+/// Where the needle begins.
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len()).position(|window| window == needle)
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// The length of the text without the spaces at its end.
+fn trimmed_end(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1)
+}
+
+fn spaces_at_start(text: &[u8]) -> usize {
+    text.iter().position(|byte| !is_space(*byte)).unwrap_or(text.len())
+}
+
+/// The length of the first characters.
+fn prefix(text: &[u8], characters: usize) -> usize {
+    (0..characters).fold(0, |at, _| at + first_char(&text[at..]).1)
+}
+
+fn has_right_marker(text: &[u8]) -> bool {
+    matches!(text, [b' ' | b'\t' | b'\r' | b'\n', b'-', ..])
 }
 
 #[cfg(test)]
@@ -503,12 +531,13 @@ mod tests {
     use super::*;
 
     fn items(text: &str) -> Vec<(Tok, String)> {
-        let mut lexer = Lexer::new(text, "", "", LoopWords { break_ok: true, continue_ok: true });
+        let mut lexer =
+            Lexer::new(text.as_bytes(), ("", ""), LoopWords { break_ok: true, continue_ok: true });
         let mut out = Vec::new();
         loop {
             let item = lexer.next_item();
             let done = matches!(item.tok, Tok::Eof | Tok::Error);
-            out.push((item.tok, item.val.into_owned()));
+            out.push((item.tok, item.text().into_owned()));
             if done {
                 return out;
             }

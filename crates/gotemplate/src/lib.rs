@@ -90,12 +90,13 @@ impl Engine {
         self
     }
 
-    /// Compiles a template. The name is for messages.
+    /// Compiles a template: text, or bytes that are mostly text. The name is for messages.
     ///
     /// # Errors
     /// If the text is no template, with Go's message.
-    pub fn compile(&self, name: &str, text: &str) -> Result<Template, Error> {
-        let shared: Arc<str> = text.into();
+    pub fn compile(&self, name: &str, text: impl AsRef<[u8]>) -> Result<Template, Error> {
+        let text = text.as_ref();
+        let shared: Arc<[u8]> = text.into();
         let delims = (self.left.as_str(), self.right.as_str());
         let source = parse::Source { name, text, delims, functions: &self.functions };
         let trees = parse::parse(&source).map_err(|fault| {

@@ -1,5 +1,6 @@
 //! The parser: Go's, with its order of reading, so that its messages name what Go's name. Variables become slots.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub(crate) type Functions = HashMap<String, Arc<Func>>;
 /// What to parse.
 pub(crate) struct Source<'t> {
     pub(crate) name: &'t str,
-    pub(crate) text: &'t str,
+    pub(crate) text: &'t [u8],
     pub(crate) delims: (&'t str, &'t str),
     pub(crate) functions: &'t Functions,
 }
@@ -46,7 +47,7 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
         break_ok: !source.functions.contains_key("break"),
         continue_ok: !source.functions.contains_key("continue"),
     };
-    let lexer = Lexer::new(source.text, source.delims.0, source.delims.1, words);
+    let lexer = Lexer::new(source.text, source.delims, words);
     let mut shared = Shared { source, lexer, trees: Vec::new(), nesting: 0 };
     let mut parser = Parser::new(&mut shared, source.name.to_owned());
     parser.top_level()?;
@@ -150,7 +151,7 @@ impl Control {
 
 impl<'p, 't> Parser<'p, 't> {
     fn new(shared: &'p mut Shared<'t>, name: String) -> Self {
-        let item = || Item { tok: Tok::Eof, pos: 0, val: "".into(), line: 0 };
+        let item = || Item { tok: Tok::Eof, pos: 0, val: Cow::Borrowed(b""), line: 0 };
         Self {
             shared,
             name,
@@ -237,7 +238,7 @@ impl<'p, 't> Parser<'p, 't> {
         }
         let mut message = item.describe();
         if self.action_line != 0 && self.action_line != item.line {
-            let in_action = if item.val.ends_with(" action") { "" } else { " in action" };
+            let in_action = if item.val.ends_with(b" action") { "" } else { " in action" };
             let started = format!("{in_action} started at {}:{}", self.shared.source.name, self.action_line);
             message.push_str(&started);
         }
@@ -510,14 +511,14 @@ impl<'p, 't> Parser<'p, 't> {
             // In "$x foo" it takes three items to see that $x is no declaration.
             let after = self.peek();
             let next = self.peek_non_space();
-            let comma = next.tok == Tok::Char && next.val == ",";
+            let comma = next.tok == Tok::Char && *next.val == *b",";
             if !comma && !matches!(next.tok, Tok::Assign | Tok::Declare) {
                 self.put_back(variable, after);
                 return Ok((names, false));
             }
             self.next_non_space();
-            names.push(variable.val.clone().into_owned());
-            self.known.push(variable.val.into_owned());
+            names.push(variable.text().into_owned());
+            self.known.push(variable.text().into_owned());
             if !comma {
                 return Ok((names, next.tok == Tok::Assign));
             }
@@ -606,7 +607,7 @@ impl<'p, 't> Parser<'p, 't> {
             ExprKind::Field(names) => names.extend(fields),
             ExprKind::Variable(variable) => variable.fields.extend(fields),
             ExprKind::Bool(_) | ExprKind::String(_) | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
-                return self.fault(&format!("unexpected . after term {}", quoted(&expr.to_string())));
+                return self.fault(&format!("unexpected . after term {}", quoted(expr.to_string())));
             }
             ExprKind::Chain(..) | ExprKind::Function(..) | ExprKind::Pipe(_) => {
                 return Ok(Some(Expr { place, kind: ExprKind::Chain(Box::new(expr), fields) }));
@@ -637,15 +638,15 @@ impl<'p, 't> Parser<'p, 't> {
             Tok::Nil => ExprKind::Nil,
             Tok::Variable => self.variable(&item)?,
             Tok::Field => ExprKind::Field(vec![Str::from(&item.val[1..])]),
-            Tok::Bool => ExprKind::Bool(item.val == "true"),
-            Tok::CharConstant | Tok::Complex | Tok::Number => match Number::parse(item.tok, &item.val) {
+            Tok::Bool => ExprKind::Bool(*item.val == *b"true"),
+            Tok::CharConstant | Tok::Complex | Tok::Number => match Number::parse(item.tok, &item.text()) {
                 Ok(number) => ExprKind::Number(Box::new(number)),
                 Err(message) => return self.fault(&message),
             },
             Tok::LeftParen => return self.parenthesized(&item).map(Some),
             Tok::String | Tok::RawString => {
                 let text = Str::from(self.unquoted(&item)?);
-                ExprKind::String(Constant { quoted: item.val.clone().into_owned(), text })
+                ExprKind::String(Constant { quoted: Str::from(&*item.val), text })
             }
             _ => {
                 self.backup();
@@ -665,23 +666,23 @@ impl<'p, 't> Parser<'p, 't> {
 
     fn function(&self, item: &Item<'t>) -> Parsed<ExprKind> {
         let source = self.shared.source;
-        if let Some(func) = source.functions.get(&*item.val) {
+        if let Some(func) = source.functions.get(&*item.text()) {
             return Ok(ExprKind::Function(Arc::clone(func)));
         }
         let message = format!("function {} not defined", quoted(&item.val));
         self.fault_at(&message, Span::new(item.pos, item.end())).map_err(|mut fault| {
-            fault.unknown = Some(item.val.clone().into_owned());
+            fault.unknown = Some(item.text().into_owned());
             fault
         })
     }
 
     fn variable(&self, item: &Item<'t>) -> Parsed<ExprKind> {
-        if !self.known.iter().any(|known| *known == item.val) {
+        if !self.known.iter().any(|known| known.as_bytes() == &*item.val) {
             let message = format!("undefined variable {}", quoted(&item.val));
             return self.fault_at(&message, Span::new(item.pos, item.end()));
         }
-        let slot = self.slot(&item.val);
-        Ok(ExprKind::Variable(Variable { name: item.val.clone().into_owned(), slot, fields: Vec::new() }))
+        let name = item.text().into_owned();
+        Ok(ExprKind::Variable(Variable { slot: self.slot(&name), name, fields: Vec::new() }))
     }
 }
 
@@ -704,9 +705,9 @@ const fn begins_operand(tok: Tok) -> bool {
 }
 
 /// Whether nodes are nothing but space.
-fn is_blank(nodes: &[Node], text: &str) -> bool {
+fn is_blank(nodes: &[Node], text: &[u8]) -> bool {
     nodes.iter().all(|node| match node {
-        Node::Text(span) => text[span.start..span.end].trim().is_empty(),
+        Node::Text(span) => String::from_utf8_lossy(&text[span.start..span.end]).trim().is_empty(),
         _ => false,
     })
 }

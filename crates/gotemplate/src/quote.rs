@@ -1,5 +1,6 @@
 //! Go's `strconv` for strings: quoting, unquoting, and the classes of characters that both and the lexer ask for.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -121,16 +122,17 @@ pub(crate) fn can_backquote(text: &[u8]) -> bool {
 }
 
 /// `strconv.Unquote` of a string in double or back quotes. `None` is Go's `invalid syntax`.
-pub(crate) fn unquote(quoted: &str) -> Option<Vec<u8>> {
+pub(crate) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     if quoted.len() < 2 {
         return None;
     }
-    let (quote, inner) = (quoted.as_bytes()[0], &quoted[1..quoted.len() - 1]);
+    let (quote, inner) = (quoted[0], &quoted[1..quoted.len() - 1]);
     if quote == b'`' {
-        return Some(inner.bytes().filter(|b| *b != b'\r').collect());
+        return Some(inner.iter().copied().filter(|b| *b != b'\r').collect());
     }
     let mut out = Vec::with_capacity(inner.len());
-    let mut rest = inner;
+    let text = to_text(inner);
+    let mut rest = &*text;
     while !rest.is_empty() {
         let plain = rest.find(['\\', '"', '\n']).unwrap_or(rest.len());
         out.extend(&rest.as_bytes()[..plain]);
@@ -142,6 +144,21 @@ pub(crate) fn unquote(quoted: &str) -> Option<Vec<u8>> {
         }
     }
     Some(out)
+}
+
+/// The bytes as text, with U+FFFD for each byte that is not UTF-8.
+fn to_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let (c, len) = first_char(&bytes[at..]);
+        out.push(c.unwrap_or(char::REPLACEMENT_CHARACTER));
+        at += len;
+    }
+    Cow::Owned(out)
 }
 
 /// What one character or escape stands for.
@@ -224,11 +241,12 @@ mod tests {
 
     #[test]
     fn unquotes_what_go_unquotes_and_nothing_else() {
-        assert_eq!(unquote(r#""\x41\u00e9\101\t\"""#).unwrap(), "AéA\t\"".as_bytes());
-        assert_eq!(unquote("`a\\n\r\n`").unwrap(), b"a\\n\n");
-        assert_eq!(unquote(r#""\xff""#).unwrap(), b"\xff");
+        assert_eq!(unquote(br#""\x41\u00e9\101\t\"""#).unwrap(), "AéA\t\"".as_bytes());
+        assert_eq!(unquote(b"`a\\n\r\n`").unwrap(), b"a\\n\n");
+        assert_eq!(unquote(br#""\xff""#).unwrap(), b"\xff");
+        assert_eq!(unquote(b"\"\xff\"").unwrap(), "\u{fffd}".as_bytes());
         for bad in [r#""\'""#, r#""\q""#, r#""\ud800""#, r#""\400""#, r#""\x4""#] {
-            assert_eq!(unquote(bad), None, "{bad}");
+            assert_eq!(unquote(bad.as_bytes()), None, "{bad}");
         }
     }
 }

@@ -27,8 +27,8 @@ impl Span {
 
 /// The line (from 1) and the column (from 0, in bytes) of a byte, as Go's template errors count them.
 #[must_use]
-pub fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..byte.min(text.len())];
+pub fn line_and_column(text: &[u8], byte: usize) -> (usize, usize) {
+    let before = &text[..byte.min(text.len())];
     let line = 1 + before.iter().filter(|b| **b == b'\n').count();
     let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
     (line, before.len() - start)
@@ -38,25 +38,26 @@ pub fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
 ///
 /// ```
 /// use gotemplate::{Span, excerpt};
-/// assert_eq!(excerpt("a\nb {{ .c }}\n", Span::new(7, 9)), "2 | b {{ .c }}\n  |      ^^");
+/// assert_eq!(excerpt(b"a\nb {{ .c }}\n", Span::new(7, 9)), "2 | b {{ .c }}\n  |      ^^");
 /// ```
 #[must_use]
-pub fn excerpt(text: &str, span: Span) -> String {
+pub fn excerpt(text: &[u8], span: Span) -> String {
     let (line, column) = line_and_column(text, span.start);
-    let shown = text.split('\n').nth(line - 1).unwrap_or_default().trim_end_matches('\r');
+    let shown = text.split(|b| *b == b'\n').nth(line - 1).unwrap_or_default();
+    let shown = shown.strip_suffix(b"\r").unwrap_or(shown);
     let from = column.min(shown.len());
     let to = (from + span.end.saturating_sub(span.start)).min(shown.len());
     let blanks: String = lossy(shown, 0, from).chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     let carets = lossy(shown, from, to).chars().count().max(1);
     let number = line.to_string();
-    let mut out = format!("{number} | {shown}\n");
+    let mut out = format!("{number} | {}\n", String::from_utf8_lossy(shown));
     let _ = write!(out, "{:width$} | {blanks}{}", "", "^".repeat(carets), width = number.len());
     out
 }
 
 /// A part of a line that need not start and end between characters.
-fn lossy(line: &str, from: usize, to: usize) -> String {
-    String::from_utf8_lossy(&line.as_bytes()[from..to]).into_owned()
+fn lossy(line: &[u8], from: usize, to: usize) -> String {
+    String::from_utf8_lossy(&line[from..to]).into_owned()
 }
 
 #[cfg(test)]
@@ -65,17 +66,17 @@ mod tests {
 
     #[test]
     fn columns_count_from_zero_and_lines_from_one() {
-        assert_eq!(line_and_column("ab\ncd", 0), (1, 0));
-        assert_eq!(line_and_column("ab\ncd", 4), (2, 1));
+        assert_eq!(line_and_column(b"ab\ncd", 0), (1, 0));
+        assert_eq!(line_and_column(b"ab\ncd", 4), (2, 1));
     }
 
     #[test]
     fn carets_stand_under_the_span_behind_tabs_and_wide_characters() {
-        assert_eq!(excerpt("\té {{x}}", Span::new(6, 7)), "1 | \té {{x}}\n  | \t    ^");
+        assert_eq!(excerpt("\té {{x}}".as_bytes(), Span::new(6, 7)), "1 | \té {{x}}\n  | \t    ^");
     }
 
     #[test]
     fn a_span_at_the_end_of_the_text_still_gets_a_caret() {
-        assert_eq!(excerpt("ab", Span::new(2, 2)), "1 | ab\n  |   ^");
+        assert_eq!(excerpt(b"ab", Span::new(2, 2)), "1 | ab\n  |   ^");
     }
 }
