@@ -131,7 +131,7 @@ impl<'t> State<'t, '_, '_> {
             (Some(expr), _) => expr.to_string(),
             (None, Some(Value::Str(text))) => text.to_text().into_owned(),
             (None, Some(value)) => {
-                value.go_type().map_or_else(|| "<invalid Value>".into(), |t| format!("<{t} Value>"))
+                format!("<{} Value>", value.type_name())
             }
             (None, None) => String::new(),
         };
@@ -194,11 +194,11 @@ impl<'t> State<'t, '_, '_> {
         if fits(&value, wanted) {
             return Ok(value);
         }
-        match (&value, value.go_type()) {
-            (Value::NoValue, _) if wanted.can_be_nil() => Ok(Value::zero(wanted)),
-            (Value::NoValue, _) => self.fail(&format!("invalid value; expected {wanted}")),
-            (_, got) => {
-                let got = got.unwrap_or(Type::Any);
+        match &value {
+            Value::NoValue if wanted.can_be_nil() => Ok(Value::zero(wanted)),
+            Value::NoValue => self.fail(&format!("invalid value; expected {wanted}")),
+            _ => {
+                let got = value.type_name();
                 self.fail(&format!("wrong type for value; expected {wanted}; got {got}"))
             }
         }
@@ -295,7 +295,7 @@ fn call_value(name: &str, run: &mut Run<'_>, values: &[Value]) -> Result<Value, 
         Value::Func(func) => func,
         Value::NoValue | Value::Nil => return Err(Fault::from("call of nil")),
         other => {
-            let got = other.go_type().unwrap_or(Type::Any);
+            let got = other.type_name();
             return Err(Fault::new(format!("non-function {name} of type {got}")));
         }
     };
@@ -332,7 +332,7 @@ pub(crate) fn prepare(value: &Value, wanted: Type) -> Result<Value, Fault> {
         (Value::Uint(_, n), Type::Uint(of)) => Ok(Value::Uint(of, narrow_uint(of, n))),
         (Value::Uint(_, n), Type::Int(of)) => Ok(Value::Int(of, narrow_int(of, n.cast_signed()))),
         _ => {
-            let got = value.go_type().unwrap_or(Type::Any);
+            let got = value.type_name();
             Err(Fault::new(format!("value has type {got}; should be {wanted}")))
         }
     }

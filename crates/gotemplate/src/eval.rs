@@ -66,8 +66,8 @@ impl Cell {
     }
 
     /// The type as messages name it.
-    fn type_name(&self) -> Type {
-        if self.boxed { Type::Any } else { self.value.go_type().unwrap_or(Type::Any) }
+    fn type_name(&self) -> String {
+        if self.boxed { Type::Any.to_string() } else { self.value.type_name() }
     }
 }
 
@@ -233,7 +233,7 @@ impl<'t> State<'t, '_, '_> {
         match &value {
             Value::Str(text) => self.write(text),
             Value::NoValue => self.write(b"<no value>"),
-            Value::Func(_) => self.fail(&format!("can't print {action} of type {}", Type::Func)),
+            Value::Func(_) => self.fail(&format!("can't print {action} of type {}", value.type_name())),
             other => {
                 print::display_into(&mut self.out, other).map_err(|fault| self.fault("", &fault))?;
                 self.check_output()

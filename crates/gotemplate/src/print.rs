@@ -340,7 +340,7 @@ impl<'o> Printer<'o> {
             }
             (Value::NoValue | Value::Nil, _) => self.bad_verb(value, verb),
             (_, 'T') => {
-                let name = value.go_type().map(|t| t.to_string()).unwrap_or_default();
+                let name = value.type_name();
                 self.string(name.as_bytes());
                 Ok(())
             }
@@ -352,7 +352,12 @@ impl<'o> Printer<'o> {
 
     /// A value at any depth.
     fn value(&mut self, value: &Value, verb: char) -> Result<(), Fault> {
-        match value {
+        self.plain(value, value, verb)
+    }
+
+    /// The plain number or string that a value is; in what does not fit the verb, the value itself is named.
+    fn plain(&mut self, value: &Value, plain: &Value, verb: char) -> Result<(), Fault> {
+        match plain {
             Value::NoValue | Value::Nil => {
                 let text: &[u8] = if self.flags.sharp_v { b"interface {}(nil)" } else { b"<nil>" };
                 self.out.extend_from_slice(text);
@@ -389,11 +394,12 @@ impl<'o> Printer<'o> {
 
     /// `type=value`.
     fn typed(&mut self, value: &Value) -> Result<(), Fault> {
-        let Some(go_type) = value.go_type() else {
+        if value.go_type().is_none() {
             self.out.extend(b"<nil>");
             return Ok(());
-        };
-        self.out.extend(format!("{go_type}=").bytes());
+        }
+        self.out.extend(value.type_name().bytes());
+        self.out.push(b'=');
         self.argument(value, 'v')
     }
 
@@ -513,7 +519,7 @@ impl<'o> Printer<'o> {
             return self.text(value, &text, verb);
         }
         if let Some(plain) = object.underlying() {
-            return self.value(&plain, verb);
+            return self.plain(value, &plain, verb);
         }
         match object.go_type() {
             Type::Named(name, Kind::Ptr) if self.depth == 0 => {

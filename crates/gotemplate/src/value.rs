@@ -199,6 +199,15 @@ impl Value {
         })
     }
 
+    /// The type as Go prints it; `interface {}` for what is nil without a type, a function's with its parameters.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        match self {
+            Self::Func(func) => func.signature().to_string(),
+            _ => self.go_type().unwrap_or(Type::Any).to_string(),
+        }
+    }
+
     /// The kind of the value's type; [`Kind::Invalid`] for what is nil without a type.
     #[must_use]
     pub fn kind(&self) -> Kind {

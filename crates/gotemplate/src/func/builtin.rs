@@ -64,13 +64,9 @@ fn len(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         Value::Map(map) => map.len(),
         Value::Nil => return Err(Fault::from("len of nil pointer")),
         Value::NoValue => return Err(Fault::from("reflect: call of reflect.Value.Type on zero Value")),
-        _ => return Err(Fault::new(format!("len of type {}", type_name(args.value(0))))),
+        _ => return Err(Fault::new(format!("len of type {}", args.value(0).type_name()))),
     };
     Ok(Value::int(len as i64))
-}
-
-fn type_name(value: &Value) -> Type {
-    value.go_type().unwrap_or(Type::Any)
 }
 
 /// A value as an index, up to and with `end`.
@@ -79,14 +75,14 @@ fn position(index: &Value, end: usize) -> Result<usize, Fault> {
         Value::Int(_, n) => n,
         Value::Uint(_, n) => n.cast_signed(),
         Value::NoValue | Value::Nil => return Err(Fault::from("cannot index slice/array with nil")),
-        _ => return Err(Fault::new(format!("cannot index slice/array with type {}", type_name(index)))),
+        _ => return Err(Fault::new(format!("cannot index slice/array with type {}", index.type_name()))),
     };
     let at = usize::try_from(number).ok().filter(|at| *at <= end);
     at.ok_or_else(|| Fault::new(format!("index out of range: {number}")))
 }
 
 fn index(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    let mut item = args.value(0).plain();
+    let mut item = args.value(0).clone();
     if item.go_type().is_none() {
         return Err(Fault::from("index of untyped nil"));
     }
@@ -97,7 +93,7 @@ fn index(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 }
 
 fn one_index(item: &Value, index: &Value) -> Result<Value, Fault> {
-    match item {
+    match &item.plain() {
         Value::Str(text) => byte_at(text, index, "reflect: string index out of range"),
         Value::Bytes(bytes) => byte_at(bytes, index, "reflect: slice index out of range"),
         Value::List(list) => {
@@ -109,7 +105,7 @@ fn one_index(item: &Value, index: &Value) -> Result<Value, Fault> {
             Ok(map.get(&key).unwrap_or_else(|| Value::zero(map.elem())))
         }
         Value::Nil | Value::NoValue => Err(Fault::from("index of nil pointer")),
-        other => Err(Fault::new(format!("can't index item of type {}", type_name(other)))),
+        _ => Err(Fault::new(format!("can't index item of type {}", item.type_name()))),
     }
 }
 
@@ -138,7 +134,7 @@ fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
             Ok(Value::bytes(&bytes[from..to]))
         }
         Value::List(list) => slice_list(list, indexes),
-        other => Err(Fault::new(format!("can't slice item of type {}", type_name(other)))),
+        _ => Err(Fault::new(format!("can't slice item of type {}", args.value(0).type_name()))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::error::Fault;
 use crate::print::sprintf;
-use crate::types::{Kind, Type};
+use crate::types::Kind;
 use crate::value::Value;
 
 /// What is compared with what.
@@ -67,12 +67,8 @@ fn equal_pair(first: &Value, other: &Value) -> Result<bool, Fault> {
     }
 }
 
-fn type_of(value: &Value) -> Type {
-    value.go_type().unwrap_or(Type::Any)
-}
-
 fn incompatible(first: &Value, other: &Value) -> Fault {
-    Fault::new(format!("incompatible types for comparison: {} and {}", type_of(first), type_of(other)))
+    Fault::new(format!("incompatible types for comparison: {} and {}", first.type_name(), other.type_name()))
 }
 
 /// Values that are neither numbers nor strings nor bools.
@@ -95,13 +91,13 @@ fn mixed(first: &Value, other: &Value) -> Fault {
     let shown = sprintf(b"%s", std::slice::from_ref(first)).unwrap_or_default();
     let other_shown = sprintf(b"%v", std::slice::from_ref(other)).unwrap_or_default();
     let (shown, other_shown) = (String::from_utf8_lossy(&shown), String::from_utf8_lossy(&other_shown));
-    let types = (type_of(first), type_of(other));
+    let types = (first.type_name(), other.type_name());
     Fault::new(format!("non-comparable types {shown}: {}, {}: {other_shown}", types.0, types.1))
 }
 
 fn not_comparable(value: &Value) -> Fault {
     let shown = sprintf(b"%s", std::slice::from_ref(value)).unwrap_or_default();
-    Fault::new(format!("non-comparable type {}: {}", String::from_utf8_lossy(&shown), type_of(value)))
+    Fault::new(format!("non-comparable type {}: {}", String::from_utf8_lossy(&shown), value.type_name()))
 }
 
 /// Whether the first is less than the second.

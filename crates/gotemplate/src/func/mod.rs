@@ -32,6 +32,18 @@ pub struct Signature {
     pub returns: Type,
 }
 
+impl fmt::Display for Signature {
+    /// As Go prints the function's type, without an error that it returns.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("func(")?;
+        for (i, param) in self.params.iter().enumerate() {
+            let further = self.variadic && i + 1 == self.params.len();
+            write!(f, "{}{}{param}", if i > 0 { ", " } else { "" }, if further { "..." } else { "" })?;
+        }
+        write!(f, ") {}", self.returns)
+    }
+}
+
 /// A row of a table of functions.
 ///
 /// ```
