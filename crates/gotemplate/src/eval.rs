@@ -15,7 +15,7 @@ use crate::value::{List, Map, Str, Value};
 
 /// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
 /// the stack of a thread.
-const MAX_LEVELS: usize = 1000;
+const MAX_LEVELS: usize = 500;
 
 /// A compiled text.
 #[derive(Debug)]
@@ -235,7 +235,8 @@ impl<'t> State<'t, '_, '_> {
             Value::NoValue => self.write(b"<no value>"),
             Value::Func(_) => self.fail(&format!("can't print {action} of type {}", value.type_name())),
             other => {
-                print::display_into(&mut self.out, other).map_err(|fault| self.fault("", &fault))?;
+                let max = self.run.limits().output;
+                print::display_into(&mut self.out, other, max).map_err(|fault| self.fault("", &fault))?;
                 self.check_output()
             }
         }

@@ -7,10 +7,10 @@ use crate::types::{Float, Kind, Type, Uint};
 use crate::value::{List, Map, Object, Str, Value};
 
 /// What the functions here make at most, unless the caller has a limit of its own.
-const MAX_TEXT: usize = 64 << 20;
+const MAX_TEXT: usize = 16 << 20;
 
 /// How deeply values may be nested in each other to be printed.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 500;
 
 /// `fmt.Sprint(value)`: what `%v` gives.
 ///
@@ -20,9 +20,10 @@ pub fn display(value: &Value) -> Result<Vec<u8>, Fault> {
     sprint(std::slice::from_ref(value))
 }
 
-/// [`display`] behind what is there already.
-pub(crate) fn display_into(out: &mut Vec<u8>, value: &Value) -> Result<(), Fault> {
-    Printer::new(out, MAX_TEXT).argument(value, 'v')
+/// [`display`] behind what is there already, up to so many bytes in all.
+pub(crate) fn display_into(out: &mut Vec<u8>, value: &Value, max: usize) -> Result<(), Fault> {
+    let more = max.saturating_sub(out.len());
+    Printer::new(out, more).argument(value, 'v')
 }
 
 /// `fmt.Sprint`: spaces between operands when neither is a string.
