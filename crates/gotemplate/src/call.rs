@@ -148,7 +148,7 @@ impl<'t> State<'t, '_, '_> {
             ExprKind::Dot => dot.value.clone(),
             ExprKind::Nil if wanted.can_be_nil() => return Ok(Value::zero(wanted)),
             ExprKind::Nil => return self.fail(&format!("cannot assign nil to {wanted}")),
-            ExprKind::Field(names) => self.fields(dot, dot.clone(), (expr, names), Given::NOTHING)?,
+            ExprKind::Field(names) => self.fields(dot, dot, (expr, names), Given::NOTHING)?,
             ExprKind::Variable(variable) => self.variable(dot, (expr, variable), Given::NOTHING)?,
             ExprKind::Pipe(pipe) => self.nested(dot, pipe)?,
             ExprKind::Function(func) => self.function(dot, func, At::Expr(expr), Given::NOTHING)?,

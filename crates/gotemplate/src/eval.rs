@@ -431,7 +431,7 @@ impl<'t> State<'t, '_, '_> {
         match &first.kind {
             ExprKind::Field(fields) => {
                 self.at = At::Expr(first);
-                self.fields(dot, dot.clone(), (first, fields), given)
+                self.fields(dot, dot, (first, fields), given)
             }
             ExprKind::Chain(base, fields) => self.chain(dot, (first, base, fields), given),
             ExprKind::Function(func) => {
@@ -481,7 +481,7 @@ impl<'t> State<'t, '_, '_> {
             self.check_no_arguments(expr, &given)?;
             return Ok(cell.value);
         }
-        self.fields(dot, cell, (expr, &variable.fields), given)
+        self.fields(dot, &cell, (expr, &variable.fields), given)
     }
 
     pub(crate) fn chain(
@@ -492,7 +492,7 @@ impl<'t> State<'t, '_, '_> {
     ) -> Result<Value, Error> {
         self.at = At::Expr(expr);
         let receiver = self.base_of_chain(dot, base)?;
-        self.fields(dot, receiver, (expr, fields), given)
+        self.fields(dot, &receiver, (expr, fields), given)
     }
 
     /// What the fields of a chain start from: a pipeline or a function.
@@ -512,15 +512,18 @@ impl<'t> State<'t, '_, '_> {
     pub(crate) fn fields(
         &mut self,
         dot: &Cell,
-        mut receiver: Cell,
+        receiver: &Cell,
         (expr, names): (&'t Expr, &'t [Str]),
         given: Given<'t>,
     ) -> Result<Value, Error> {
-        let Some((last, path)) = names.split_last() else { return Ok(receiver.value) };
+        let Some((last, path)) = names.split_last() else { return Ok(receiver.value.clone()) };
+        let mut reached = None;
         for name in path {
-            receiver = self.field(dot, &receiver, (expr, name), Given::NOTHING)?;
+            let from = reached.as_ref().unwrap_or(receiver);
+            reached = Some(self.field(dot, from, (expr, name), Given::NOTHING)?);
         }
-        Ok(self.field(dot, &receiver, (expr, last), given)?.value)
+        let from = reached.as_ref().unwrap_or(receiver);
+        Ok(self.field(dot, from, (expr, last), given)?.value)
     }
 
     fn field(

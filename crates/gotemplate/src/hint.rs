@@ -2,13 +2,17 @@
 
 /// The closest of the names, if one is close: equal but for case, or at most a third of its letters wrong.
 pub(crate) fn closest<'n>(unknown: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    if unknown.len() > MAX_NAME {
+        return None;
+    }
     let allowed = (unknown.chars().count() / 3).max(1);
     let lower = unknown.to_lowercase();
-    let scored = names
-        .filter(|name| name.len() <= MAX_NAME)
-        .map(|name| (distance(&lower, &name.to_lowercase()), name));
-    let (score, name) = scored.min()?;
-    (score <= allowed && unknown.len() <= MAX_NAME).then(|| name.to_owned())
+    let scored = names.filter(|name| name.len() <= MAX_NAME).map(|name| {
+        let more = name.len().abs_diff(unknown.len());
+        (distance(&lower, &name.to_lowercase()), more, name)
+    });
+    let (score, _, name) = scored.min()?;
+    (score <= allowed).then(|| name.to_owned())
 }
 
 /// Longer names are not compared: the work grows with the square.

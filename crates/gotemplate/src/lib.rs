@@ -1,5 +1,49 @@
 //! Renders Go `text/template` templates, byte for byte as Go 1.26 does, with its error texts. Pure: no I/O, no
 //! environment, no clock and no chance but those that the caller passes in.
+//!
+//! ```
+//! use gotemplate::{Engine, Env, Value};
+//!
+//! let template = Engine::new().compile("greeting", "Hello, {{ .name | printf \"%q\" }}!")?;
+//! let data = Value::string_map([("name", "Ann")]);
+//! assert_eq!(template.render(&data, &Env::default())?, b"Hello, \"Ann\"!");
+//! # Ok::<(), gotemplate::Error>(())
+//! ```
+//!
+//! # Functions
+//!
+//! A function is a row: its name, the types that it takes and returns, and its body. The engine checks calls against
+//! the row, with Go's messages, so a body sees only arguments that fit.
+//!
+//! ```
+//! use gotemplate::{Engine, Env, Type, Value, func::Func};
+//!
+//! static ROWS: &[Func] = &[Func::fixed("repeat", &[Type::INT, Type::String], Type::String, |run, args| {
+//!     let count = usize::try_from(args.int(0)?).map_err(|_| "strings: negative Repeat count")?;
+//!     let text = args.str(1)?;
+//!     run.make(text.len().saturating_mul(count))?;
+//!     Ok(Value::str(text.repeat(count)))
+//! })];
+//! let engine = Engine::new().functions(ROWS);
+//! let render = |text| engine.compile("t", text)?.render(&Value::Nil, &Env::default());
+//! assert_eq!(render("{{ \"ab\" | repeat 3 }}").unwrap(), b"ababab");
+//! assert_eq!(
+//!     render("{{ repeat \"3\" \"ab\" }}").unwrap_err().to_string(),
+//!     "template: t:1:10: executing \"t\" at <\"3\">: expected integer; found \"3\""
+//! );
+//! ```
+//!
+//! # Limits and secrets
+//!
+//! Every rendering is bounded by [`Limits`]; what depends on the world comes with [`Env`]. The values are secrets to the
+//! crate's users: `Debug` of values and errors shows no content. An error's `Display` does, where Go's does.
+//!
+//! # Map
+//!
+//! `lex` cuts the text into items, `parse` makes the tree of `ast` from them, `eval` walks it and `call` calls; both need
+//! `value` and `types` (what there is) and `print` (how it prints, with `float` and `quote`). `func` is the seam of
+//! functions and holds the built-in ones; `run` is what they may use of the world. `error`, `span` and `hint` are about
+//! what went wrong, and where, and what was perhaps meant. `number` reads constants.
 
 pub mod func;
 pub mod print;
@@ -141,3 +185,7 @@ impl std::fmt::Debug for Template {
         f.debug_struct("Template").field("name", &self.0.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,14 +6,19 @@ use std::time::Duration;
 use gotemplate::{Engine, Env, Limits, Step, Template, Value};
 
 fn compile(text: &str) -> Template {
-    Engine::new().compile("case", text).unwrap()
+    match Engine::new().compile("case", text) {
+        Ok(template) => template,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The message of a rendering that reaches a limit.
 fn limit(text: &str, limits: Limits) -> String {
-    let error = compile(text).render(&Value::Nil, &Env { limits, ..Env::default() }).unwrap_err();
-    assert_eq!(error.step(), Step::Limit, "{error}");
-    error.to_string()
+    match compile(text).render(&Value::Nil, &Env { limits, ..Env::default() }) {
+        Err(error) if error.step() == Step::Limit => error.to_string(),
+        Err(error) => panic!("not a limit: {error}"),
+        Ok(_) => panic!("no limit was reached"),
+    }
 }
 
 fn repeat(open: &str, middle: &str, close: &str, times: usize) -> String {
