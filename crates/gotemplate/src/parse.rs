@@ -48,32 +48,61 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
         continue_ok: !source.functions.contains_key("continue"),
     };
     let lexer = Lexer::new(source.text, source.delims, words);
-    let mut shared = Shared { source, lexer, trees: Vec::new(), nesting: 0 };
+    let mut shared = Shared { source, lexer, trees: Vec::new(), indexes: HashMap::new(), nesting: 0 };
     let mut parser = Parser::new(&mut shared, source.name.to_owned());
     parser.top_level()?;
     parser.add()?;
-    let mut trees = shared.trees;
-    link(&mut trees);
+    let Shared { mut trees, indexes, .. } = shared;
+    trees.iter_mut().for_each(|tree| link(&mut tree.root, &indexes));
     Ok(trees)
 }
 
 /// Gives every `template` the index of what it names.
-fn link(trees: &mut [Tree]) {
-    let names: HashMap<String, usize> =
-        trees.iter().enumerate().map(|(i, tree)| (tree.name.clone(), i)).collect();
-    trees.iter_mut().for_each(|tree| link_nodes(&mut tree.root, &names));
-}
-
-fn link_nodes(nodes: &mut [Node], names: &HashMap<String, usize>) {
+fn link(nodes: &mut [Node], indexes: &HashMap<String, usize>) {
     for node in nodes {
         match node {
-            Node::Template(call) => call.target = names.get(&call.name).copied(),
+            Node::Template(call) => call.target = indexes.get(&call.name).copied(),
             Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
-                link_nodes(&mut branch.list, names);
-                link_nodes(branch.otherwise.as_deref_mut().unwrap_or_default(), names);
+                link(&mut branch.list, indexes);
+                link(branch.otherwise.as_deref_mut().unwrap_or_default(), indexes);
             }
             Node::Text(_) | Node::Action(_) | Node::Break | Node::Continue => {}
         }
+    }
+}
+
+/// A stack of names in which the latest of a name is found at once, however many there are.
+struct Names {
+    stack: Vec<String>,
+    places: HashMap<String, Vec<usize>>,
+}
+
+impl Names {
+    /// With the variable that every template has.
+    fn new() -> Self {
+        let mut names = Self { stack: Vec::new(), places: HashMap::new() };
+        names.push("$".to_owned());
+        names
+    }
+
+    const fn len(&self) -> usize {
+        self.stack.len()
+    }
+
+    fn push(&mut self, name: String) {
+        self.places.entry(name.clone()).or_default().push(self.stack.len());
+        self.stack.push(name);
+    }
+
+    fn truncate(&mut self, len: usize) {
+        for name in self.stack.drain(len..) {
+            self.places.get_mut(&name).and_then(Vec::pop);
+        }
+    }
+
+    /// The place of the latest of that name.
+    fn find(&self, name: &str) -> Option<usize> {
+        self.places.get(name)?.last().copied()
     }
 }
 
@@ -82,6 +111,8 @@ struct Shared<'t> {
     source: &'t Source<'t>,
     lexer: Lexer<'t>,
     trees: Vec<Tree>,
+    /// Where the tree of a name is.
+    indexes: HashMap<String, usize>,
     nesting: usize,
 }
 
@@ -93,9 +124,9 @@ struct Parser<'p, 't> {
     items: [Item<'t>; 3],
     peeked: usize,
     /// The names that the text may use from here on: Go's parser forgets them late.
-    known: Vec<String>,
+    known: Names,
     /// The variables that exist at this point of a run, by slot.
-    slots: Vec<String>,
+    slots: Names,
     max_slots: usize,
     action_line: usize,
     ranges: usize,
@@ -158,8 +189,8 @@ impl<'p, 't> Parser<'p, 't> {
             root: Vec::new(),
             items: [item(), item(), item()],
             peeked: 0,
-            known: vec!["$".to_owned()],
-            slots: vec!["$".to_owned()],
+            known: Names::new(),
+            slots: Names::new(),
             max_slots: 1,
             action_line: 0,
             ranges: 0,
@@ -312,7 +343,7 @@ impl<'p, 't> Parser<'p, 't> {
     /// Adds the finished definition, unless an empty one would replace another.
     fn add(&mut self) -> Parsed<()> {
         let text = self.shared.source.text;
-        let known = self.shared.trees.iter().position(|tree| tree.name == self.name);
+        let known = self.shared.indexes.get(&self.name).copied();
         let replaces = known.is_none_or(|at| is_blank(&self.shared.trees[at].root, text));
         if !replaces && !is_blank(&self.root, text) {
             let message = format!("template: multiple definition of template {}", quoted(&self.name));
@@ -326,7 +357,10 @@ impl<'p, 't> Parser<'p, 't> {
         match known {
             Some(at) if replaces => self.shared.trees[at] = tree,
             Some(_) => {}
-            None => self.shared.trees.push(tree),
+            None => {
+                self.shared.indexes.insert(tree.name.clone(), self.shared.trees.len());
+                self.shared.trees.push(tree);
+            }
         }
         Ok(())
     }
@@ -549,15 +583,11 @@ impl<'p, 't> Parser<'p, 't> {
     /// Gives a declared variable its slot, or finds that of an assigned one.
     fn bind(&mut self, name: String, assigns: bool) -> Decl {
         if assigns {
-            return Decl { slot: self.slot(&name), name };
+            return Decl { slot: self.slots.find(&name), name };
         }
         self.slots.push(name.clone());
         self.max_slots = self.max_slots.max(self.slots.len());
         Decl { name, slot: Some(self.slots.len() - 1) }
-    }
-
-    fn slot(&self, name: &str) -> Option<usize> {
-        self.slots.iter().rposition(|known| known == name)
     }
 
     fn check(&self, commands: &[Command], context: &str) -> Parsed<()> {
@@ -677,12 +707,12 @@ impl<'p, 't> Parser<'p, 't> {
     }
 
     fn variable(&self, item: &Item<'t>) -> Parsed<ExprKind> {
-        if !self.known.iter().any(|known| known.as_bytes() == &*item.val) {
+        let name = item.text().into_owned();
+        if self.known.find(&name).is_none() {
             let message = format!("undefined variable {}", quoted(&item.val));
             return self.fault_at(&message, Span::new(item.pos, item.end()));
         }
-        let name = item.text().into_owned();
-        Ok(ExprKind::Variable(Variable { slot: self.slot(&name), name, fields: Vec::new() }))
+        Ok(ExprKind::Variable(Variable { slot: self.slots.find(&name), name, fields: Vec::new() }))
     }
 }
 

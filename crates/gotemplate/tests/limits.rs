@@ -129,3 +129,13 @@ fn a_value_nested_too_deeply_is_not_printed() {
     let error = compile("{{ . }}").render(&value, &Env::default()).unwrap_err();
     assert!(error.to_string().ends_with("cannot print values nested deeper than 500"), "{error}");
 }
+
+#[test]
+fn many_definitions_and_variables_parse_in_time_that_grows_with_the_text() {
+    let variables: String = (0..20_000).map(|i| format!("{{{{ $a{i} := $ }}}}{{{{ $a0 }}}}")).collect();
+    let definitions: String =
+        (0..20_000).map(|i| format!("{{{{ define \"t{i}\" }}}}x{{{{ end }}}}")).collect();
+    let limits = Limits { output: 1 << 20, ..Limits::default() };
+    let out = compile(&(variables + &definitions)).render(&Value::int(1), &Env { limits, ..Env::default() });
+    assert_eq!(out.unwrap().len(), 20_000);
+}
