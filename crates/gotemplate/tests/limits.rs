@@ -67,8 +67,8 @@ fn a_value_that_is_shared_again_and_again_does_not_print_for_ever() {
     for _ in 0..40 {
         value = Value::list(vec![value.clone(), value]);
     }
-    let error = compile("{{ . }}").render(&value, &Env::default()).unwrap_err();
-    assert_eq!(error.step(), Step::Limit);
+    let env = Env { limits: Limits { output: 1 << 16, ..Limits::default() }, ..Env::default() };
+    assert_eq!(compile("{{ . }}").render(&value, &env).unwrap_err().step(), Step::Limit);
 }
 
 #[test]
