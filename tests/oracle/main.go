@@ -3,6 +3,8 @@
 //
 //	go run .                  answers the cases on standard input, one JSON object a line
 //	go run . record DIR       writes the recorded cases of cases_*.go with Go's answers to DIR/*.jsonl
+//	go run . generate         writes random cases to standard output, their coverage to standard error
+//	go run . diff PROGRAM …   gives random cases to the oracle and to PROGRAM and prints where they differ
 package main
 
 import (
@@ -34,8 +36,12 @@ func run(arguments []string) error {
 			return errors.New("usage: record DIRECTORY")
 		}
 		return record(arguments[1])
+	case "generate":
+		return generate(arguments[1:])
+	case "diff":
+		return diff(arguments[1:])
 	}
-	return fmt.Errorf("unknown command %q: only record", arguments[0])
+	return fmt.Errorf("unknown command %q: record, generate or diff", arguments[0])
 }
 
 // answerAll answers one case a line.
