@@ -36,7 +36,7 @@ const moment = 1700000000
 func texts(group string, all ...string) []question {
 	var out []question
 	for i, text := range all {
-		out = append(out, question{ID: group + "/" + strconv.Itoa(i+1), Text: text})
+		out = append(out, question{ID: group + "/" + strconv.Itoa(i+1)}.withText(text))
 	}
 	return out
 }
@@ -73,7 +73,7 @@ func given(data map[string]string, cases []question) []question {
 	for i := range cases {
 		cases[i].Data = map[string][]byte{}
 		for key, value := range data {
-			if text := cases[i].Text; whole.MatchString(text) || strings.Contains(text, key) {
+			if text := cases[i].text(); whole.MatchString(text) || strings.Contains(text, key) {
 				cases[i].Data[key] = []byte(value)
 			}
 		}

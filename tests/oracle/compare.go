@@ -205,7 +205,7 @@ func compare(out io.Writer, pairs []pair, ours map[string]string, differences []
 			continue
 		}
 		if unexplained++; unexplained <= shown {
-			fmt.Fprintf(out, "%s: %q\n    go:   %q\n    ours: %q\n", each.asked.ID, each.asked.Text, each.right, answered)
+			fmt.Fprintf(out, "%s: %q\n    go:   %q\n    ours: %q\n", each.asked.ID, each.asked.text(), each.right, answered)
 		}
 	}
 	for _, each := range differences {

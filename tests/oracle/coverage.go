@@ -103,11 +103,11 @@ func (c *coverage) read(asked question) error {
 		c.succeeded[name]++
 	}
 	if found["printf"] {
-		for _, verb := range verbIn.FindAllStringSubmatch(asked.Text, -1) {
+		for _, verb := range verbIn.FindAllStringSubmatch(asked.text(), -1) {
 			c.verb[verb[1]]++
 		}
 	}
-	if strings.Contains(asked.Text, "/*") {
+	if strings.Contains(asked.text(), "/*") {
 		c.nodes["Comment"]++
 	}
 	return nil

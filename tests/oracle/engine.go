@@ -4,14 +4,15 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode/utf8"
 )
 
 // question is one case: a template and what it is rendered with. A missing name is "case", a missing missingkey "error".
-// The text is UTF-8, as all that comes from the API server; the data need not be.
 type question struct {
 	ID         string            `json:"id"`
 	Name       string            `json:"name,omitempty"`
-	Text       string            `json:"text"`
+	Text       string            `json:"text,omitempty"`
+	TextBytes  []byte            `json:"text_b64,omitempty"` // instead, if it is not UTF-8
 	Data       map[string][]byte `json:"data,omitempty"`
 	Files      map[string]string `json:"files,omitempty"` // in recorded cases: data that stands in a file
 	Delims     []string          `json:"delims,omitempty"`
@@ -31,6 +32,22 @@ func (a answer) out() []byte {
 		return nil
 	}
 	return *a.Out
+}
+
+func (q question) text() string {
+	if q.TextBytes != nil {
+		return string(q.TextBytes)
+	}
+	return q.Text
+}
+
+// withText keeps the text, as bytes if it is not UTF-8.
+func (q question) withText(text string) question {
+	q.Text, q.TextBytes = text, nil
+	if !utf8.ValidString(text) {
+		q.Text, q.TextBytes = "", []byte(text)
+	}
+	return q
 }
 
 func (q question) name() string {
@@ -75,5 +92,5 @@ func (q question) parse(functions template.FuncMap) (*template.Template, error) 
 	if len(q.Delims) == 2 {
 		empty.Delims(q.Delims[0], q.Delims[1])
 	}
-	return empty.Parse(q.Text)
+	return empty.Parse(q.text())
 }

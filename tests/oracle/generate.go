@@ -158,8 +158,7 @@ func (g *generator) delimited(asked question, text string) question {
 		asked.Delims = []string{"[[", "]]"}
 		text = strings.NewReplacer("{{", "[[", "}}", "]]").Replace(text)
 	}
-	asked.Text = text
-	return asked
+	return asked.withText(text)
 }
 
 // nodes is random text with the given node somewhere in it.
