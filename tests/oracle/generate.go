@@ -164,7 +164,7 @@ func (g *generator) failing(s signature) question {
 	case len(arguments) > 0:
 		arguments[g.Intn(len(arguments))] = bad
 	}
-	s.form = "@"
+	s.form = strings.ReplaceAll(s.form, "or 1 (@)", "@")
 	return g.delimited(asked, g.one("", "text ", "\n\n  ", "{{- /* c */ -}} ")+"{{ "+g.written(s, arguments)+" }}")
 }
 
