@@ -12,8 +12,20 @@ use crate::value::{List, Map, Object, Str, Value};
 
 pub mod builtin;
 
+pub mod logic;
+pub mod map;
+pub mod path;
+pub mod reflection;
+pub mod regex;
+pub mod strings;
+pub mod url;
+
 mod compare;
 mod escape;
+mod expression;
+mod ip;
+mod letter;
+mod words;
 
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;
