@@ -323,10 +323,7 @@ impl<'t> Parser<'t> {
     fn literal(&mut self, code: u32, rest: &'t [u8]) {
         self.group.pieces.push(match char::from_u32(code) {
             None => Piece::simple(Hir::fail()),
-            Some(c) if self.flags.fold => {
-                let folded = folded(range(code, code));
-                if folded.ranges().len() > 1 { Piece::class(folded) } else { literal(c) }
-            }
+            Some(_) if self.flags.fold => Piece::class(folded(range(code, code))),
             Some(c) => literal(c),
         });
         self.rest = rest;
@@ -386,8 +383,7 @@ impl<'t> Parser<'t> {
             check_utf8(text)?;
             return Err(Refusal(Code::NamedCapture, text));
         };
-        // The bracket that ends the name may stand before it: `(?P<>`.
-        let name = text.get(name..end).unwrap_or_default();
+        let name = &text[name..end];
         check_utf8(name)?;
         if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
             return Err(Refusal(Code::NamedCapture, &text[..=end]));
@@ -414,11 +410,7 @@ impl<'t> Parser<'t> {
                 'U' => flags.lazy = sets,
                 '-' if sets => (sets, saw_one) = (false, false),
                 ':' | ')' if sets || saw_one => {
-                    if c == ':' {
-                        self.open(None);
-                    }
-                    self.flags = flags;
-                    self.rest = rest;
+                    self.set(flags, c == ':', rest);
                     return Ok(());
                 }
                 _ => break,
@@ -426,6 +418,15 @@ impl<'t> Parser<'t> {
             saw_one |= c != '-';
         }
         Err(Refusal(Code::PerlOp, &text[..text.len() - rest.len()]))
+    }
+
+    /// Sets the flags, for a group of their own or for the rest of this one.
+    fn set(&mut self, flags: Flags, opens: bool, rest: &'t [u8]) {
+        if opens {
+            self.open(None);
+        }
+        self.flags = flags;
+        self.rest = rest;
     }
 
     // Escapes and classes.
@@ -571,10 +572,9 @@ fn hex_escape<'t>(text: &'t [u8], rest: &'t [u8]) -> Read<'t, u32> {
     }
     let (first, mut rest) = next_char(rest)?;
     if first != '{' {
-        let (second, rest) = next_char(rest).or_else(|refusal| {
-            // At the end of the text there is no character, which is no hexadecimal digit either.
-            if rest.is_empty() { Err(refused(rest)) } else { Err(refusal) }
-        })?;
+        // At the end of the text there is no character, which is no hexadecimal digit either.
+        let none = rest.is_empty().then(|| refused(rest));
+        let (second, rest) = next_char(rest).map_err(|refusal| none.unwrap_or(refusal))?;
         let digits = first.to_digit(16).zip(second.to_digit(16));
         return digits.map(|(high, low)| (high * 16 + low, rest)).ok_or_else(|| refused(rest));
     }
@@ -658,7 +658,7 @@ fn named_class(name: &[u8], fold: bool) -> Option<ClassUnicode> {
 /// `\pL`, `\p{Han}`, `\P{Han}` or `\p{^Han}`.
 fn unicode_class(text: &[u8], fold: bool) -> Read<'_, ClassUnicode> {
     if text.len() == 2 {
-        return Err(Refusal(Code::Utf8, b""));
+        return Err(Refusal(Code::CharRange, text));
     }
     let (c, rest) = next_char(&text[2..])?;
     let (name, rest) = if c == '{' {
@@ -673,7 +673,10 @@ fn unicode_class(text: &[u8], fold: bool) -> Read<'_, ClassUnicode> {
     };
     let (is_plain, name) = name.strip_prefix(b"^").map_or((true, name), |name| (false, name));
     let whole = &text[..text.len() - rest.len()];
-    let found = unicode_set(name).ok_or(Refusal(Code::CharRange, whole))?;
+    let name = lookup_name(name);
+    let found = unicode_set(&name).ok_or(Refusal(Code::CharRange, whole))?;
+    // Go has no table for the other cases of the letters with case.
+    let fold = fold && !matches!(&name[..], "Lc" | "Casedletter");
     Ok((signed(found, fold, is_plain == (text[1] == b'p')), rest))
 }
 
@@ -739,12 +742,11 @@ const SCRIPTS: &str = "Adlam Ahom Arabic Armenian Avestan Balinese Bamum Batak B
     Syriac Tagalog Tagbanwa Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai \
     Vithkuqi Wancho Yezidi Yi";
 
-/// The characters of a category or a script.
-fn unicode_set(name: &[u8]) -> Option<ClassUnicode> {
-    let name = lookup_name(name);
+/// The characters of a category or a script, by its [`lookup_name`].
+fn unicode_set(name: &str) -> Option<ClassUnicode> {
     let is_in = |list: &str| list.split_ascii_whitespace().any(|known| known == name);
     let alias = CATEGORY_NAMES.iter().find(|(known, _)| *known == name).map(|(_, category)| *category);
-    match &name[..] {
+    match name {
         "Any" => Some(all()),
         "Ascii" => Some(range(0, 0x7f)),
         "Assigned" => {
@@ -752,7 +754,7 @@ fn unicode_set(name: &[u8]) -> Option<ClassUnicode> {
             assigned.negate();
             Some(assigned)
         }
-        _ if is_in(CATEGORIES) => Some(category(&name)),
+        _ if is_in(CATEGORIES) => Some(category(name)),
         _ if is_in(SCRIPTS) => Some(known(class(&format!(r"\p{{sc={name}}}")))),
         _ => alias.map(category),
     }
@@ -767,15 +769,25 @@ fn lookup_name(name: &[u8]) -> String {
 }
 
 fn category(letters: &str) -> ClassUnicode {
-    let found = class(&format!(r"\p{{gc={letters}}}"));
-    if !matches!(letters, "C" | "Cn") {
-        return known(found);
+    let mut found = class(&format!(r"\p{{gc={letters}}}"));
+    match letters {
+        // What came later is not assigned yet.
+        "C" | "Cn" => {
+            let mut later = KNOWN.class().clone();
+            later.negate();
+            found.union(&later);
+            return found;
+        }
+        "Mn" => found.union(&moved_mark()),
+        "Mc" => found.difference(&moved_mark()),
+        _ => {}
     }
-    // What came later is not assigned yet.
-    let mut all = KNOWN.class().clone();
-    all.negate();
-    all.union(&found);
-    all
+    known(found)
+}
+
+/// The one mark that has become a spacing one since Unicode 15.0.
+fn moved_mark() -> ClassUnicode {
+    range(0x1171e, 0x1171e)
 }
 
 fn known(mut class: ClassUnicode) -> ClassUnicode {
@@ -840,6 +852,8 @@ mod tests {
             ("(?P<n", "invalid named capture: `(?P<n`"),
             (r"\C", r"invalid escape sequence: `\C`"),
             (r"\x{110000}", r"invalid escape sequence: `\x{110000`"),
+            (r"\p", r"invalid character class range: `\p`"),
+            (r"[\P", r"invalid character class range: `\P`"),
             (r"\x4", r"invalid escape sequence: `\x4`"),
             (r"a\", "trailing backslash at end of expression: ``"),
             ("a)", "unexpected ): `a)`"),
@@ -858,10 +872,10 @@ mod tests {
 
     #[test]
     fn classes_hold_what_go_1_26_knows() {
-        assert!(unicode_set(b"cased letter").is_some_and(|class| class.ranges()[0].start() == 'A'));
         assert!(
-            unicode_set(b"Garay").is_none() && unicode_set(b"LATN").is_none() && unicode_set(b"").is_none()
+            unicode_set(&lookup_name(b"cased letter")).is_some_and(|class| class.ranges()[0].start() == 'A')
         );
+        assert!(["Garay", "Latn", ""].iter().all(|name| unicode_set(name).is_none()));
         assert_eq!(folded(range('k'.into(), 'k'.into())).ranges().len(), 3);
         assert_eq!(folded(range(0x264, 0x264)).ranges().len(), 1);
     }

@@ -327,3 +327,69 @@ fn quote_meta(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     }
     Ok(Value::str(out))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Env;
+
+    fn all(pattern: &str, text: &[u8]) -> Vec<String> {
+        let env = Env::default();
+        let run = &mut Run::new(&env);
+        let expression = Expression::compile(run, pattern.as_bytes()).unwrap();
+        let subject = Subject::new(text);
+        let found = matches(run, &expression, &subject, -1).unwrap();
+        found.into_iter().map(|(from, to)| subject.part(from, to).escape_ascii().to_string()).collect()
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf8_is_one_character() {
+        assert_eq!(all(".", b"a\xff\xfe"), ["a", r"\xff", r"\xfe"]);
+        assert_eq!(all(r"\x{FFFD}b", b"a\xffb"), [r"\xffb"]);
+        assert_eq!(all(r"\w$", b"\xff\xffb"), ["b"]);
+    }
+
+    #[test]
+    fn nothing_is_found_within_a_character() {
+        assert_eq!(all("", "é".as_bytes()).len(), 2);
+        assert_eq!(all(r"\B", "aé".as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn case_is_folded_in_letters_beside_each_other() {
+        assert_eq!(all("(?i)ā", "Āā".as_bytes()).len(), 2);
+        assert_eq!(all("(?i)k", "kK\u{212a}".as_bytes()).len(), 3);
+        assert_eq!(all("(?i)ɤ", "ɤ\u{a7cb}".as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn an_expression_that_would_be_huge_is_a_limit() {
+        let env = Env::default();
+        let refused = |pattern: &str| Expression::compile(&mut Run::new(&env), pattern.as_bytes()).err();
+        assert!(refused(r"\pL{1000}").is_some_and(|fault| fault.is_limit()));
+        assert!(
+            refused(&format!("{}a{}", "(".repeat(300), ")".repeat(300)))
+                .is_some_and(|fault| fault.is_limit())
+        );
+        let deep = format!("{}a{}", "(".repeat(1001), ")".repeat(1001));
+        assert!(
+            refused(&deep).is_some_and(|fault| fault.to_string().contains("expression nests too deeply"))
+        );
+    }
+
+    #[test]
+    fn a_replacement_names_groups_as_go_reads_them() {
+        let shown = |text: &str| -> Vec<String> {
+            let parts = template(text.as_bytes());
+            let show = |part: &Part<'_>| match part {
+                Part::Text(text) => text.escape_ascii().to_string(),
+                Part::Group(index) => format!("<{index}>"),
+                Part::Named(name) => format!("<{}>", name.escape_ascii()),
+            };
+            parts.iter().map(show).filter(|part| !part.is_empty()).collect()
+        };
+        assert_eq!(shown("$1x"), ["<1x>"]);
+        assert_eq!(shown("${1}x"), ["<1>", "x"]);
+        assert_eq!(shown("a$$1 $ ${ $01"), ["a", "$", "1 ", "$", " ", "$", "{ ", "<01>"]);
+    }
+}
