@@ -37,6 +37,8 @@ pub(super) struct Expression {
     pub(super) regex: Regex,
     /// The names of the groups, from group 1 on; empty for those without.
     pub(super) names: Vec<Vec<u8>>,
+    /// How many states it has, about.
+    pub(super) states: u64,
 }
 
 impl Expression {
@@ -45,21 +47,21 @@ impl Expression {
     /// # Errors
     /// With Go's message if Go refuses it; a limit if it is too large.
     pub(super) fn compile(run: &mut Run<'_>, text: &[u8]) -> Result<Self, Fault> {
-        run.spend(20 + text.len() as u64 / 16)?;
+        run.spend(40 + text.len() as u64 / 16)?;
         let parsed = Parser::new(text).parse();
         let (piece, names) = parsed.map_err(|refusal| refusal.fault())?;
         if piece.depth > MAX_DEPTH {
             let why = format!("the regular expression is nested more than {MAX_DEPTH} levels deep");
             return Err(Fault::limit(why));
         }
-        run.spend(piece.cost / 8)?;
+        run.spend(piece.cost / 2)?;
         let config = meta::Config::new().utf8_empty(true).nfa_size_limit(Some(MAX_MEMORY));
         let regex = meta::Builder::new().configure(config).build_from_hir(&piece.hir);
         let regex = regex.map_err(|error| match error.size_limit() {
             Some(limit) => Fault::limit(format!("the regular expression needs more than {limit} bytes")),
             None => Fault::new(format!("the regular expression cannot be compiled: {error}")),
         })?;
-        Ok(Self { regex, names })
+        Ok(Self { regex, names, states: piece.cost })
     }
 }
 

@@ -114,18 +114,20 @@ struct Search<'a, 't> {
 }
 
 impl<'a, 't> Search<'a, 't> {
-    fn new(expression: &'a Expression, subject: &'a Subject<'t>) -> Self {
-        Self { subject, expression, captures: expression.regex.create_captures() }
+    /// Pays for one way through the text. At worst each character meets each state of the expression.
+    fn new(run: &mut Run<'_>, expression: &'a Expression, subject: &'a Subject<'t>) -> Result<Self, Fault> {
+        run.spend(expression.states.saturating_mul(subject.len() as u64) >> 12)?;
+        Ok(Self { subject, expression, captures: expression.regex.create_captures() })
     }
 
     /// The first match from a position on. What is before is looked at only by `^`, `\b` and the like.
     fn find(&mut self, run: &mut Run<'_>, from: usize) -> Result<Option<(usize, usize)>, Fault> {
+        // It may have to look at all that is left, each time again.
+        let left = (self.subject.len() - from) as u64;
+        run.spend(1 + (left >> 13) + (self.expression.states.saturating_mul(left) >> 20))?;
         let input = Input::new(&*self.subject.text).span(from..self.subject.len());
         self.expression.regex.search_captures(&input, &mut self.captures);
-        let found = self.captures.get_match().map(|found| (found.start(), found.end()));
-        let end = found.map_or(self.subject.len(), |(_, end)| end);
-        run.spend(1 + (end - from) as u64 / 512)?;
-        Ok(found)
+        Ok(self.captures.get_match().map(|found| (found.start(), found.end())))
     }
 
     /// What a group matched; nothing if it matched nothing.
@@ -137,13 +139,13 @@ impl<'a, 't> Search<'a, 't> {
 fn is_match(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let expression = Expression::compile(run, args.str(0)?)?;
     let subject = Subject::new(args.str(1)?);
-    run.spend(subject.len() as u64 / 512)?;
+    run.spend(expression.states.saturating_mul(subject.len() as u64) >> 12)?;
     Ok(expression.regex.is_match(&*subject.text).into())
 }
 
 fn find(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
     let subject = Subject::new(args.str(1)?);
-    let found = Search::new(expression, &subject).find(run, 0)?;
+    let found = Search::new(run, expression, &subject)?.find(run, 0)?;
     Ok(Value::str(found.map_or(&b""[..], |(from, to)| subject.part(from, to))))
 }
 
@@ -155,7 +157,7 @@ fn matches(
     most: i64,
 ) -> Result<Vec<(usize, usize)>, Fault> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let mut search = Search::new(expression, subject);
+    let mut search = Search::new(run, expression, subject)?;
     let mut found = Vec::new();
     let (mut at, mut last_end) = (0, None);
     while found.len() < most && at <= subject.len() {
@@ -224,7 +226,10 @@ fn replaced(
         out.extend(subject.part(last_end, from));
         if to > last_end || from == 0 {
             write(&search, &mut out);
-            run.make(out.len())?;
+        }
+        // More would only make it longer.
+        if out.len() > run.limits().output {
+            break;
         }
         last_end = to;
         // At least one character further; beyond the end there is nothing to search.
@@ -237,14 +242,19 @@ fn replaced(
 
 fn replace_literally(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
     let (subject, replacement) = (Subject::new(args.str(1)?), args.str(2)?);
-    replaced(run, Search::new(expression, &subject), |_, out| out.extend(replacement.iter()))
+    let search = Search::new(run, expression, &subject)?;
+    replaced(run, search, |_, out| out.extend(replacement.iter()))
 }
 
 fn replace(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
     let (subject, replacement) = (Subject::new(args.str(1)?), template(args.str(2)?));
-    replaced(run, Search::new(expression, &subject), |search, out| {
+    let search = Search::new(run, expression, &subject)?;
+    let max = run.limits().output;
+    replaced(run, search, |search, out| {
         for part in &replacement {
-            out.extend(part.text(search));
+            if out.len() <= max {
+                out.extend(part.text(search));
+            }
         }
     })
 }

@@ -323,8 +323,10 @@ impl Wrap<'_> {
             }
             let (line, next) = self.line(rest, width);
             rest = next.unwrap_or_default();
-            run.make(out.len() + line.len() + self.end.len())?;
-            run.spend(1)?;
+            // More would only make it longer.
+            if out.len() > run.limits().output {
+                break;
+            }
             out.extend(line);
             if next.is_some() {
                 out.extend(self.end);
@@ -360,36 +362,57 @@ pub(super) fn text_of(value: &Value) -> Result<Vec<u8>, Fault> {
     }
 }
 
+/// The texts of the values but nil, as long as they are not too long together.
+fn texts(
+    run: &mut Run<'_>,
+    values: &[Value],
+    text: impl Fn(&Value) -> Result<Str, Fault>,
+) -> Result<Vec<Str>, Fault> {
+    run.spend(values.len() as u64)?;
+    let mut total = 0;
+    let mut texts = Vec::with_capacity(values.len());
+    for value in values.iter().filter(|value| !matches!(value, Value::Nil)) {
+        let text = text(value)?;
+        total += text.len();
+        if total > run.limits().output {
+            run.make(total)?;
+        }
+        texts.push(text);
+    }
+    Ok(texts)
+}
+
 /// Each value but nil as text, with spaces between.
 fn spaced(
     run: &mut Run<'_>,
     args: Args<'_>,
     text: impl Fn(&Value) -> Result<Vec<u8>, Fault>,
 ) -> Result<Value, Fault> {
-    let values = args.all().iter().filter(|value| !matches!(value, Value::Nil));
-    let texts = values.map(text).collect::<Result<Vec<_>, _>>()?;
-    made(run, texts.join(&b' '))
+    let texts = texts(run, args.all(), |value| Ok(text(value)?.into()))?;
+    made(run, texts.iter().map(Str::as_bytes).collect::<Vec<_>>().join(&b' '))
+}
+
+/// [`text_of`], shared where there is a string already.
+fn shared_text_of(value: &Value) -> Result<Str, Fault> {
+    match value {
+        Value::Str(text) | Value::Bytes(text) => Ok(text.clone()),
+        other => Ok(text_of(other)?.into()),
+    }
 }
 
 /// The items of a list as text, without nil; of anything else the one text. A `[]string` is itself.
 fn to_strings(run: &mut Run<'_>, value: &Value) -> Result<List, Fault> {
     let texts = match value {
         Value::List(list) if list.elem() == Type::String => return Ok(list.clone()),
-        Value::List(list) => {
-            run.spend(list.len() as u64)?;
-            let items = list.to_vec();
-            let texts = items.iter().filter(|item| !matches!(item, Value::Nil)).map(text_of);
-            texts.collect::<Result<Vec<_>, _>>()?
-        }
+        Value::List(list) => texts(run, &list.to_vec(), shared_text_of)?,
         Value::Bytes(bytes) => {
             run.make(bytes.len().saturating_mul(ITEM))?;
-            bytes.iter().map(|byte| byte.to_string().into_bytes()).collect()
+            bytes.iter().map(|byte| byte.to_string().into()).collect()
         }
         Value::Nil => Vec::new(),
-        other => vec![text_of(other)?],
+        other => vec![shared_text_of(other)?],
     };
-    run.make(texts.iter().map(Vec::len).sum())?;
-    Ok(List::new(Type::String, texts.into_iter().map(Value::str).collect()))
+    Ok(List::new(Type::String, texts.into_iter().map(Value::Str).collect()))
 }
 
 /// The strings of a `[]string`.
