@@ -1,5 +1,6 @@
 //! The seam of functions: a row a function, its types as data, so that every error about arguments comes from one
-//! place with Go's text. A topic's file holds its functions and its table; [`builtin`] has those of `text/template`.
+//! place with Go's text. A topic's file holds its functions and its table; [`builtin`] has those of `text/template`,
+//! [`map`] lists what External Secrets Operator adds to them.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Sprig's functions on regular expressions. What they mean is in [`super::expression`].
+//! Sprig's functions on regular expressions. What they mean is in `expression`.
 
 use std::borrow::Cow;
 

@@ -486,3 +486,59 @@ fn numbered(run: &mut Run<'_>, text: &[u8], separator: &[u8], most: i64) -> Resu
     let parts = split(run, text, separator, most)?;
     Ok(Value::string_map(parts.into_iter().enumerate().map(|(i, part)| (format!("_{i}"), part))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Env, Limits};
+    use crate::{Engine, Step};
+
+    /// The output, or the message behind the place.
+    fn outcome(text: &str) -> String {
+        let data = Value::string_map([("s", "a".repeat(100))]);
+        let env = Env { limits: Limits { output: 1000, ..Limits::default() }, ..Env::default() };
+        let engine = Engine::new().functions(ROWS);
+        match engine.compile("case", text).and_then(|template| template.render(&data, &env)) {
+            Ok(out) => String::from_utf8_lossy(&out).into_owned(),
+            Err(error) if error.step() == Step::Limit => "a limit".to_owned(),
+            Err(error) => error.to_string().rsplit(">: ").next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_would_be_too_long_is_not_made() {
+        for text in [
+            "{{ $x := repeat 11 .s }}",
+            "{{ $x := repeat 1000000000000 .s }}",
+            "{{ $x := indent 2000 .s }}",
+            "{{ $x := wrapWith 1 .s .s }}",
+            "{{ $x := replace \"\" .s .s }}",
+            "{{ $x := replace \"a\" .s .s }}",
+            "{{ $x := cat .s .s .s .s .s .s .s .s .s .s .s }}",
+            "{{ $x := splitList \"\" .s | join .s }}",
+            "{{ $x := splitList \"a\" .s }}",
+        ] {
+            assert_eq!(outcome(text), "a limit", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_strings_is_sorted_for_all_who_hold_it() {
+        let text = "{{ $l := splitList \",\" \"b,a\" }}{{ $m := sortAlpha $l }}{{ $l }}{{ $m }}";
+        assert_eq!(outcome(text), "[a b][a b]");
+    }
+
+    #[test]
+    fn bytes_are_taken_for_characters_where_go_does() {
+        assert_eq!(outcome("{{ nospace \"ä\" }} {{ nospace \"ä ö\" }} {{ initials \"ä ö\" }}"), "ä Ã¤Ã¶ ÃÃ");
+    }
+
+    #[test]
+    fn messages_are_those_of_the_go_runtime() {
+        assert_eq!(
+            outcome("{{ substr -1 5 \"abc\" }}"),
+            "error calling substr: runtime error: slice bounds out of range [:5] with length 3"
+        );
+        assert_eq!(outcome("{{ repeat -1 \"\" }}"), "error calling repeat: strings: negative Repeat count");
+    }
+}
