@@ -12,7 +12,7 @@ use regex_automata::meta::{self, Regex};
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
 
 use crate::error::Fault;
-use crate::func::letter::{KNOWN, chars, class};
+use crate::func::letter::{KNOWN, NOT_YET_EQUAL, chars, class};
 use crate::quote::first_char;
 use crate::run::Run;
 
@@ -47,7 +47,7 @@ impl Expression {
     /// # Errors
     /// With Go's message if Go refuses it; a limit if it is too large.
     pub(super) fn compile(run: &mut Run<'_>, text: &[u8]) -> Result<Self, Fault> {
-        run.spend(40 + text.len() as u64 / 16)?;
+        run.spend(40 + text.len() as u64 / 2)?;
         let parsed = Parser::new(text).parse();
         let (piece, names) = parsed.map_err(|refusal| refusal.fault())?;
         if piece.depth > MAX_DEPTH {
@@ -814,9 +814,6 @@ fn range(low: u32, high: u32) -> ClassUnicode {
     ClassUnicode::new((low <= high).then(|| ClassUnicodeRange::new(low, high)))
 }
 
-/// Equal but for their case only since Unicode 15.1.
-const NOT_YET_EQUAL: &str = r"[\x{390}\x{3b0}\x{1fd3}\x{1fe3}\x{fb05}\x{fb06}]";
-
 /// The class with the other cases of its characters.
 fn folded(class: ClassUnicode) -> ClassUnicode {
     let mut folded = class.clone();
@@ -824,7 +821,7 @@ fn folded(class: ClassUnicode) -> ClassUnicode {
         return class;
     }
     let mut folded = known(folded);
-    folded.difference(&self::class(NOT_YET_EQUAL));
+    folded.difference(NOT_YET_EQUAL.class());
     folded.union(&class);
     folded
 }

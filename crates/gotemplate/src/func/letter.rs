@@ -43,6 +43,10 @@ pub(super) static LOWER: Letters = Letters(LazyLock::new(|| class(r"[\p{Ll}&&\p{
 /// `unicode.IsTitle`.
 pub(super) static TITLE: Letters = Letters(LazyLock::new(|| class(r"[\p{Lt}&&\p{age:15.0}]")));
 
+/// Letters that equal each other but for their case only since Unicode 15.1.
+pub(super) static NOT_YET_EQUAL: Letters =
+    Letters(LazyLock::new(|| class(r"[\x{390}\x{3b0}\x{1fd3}\x{1fe3}\x{fb05}\x{fb06}]")));
+
 /// The characters of a class as the `regex` crate writes it; none if it knows no such class.
 pub(super) fn class(pattern: &str) -> ClassUnicode {
     match regex_syntax::parse(pattern).map(|hir| hir.into_kind()) {
