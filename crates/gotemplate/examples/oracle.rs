@@ -1,6 +1,6 @@
 //! Answers the cases on standard input as the Go program in `tests/oracle` does, one JSON object a line, for `diff` there.
 
-#[path = "../tests/recorded/case.rs"]
+#[path = "../tests/corpus/case.rs"]
 mod case;
 
 use std::io::{BufRead, Write};

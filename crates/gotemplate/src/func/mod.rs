@@ -1,5 +1,6 @@
 //! The seam of functions: a row a function, its types as data, so that every error about arguments comes from one
-//! place with Go's text. A topic's file holds its functions and its table; [`builtin`] has those of `text/template`.
+//! place with Go's text. A topic's file holds its functions and its table; [`builtin`] has those of `text/template`,
+//! [`map`] lists what External Secrets Operator adds to them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,8 +13,20 @@ use crate::value::{List, Map, Object, Str, Value};
 
 pub mod builtin;
 
+pub mod logic;
+pub mod map;
+pub mod path;
+pub mod reflection;
+pub mod regex;
+pub mod strings;
+pub mod url;
+
 mod compare;
 mod escape;
+mod expression;
+mod ip;
+mod letter;
+mod words;
 
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gotemplate::func::map;
 use gotemplate::{Engine, Env, MissingKey, Value};
 use serde_json::Value as Json;
 
@@ -41,7 +42,7 @@ pub(crate) fn answer(case: &Json) -> Result<Answer, Failure> {
     Ok(rendered.map_or_else(|_| Err("panicked".into()), |result| result.map_err(|error| error.to_string())))
 }
 
-/// Every function that templates have.
+/// With every function that templates have.
 fn engine(case: &Json) -> Engine {
     let missing_key = match case["missingkey"].as_str() {
         Some("zero") => MissingKey::Zero,
@@ -49,7 +50,8 @@ fn engine(case: &Json) -> Engine {
         _ => MissingKey::Error,
     };
     let delims = &case["delims"];
-    Engine::new()
+    map::eso()
+        .fold(Engine::new(), Engine::functions)
         .delims(delims[0].as_str().unwrap_or_default(), delims[1].as_str().unwrap_or_default())
         .missing_key(missing_key)
 }
