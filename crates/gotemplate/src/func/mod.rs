@@ -11,6 +11,22 @@ use crate::types::Type;
 use crate::value::{List, Map, Object, Str, Value};
 
 pub mod builtin;
+pub mod chance;
+pub mod dates;
+pub mod dicts;
+pub mod lists;
+pub mod numbers;
+
+mod cast;
+mod civil;
+mod date_parse;
+mod decimal;
+mod deep;
+mod duration;
+mod layout;
+mod merge;
+mod time;
+mod zone;
 
 mod compare;
 mod escape;
