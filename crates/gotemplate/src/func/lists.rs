@@ -68,7 +68,7 @@ fn nil_list() -> Value {
 }
 
 fn list(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    Ok(if args.is_empty() { nil_list() } else { Value::list(args.all().to_vec()) })
+    Ok(Value::list(args.all().to_vec()))
 }
 
 fn append(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {

@@ -16,9 +16,11 @@ pub mod dates;
 pub mod dicts;
 pub mod lists;
 pub mod numbers;
+pub mod semver;
 
 mod cast;
 mod civil;
+mod constraint;
 mod date_parse;
 mod decimal;
 mod deep;
