@@ -18,6 +18,7 @@ pub mod json;
 pub mod lists;
 pub mod numbers;
 pub mod semver;
+pub mod yaml;
 
 mod cast;
 mod civil;
