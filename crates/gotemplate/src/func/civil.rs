@@ -2,8 +2,18 @@
 
 /// The names of the months, January first.
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// The names of the days of the week, Sunday first.
@@ -85,7 +95,10 @@ mod tests {
     #[test]
     fn known_dates() {
         assert_eq!(Date::of_days(0), Date { year: 1970, month: 1, day: 1 });
-        assert_eq!(Date { year: 2024, month: 14, day: 29 }.days(), Date { year: 2025, month: 3, day: 1 }.days());
+        assert_eq!(
+            Date { year: 2024, month: 14, day: 29 }.days(),
+            Date { year: 2025, month: 3, day: 1 }.days()
+        );
         assert_eq!(Date { year: 2024, month: 12, day: 31 }.day_of_year(), 366);
         assert_eq!(weekday(0), 4);
     }

@@ -357,7 +357,9 @@ fn name<'t>(names: &[&str], text: &'t [u8], short: bool) -> Read<(i64, &'t [u8])
     for (at, name) in names.iter().enumerate() {
         let name = if short { &name[..3] } else { name };
         match text.split_at_checked(name.len()) {
-            Some((found, rest)) if found.eq_ignore_ascii_case(name.as_bytes()) => return Ok((at as i64, rest)),
+            Some((found, rest)) if found.eq_ignore_ascii_case(name.as_bytes()) => {
+                return Ok((at as i64, rest));
+            }
             _ => {}
         }
     }

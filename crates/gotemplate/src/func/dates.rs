@@ -69,9 +69,7 @@ pub static ROWS: &[Func] = &[
 /// What sprig takes for a date.
 fn as_time(value: &Value) -> Option<Time> {
     match value {
-        Value::Int(Int::Int | Int::Int64 | Int::Int32, seconds) => {
-            Some(Time::from_unix(*seconds, Zone::Utc))
-        }
+        Value::Int(Int::Int | Int::Int64 | Int::Int32, seconds) => Some(Time::from_unix(*seconds, Zone::Utc)),
         other => other.downcast::<Time>().cloned(),
     }
 }

@@ -125,10 +125,8 @@ mod tests {
     #[test]
     fn a_copy_shares_no_map() {
         let inner = Map::new(Type::Any, [("a", Value::int(1))]);
-        let copy = deep_copy(
-            &mut Run::new(&Env::default()),
-            &Value::dict([("inner", Value::Map(inner.clone()))]),
-        );
+        let copy =
+            deep_copy(&mut Run::new(&Env::default()), &Value::dict([("inner", Value::Map(inner.clone()))]));
         inner.insert("b", Value::Nil).unwrap();
         let Ok(Value::Map(copy)) = copy else { panic!("no map") };
         assert!(matches!(copy.get(b"inner"), Some(Value::Map(map)) if map.len() == 1));

@@ -232,7 +232,9 @@ mod tests {
 
     #[test]
     fn spans_read_as_they_are_written() {
-        for text in ["1h2m3.5s", "-1m0s", "1.5µs", "100ms", "2562047h47m16.854775807s", "-2562047h47m16.854775808s"] {
+        for text in
+            ["1h2m3.5s", "-1m0s", "1.5µs", "100ms", "2562047h47m16.854775807s", "-2562047h47m16.854775808s"]
+        {
             assert_eq!(Duration::parse(text.as_bytes()).unwrap().to_text(), text);
         }
     }

@@ -265,7 +265,8 @@ impl Reader<'_, '_, '_> {
         if let (0xd800..0xdc00, Some([b'\\', b'u', digits @ ..])) =
             (unit, self.text.get(self.at..self.at + 6))
         {
-            let low = std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok());
+            let low =
+                std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok());
             if let Some(low @ 0xdc00..0xe000) = low {
                 self.at += 6;
                 let code = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);

@@ -32,6 +32,13 @@ pub(super) fn write(run: &mut Run<'_>, value: &Value, style: Style) -> Result<Ve
     Ok(writer.out)
 }
 
+/// A time must have a year of four digits.
+fn check_time(value: &Value) -> Result<(), Fault> {
+    let Some(time) = value.downcast::<Time>() else { return Ok(()) };
+    let why = |fault| Fault::new(format!("json: error calling MarshalJSON for type time.Time: {fault}"));
+    time.to_rfc3339("MarshalJSON").map(drop).map_err(why)
+}
+
 struct Writer<'r, 'e> {
     run: &'r mut Run<'e>,
     style: Style,
@@ -58,12 +65,7 @@ impl Writer<'_, '_> {
             Value::Map(map) if map.is_nil() => self.out.extend(b"null"),
             Value::Map(map) => self.map(map)?,
             Value::Object(object) => {
-                if let Some(time) = value.downcast::<Time>() {
-                    let why = |fault| {
-                        Fault::new(format!("json: error calling MarshalJSON for type time.Time: {fault}"))
-                    };
-                    time.to_rfc3339("MarshalJSON").map_err(why)?;
-                }
+                check_time(value)?;
                 self.deeper()?;
                 self.value(&object.json())?;
                 self.depth -= 1;
@@ -86,7 +88,11 @@ impl Writer<'_, '_> {
     /// Refuses what would make the text too long.
     fn room(&mut self, bytes: usize) -> Result<(), Fault> {
         let total = self.out.len().saturating_add(bytes);
-        if total > self.run.limits().output { self.run.make(total) } else { self.run.spend(bytes as u64 / 1024) }
+        if total > self.run.limits().output {
+            self.run.make(total)
+        } else {
+            self.run.spend(bytes as u64 / 1024)
+        }
     }
 
     fn list(&mut self, list: &List) -> Result<(), Fault> {
@@ -210,14 +216,18 @@ mod tests {
 
     #[test]
     fn floats_have_no_needless_digits() {
-        for (float, want) in [(1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-7, "1e-7"), (-0.0, "-0")] {
+        for (float, want) in [(1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-7, "1e-7"), (-0.0, "-0")]
+        {
             assert_eq!(written(&Value::float(float), Style::Compact), want);
         }
     }
 
     #[test]
     fn what_browsers_read_is_escaped_unless_raw() {
-        assert_eq!(written(&"<&\u{2028}\x7f".into(), Style::Compact), r#""\u003c\u0026\u2028"#.to_owned() + "\x7f\"");
+        assert_eq!(
+            written(&"<&\u{2028}\x7f".into(), Style::Compact),
+            r#""\u003c\u0026\u2028"#.to_owned() + "\x7f\""
+        );
         assert_eq!(written(&"<&>".into(), Style::Raw), "\"<&>\"");
     }
 

@@ -183,9 +183,6 @@ mod tests {
     #[test]
     fn a_fraction_before_other_digits_is_none() {
         assert_eq!(parts(".0001"), [Part::MonthTwoDigits]);
-        assert_eq!(
-            parts(",99"),
-            [Part::Fraction(Fraction { separator: b',', digits: 2, trimmed: true })]
-        );
+        assert_eq!(parts(",99"), [Part::Fraction(Fraction { separator: b',', digits: 2, trimmed: true })]);
     }
 }

@@ -159,7 +159,9 @@ fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         Value::List(list) => (list.len(), list.capacity()),
         Value::Bytes(bytes) => (bytes.len(), bytes.len()),
         Value::Nil | Value::NoValue => return Err(Fault::from(NIL)),
-        other => return Err(Fault::new(format!("list should be type of slice or array but {}", other.kind()))),
+        other => {
+            return Err(Fault::new(format!("list should be type of slice or array but {}", other.kind())));
+        }
     };
     if len == 0 {
         return Ok(Value::Nil);
@@ -206,7 +208,9 @@ fn chunk(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     match usize::try_from(size) {
         Ok(size) => Ok(chunks(items.chunks(size).map(<[Value]>::to_vec).collect())),
         // A negative size divides only a list that is shorter than it.
-        Err(_) if !items.is_empty() && items.len() as u64 % size.unsigned_abs() != 0 => Ok(chunks(vec![items])),
+        Err(_) if !items.is_empty() && !(items.len() as u64).is_multiple_of(size.unsigned_abs()) => {
+            Ok(chunks(vec![items]))
+        }
         Err(_) => Err(Fault::from(BAD_LENGTH)),
     }
 }

@@ -7,12 +7,7 @@ use crate::value::{List, Map, Str, Value};
 
 /// Puts what `into` lacks into it, and with `overwrite` also what it has otherwise. Maps in maps are merged. Whether it
 /// could be done: a pointer that meets something else ends it.
-pub(super) fn merge_into(
-    run: &mut Run<'_>,
-    into: &Map,
-    from: &Map,
-    overwrite: bool,
-) -> Result<bool, Fault> {
+pub(super) fn merge_into(run: &mut Run<'_>, into: &Map, from: &Map, overwrite: bool) -> Result<bool, Fault> {
     Merge { run, overwrite }.maps(into, from, 0)
 }
 
@@ -46,17 +41,19 @@ impl Merge<'_, '_> {
     /// One key. Whether it could be merged.
     fn entry(&mut self, entry: &Entry<'_>, new: Value, depth: usize) -> Result<bool, Fault> {
         let old = entry.into.get(&entry.key);
-        match (new.kind(), &old, &new) {
+        let fits = match (new.kind(), &old, &new) {
             (Kind::Map, Some(Value::Map(old)), Value::Map(new)) if !old.is_nil() => {
-                if !self.maps(old, new, depth + 1)? {
-                    return Ok(false);
-                }
+                self.maps(old, new, depth + 1)?
             }
-            (Kind::Map | Kind::Struct, Some(old), _) if old.kind() == Kind::Ptr && !self.overwrite => {
-                return Ok(false);
+            (Kind::Map | Kind::Struct, Some(old), _) => self.overwrite || old.kind() != Kind::Ptr,
+            (Kind::Slice, _, _) => {
+                self.list(entry, old.as_ref(), &new)?;
+                true
             }
-            (Kind::Slice, _, _) => self.list(entry, old.as_ref(), &new)?,
-            _ => {}
+            _ => true,
+        };
+        if !fits {
+            return Ok(false);
         }
         let kept = old.as_ref().filter(|old| !is_empty(old));
         let done = kept.is_some_and(|old| {

@@ -47,9 +47,8 @@ pub(super) const IDENTIFIERS: &str = r"[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*";
 
 #[expect(clippy::expect_used, reason = "the pattern is a constant")]
 static FORM: LazyLock<Regex> = LazyLock::new(|| {
-    let form = format!(
-        r"^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-({IDENTIFIERS}))?(?:\+({IDENTIFIERS}))?$"
-    );
+    let form =
+        format!(r"^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-({IDENTIFIERS}))?(?:\+({IDENTIFIERS}))?$");
     Regex::new(&form).expect("a valid pattern")
 });
 
@@ -176,7 +175,13 @@ fn compare_identifiers(a: &str, b: &str) -> Ordering {
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         // Two numbers that differ only in their zeros count as less.
-        (Some(a), Some(b)) => if a > b { Ordering::Greater } else { Ordering::Less },
+        (Some(a), Some(b)) => {
+            if a > b {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
     }
 }
 
@@ -245,9 +250,7 @@ static OF_POINTER: &[Method<Pointer>] = &[
     Method::new("LessThan", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_lt().into())),
     Method::new("LessThanEqual", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_le().into())),
     Method::new("GreaterThan", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_gt().into())),
-    Method::new("GreaterThanEqual", &[POINTER], Type::Bool, |v, _, args| {
-        Ok(order(v, args)?.is_ge().into())
-    }),
+    Method::new("GreaterThanEqual", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_ge().into())),
     Method::new("Equal", &[POINTER], Type::Bool, |v, _, args| {
         Ok(order(v, args).is_ok_and(Ordering::is_eq).into())
     }),

@@ -99,7 +99,9 @@ static METHODS: &[Method<Time>] = &[
     }),
     Method::new("IsZero", &[], Type::Bool, |time, _, _| Ok((time.moment() == Time::zero().moment()).into())),
     Method::new("IsDST", &[], Type::Bool, |time, _, _| Ok(time.zone.at(time.seconds).summer.into())),
-    Method::new("MarshalText", &[], Type::BYTES, |time, _, _| Ok(Value::bytes(time.to_rfc3339("MarshalText")?))),
+    Method::new("MarshalText", &[], Type::BYTES, |time, _, _| {
+        Ok(Value::bytes(time.to_rfc3339("MarshalText")?))
+    }),
     Method::new("MarshalJSON", &[], Type::BYTES, |time, _, _| {
         let text = time.to_rfc3339("MarshalJSON")?;
         Ok(Value::bytes(format!("\"{}\"", String::from_utf8_lossy(&text)).into_bytes()))
@@ -185,8 +187,7 @@ impl Time {
     }
 
     fn at_moment(&self, moment: i128) -> Self {
-        let (seconds, nanos) =
-            (moment.div_euclid(i128::from(SECOND)), moment.rem_euclid(i128::from(SECOND)));
+        let (seconds, nanos) = (moment.div_euclid(i128::from(SECOND)), moment.rem_euclid(i128::from(SECOND)));
         Self { seconds: seconds as i64, nanos: nanos as i64, zone: self.zone.clone() }
     }
 

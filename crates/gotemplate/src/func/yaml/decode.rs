@@ -27,8 +27,14 @@ pub(super) fn decode(run: &mut Run<'_>, text: &[u8]) -> Scan<Decoded> {
     run.make(text.len())?;
     run.spend(text.len() as u64 / CHARS_PER_STEP)?;
     let tree = Tree::read(text)?;
-    let mut decoder =
-        Decoder { run, tree: &tree, open: HashSet::new(), depth: 0, count: Count::default(), unsupported: None };
+    let mut decoder = Decoder {
+        run,
+        tree: &tree,
+        open: HashSet::new(),
+        depth: 0,
+        count: Count::default(),
+        unsupported: None,
+    };
     let value = match tree.root {
         Some(root) => decoder.value(root)?,
         None => Value::Nil,

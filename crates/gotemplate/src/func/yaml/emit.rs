@@ -190,29 +190,44 @@ impl Emitter {
         let (mut after_space, mut after_break) = (false, false);
         for (at, char) in chars.iter().copied().enumerate() {
             let inside = at > 0 && at + 1 < chars.len();
+            let folds = may_fold && !after_space && inside && self.folds(&chars, at);
             if char == ' ' {
-                if may_fold && !after_space && inside && self.folds(&chars, at) {
-                    self.indent(indent);
-                } else {
-                    self.put(char);
-                }
+                self.space(folds.then_some(indent));
                 after_space = true;
             } else if is_break(char) {
                 self.quoted_break(char, after_break);
                 after_break = true;
             } else {
-                if after_break {
-                    self.indent(indent);
-                }
-                if char == '\'' {
-                    self.put('\'');
-                }
-                self.put(char);
-                self.indented = false;
+                self.in_line(char, after_break.then_some(indent));
+                self.second_quote(char);
                 (after_space, after_break) = (false, false);
             }
         }
         self.mark("'", false, false);
+    }
+
+    /// A space, or the break that takes its place.
+    fn space(&mut self, indent: Option<i64>) {
+        match indent {
+            Some(indent) => self.indent(indent),
+            None => self.put(' '),
+        }
+    }
+
+    /// A character that is no break, on a new line perhaps.
+    fn in_line(&mut self, char: char, indent: Option<i64>) {
+        if let Some(indent) = indent {
+            self.indent(indent);
+        }
+        self.put(char);
+        self.indented = false;
+    }
+
+    /// A quote in quotes is written twice.
+    fn second_quote(&mut self, char: char) {
+        if char == '\'' {
+            self.put(char);
+        }
     }
 
     /// The first of some line feeds is written twice, as reading folds it.
@@ -245,9 +260,8 @@ impl Emitter {
                 escaped(char).chars().for_each(|char| self.put(char));
             } else if char == ' ' && may_fold && !after_space && self.column > WIDTH && inside {
                 self.indent(indent);
-                if chars.get(at + 1) == Some(&' ') {
-                    self.put('\\');
-                }
+                // A space that begins a line would not be read.
+                self.escape_before(chars.get(at + 1).copied());
             } else {
                 self.put(char);
             }
@@ -255,6 +269,12 @@ impl Emitter {
             byte += char.len_utf8();
         }
         self.mark("\"", false, false);
+    }
+
+    fn escape_before(&mut self, next: Option<char>) {
+        if next == Some(' ') {
+            self.put('\\');
+        }
     }
 
     fn literal(&mut self, text: &str, indent: i64) {
@@ -278,11 +298,7 @@ impl Emitter {
                 self.indented = true;
                 after_break = true;
             } else {
-                if after_break {
-                    self.indent(indent);
-                }
-                self.put(char);
-                self.indented = false;
+                self.in_line(char, after_break.then_some(indent));
                 after_break = false;
             }
         }

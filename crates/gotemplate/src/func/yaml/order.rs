@@ -83,9 +83,7 @@ mod tests {
 
     #[test]
     fn numbers_in_keys_count_by_their_value() {
-        let less = |a: &str, b: &str| {
-            less(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
-        };
+        let less = |a: &str, b: &str| less(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
         assert!(less("a9", "a10") && !less("a10", "a9"));
         assert!(less("A1", "a1") && less("_", "a") && less("1", "a"));
         assert!(less("a", "ab"));

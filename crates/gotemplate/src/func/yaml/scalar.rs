@@ -68,9 +68,7 @@ impl Scanner {
                 break;
             }
             while self.at_space() {
-                if gap.broken && (self.text.mark.column as i64) < indent && self.text.char() == '\t' {
-                    return Err(self.fault("found a tab character that violates indentation"));
-                }
+                self.check_tab(gap.broken, indent)?;
                 self.take_space(&mut gap);
             }
             if !self.in_flow() && (self.text.mark.column as i64) < indent {
@@ -81,6 +79,14 @@ impl Scanner {
             self.key_allowed = true;
         }
         Ok(Kind::Scalar(out, true))
+    }
+
+    /// A tab may not stand where a line is indented.
+    fn check_tab(&self, at_line_start: bool, indent: i64) -> Scan<()> {
+        if at_line_start && (self.text.mark.column as i64) < indent && self.text.char() == '\t' {
+            return Err(self.fault("found a tab character that violates indentation"));
+        }
+        Ok(())
     }
 
     fn ends_plain(&self) -> bool {

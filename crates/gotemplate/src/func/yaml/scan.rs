@@ -355,14 +355,20 @@ impl Scanner {
         Ok(())
     }
 
-    fn fetch_entry(&mut self) -> Scan<()> {
-        if !self.in_flow() {
-            if !self.key_allowed {
-                return Err(self.fault("block sequence entries are not allowed in this context"));
-            }
-            let mark = self.text.mark;
-            self.roll(mark.column as i64, None, Kind::BlockSequence, mark)?;
+    /// An entry of a block begins here, perhaps as the first of it.
+    fn begin_entry(&mut self, kind: Kind, refusal: &str) -> Scan<()> {
+        if self.in_flow() {
+            return Ok(());
         }
+        if !self.key_allowed {
+            return Err(self.fault(refusal));
+        }
+        let mark = self.text.mark;
+        self.roll(mark.column as i64, None, kind, mark)
+    }
+
+    fn fetch_entry(&mut self) -> Scan<()> {
+        self.begin_entry(Kind::BlockSequence, "block sequence entries are not allowed in this context")?;
         self.remove_key()?;
         self.key_allowed = true;
         self.fetch_mark(Kind::Entry);
@@ -370,13 +376,7 @@ impl Scanner {
     }
 
     fn fetch_key(&mut self) -> Scan<()> {
-        if !self.in_flow() {
-            if !self.key_allowed {
-                return Err(self.fault("mapping keys are not allowed in this context"));
-            }
-            let mark = self.text.mark;
-            self.roll(mark.column as i64, None, Kind::BlockMapping, mark)?;
-        }
+        self.begin_entry(Kind::BlockMapping, "mapping keys are not allowed in this context")?;
         self.remove_key()?;
         self.key_allowed = !self.in_flow();
         self.fetch_mark(Kind::Key);
@@ -392,13 +392,7 @@ impl Scanner {
             self.keys[at].possible = false;
             self.key_allowed = false;
         } else {
-            if !self.in_flow() {
-                if !self.key_allowed {
-                    return Err(self.fault("mapping values are not allowed in this context"));
-                }
-                let mark = self.text.mark;
-                self.roll(mark.column as i64, None, Kind::BlockMapping, mark)?;
-            }
+            self.begin_entry(Kind::BlockMapping, "mapping values are not allowed in this context")?;
             self.key_allowed = !self.in_flow();
         }
         self.fetch_mark(Kind::Value);

@@ -138,25 +138,21 @@ impl Builder {
     }
 
     fn directives(&mut self) -> Scan<()> {
-        let (mut version, mut any) = (false, false);
+        let mut versions = 0;
+        let mut any = false;
         loop {
-            match self.next()?.clone() {
-                Kind::Version(major, minor) => {
-                    if version {
-                        return Err(self.wrong("found duplicate %YAML directive"));
-                    }
-                    if (major, minor) != (1, 1) {
-                        return Err(self.wrong("found incompatible YAML document"));
-                    }
-                    version = true;
+            let refusal = match self.next()?.clone() {
+                Kind::Version(..) if versions > 0 => Some("found duplicate %YAML directive"),
+                Kind::Version(1, 1) => {
+                    versions += 1;
+                    None
                 }
-                Kind::TagDirective(handle, prefix) => {
-                    if self.tags.iter().any(|(known, _)| *known == handle) {
-                        return Err(self.wrong("found duplicate %TAG directive"));
-                    }
-                    self.tags.push((handle, prefix));
-                }
+                Kind::Version(..) => Some("found incompatible YAML document"),
+                Kind::TagDirective(handle, prefix) => self.define(handle, prefix),
                 _ => break,
+            };
+            if let Some(refusal) = refusal {
+                return Err(self.wrong(refusal));
             }
             any = true;
             self.scanner.take()?;
@@ -166,6 +162,15 @@ impl Builder {
         }
         self.tags.extend([("!".into(), "!".into()), ("!!".into(), STANDARD.into())]);
         Ok(())
+    }
+
+    /// What a handle stands for; why it cannot, if it already stands for something.
+    fn define(&mut self, handle: String, prefix: String) -> Option<&'static str> {
+        if self.tags.iter().any(|(known, _)| *known == handle) {
+            return Some("found duplicate %TAG directive");
+        }
+        self.tags.push((handle, prefix));
+        None
     }
 
     /// A scalar where there is nothing.
@@ -305,20 +310,25 @@ impl Builder {
         Err(self.wrong("did not find expected key"))
     }
 
+    /// Whether another part of a flow collection follows. A comma may stand before its end.
+    fn more(&mut self, first: bool, end: &Kind, refusal: &str) -> Scan<bool> {
+        if self.take_if(end)? {
+            return Ok(false);
+        }
+        if first {
+            return Ok(true);
+        }
+        if !self.take_if(&Kind::FlowEntry)? {
+            return Err(self.wrong(refusal));
+        }
+        Ok(!self.take_if(end)?)
+    }
+
     fn flow_list(&mut self) -> Scan<Node> {
         self.scanner.take()?;
         let mut items = Vec::new();
-        while !self.take_if(&Kind::FlowSequenceEnd)? {
-            if !items.is_empty() {
-                if !self.take_if(&Kind::FlowEntry)? {
-                    return Err(self.wrong("did not find expected ',' or ']'"));
-                }
-                if self.take_if(&Kind::FlowSequenceEnd)? {
-                    break;
-                }
-            }
-            let item =
-                if self.take_if(&Kind::Key)? { self.single_entry()? } else { self.node(Place::Flow)? };
+        while self.more(items.is_empty(), &Kind::FlowSequenceEnd, "did not find expected ',' or ']'")? {
+            let item = if self.take_if(&Kind::Key)? { self.single_entry()? } else { self.node(Place::Flow)? };
             items.push(item);
         }
         Ok(Node::List(items))
@@ -345,28 +355,25 @@ impl Builder {
     }
 
     fn flow_map(&mut self) -> Scan<Node> {
-        let ends = [Kind::FlowEntry, Kind::FlowMappingEnd];
-        let key_ends = [Kind::Value, Kind::FlowEntry, Kind::FlowMappingEnd];
         self.scanner.take()?;
         let mut entries = Vec::new();
-        while !self.take_if(&Kind::FlowMappingEnd)? {
-            if !entries.is_empty() {
-                if !self.take_if(&Kind::FlowEntry)? {
-                    return Err(self.wrong("did not find expected ',' or '}'"));
-                }
-                if self.take_if(&Kind::FlowMappingEnd)? {
-                    break;
-                }
-            }
-            let entry = if self.take_if(&Kind::Key)? {
-                let key = self.node_or_empty(Place::Flow, &key_ends)?;
-                let valued = self.take_if(&Kind::Value)?;
-                (key, if valued { self.node_or_empty(Place::Flow, &ends)? } else { self.empty() })
-            } else {
-                (self.node(Place::Flow)?, self.empty())
-            };
-            entries.push(entry);
+        while self.more(entries.is_empty(), &Kind::FlowMappingEnd, "did not find expected ',' or '}'")? {
+            entries.push(self.flow_entry()?);
         }
         Ok(Node::Map(entries))
+    }
+
+    /// A key with its value. A key alone has an empty one.
+    fn flow_entry(&mut self) -> Scan<(Id, Id)> {
+        if !self.take_if(&Kind::Key)? {
+            return Ok((self.node(Place::Flow)?, self.empty()));
+        }
+        let ends = [Kind::Value, Kind::FlowEntry, Kind::FlowMappingEnd];
+        let key = self.node_or_empty(Place::Flow, &ends)?;
+        let value = match self.take_if(&Kind::Value)? {
+            true => self.node_or_empty(Place::Flow, &ends[1..])?,
+            false => self.empty(),
+        };
+        Ok((key, value))
     }
 }
