@@ -12,6 +12,28 @@ use crate::types::Type;
 use crate::value::{List, Map, Object, Str, Value};
 
 pub mod builtin;
+pub mod chance;
+pub mod dates;
+pub mod dicts;
+pub mod json;
+pub mod lists;
+pub mod numbers;
+pub mod semver;
+pub mod yaml;
+
+mod cast;
+mod civil;
+mod constraint;
+mod date_parse;
+mod decimal;
+mod deep;
+mod duration;
+mod json_read;
+mod json_write;
+mod layout;
+mod merge;
+mod time;
+mod zone;
 
 pub mod logic;
 pub mod map;
