@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,7 @@ import (
 type wanted struct {
 	seed         int64
 	each         int
+	damaged      int
 	certificates string
 	only         string
 }
@@ -22,6 +24,7 @@ func (w *wanted) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	flags.Int64Var(&w.seed, "seed", 1, "what the cases follow from")
 	flags.IntVar(&w.each, "each", 200, "how many cases of each function succeed; a quarter as many fail")
+	flags.IntVar(&w.damaged, "damaged", 4000, "how many cases have damaged texts")
 	flags.StringVar(&w.certificates, "certificates", "../../crates/gotemplate/tests/data/certificates", "where the certificates lie")
 	flags.StringVar(&w.only, "only", "", "these functions alone, with a space between")
 	return flags
@@ -69,37 +72,50 @@ func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
 		}
 	}
 	covered := newCoverage()
+	for range w.damaged {
+		if err := w.keep(covered, g.damaged(all[g.Intn(len(all))]), "damaged", hand); err != nil {
+			return nil, err
+		}
+	}
 	for _, each := range all {
 		if w.only != "" && !slices.Contains(strings.Fields(w.only), each.name) {
 			continue
 		}
 		for range w.each * 8 {
-			made := g.failing
-			switch {
-			case covered.succeeded[each.name] < w.each:
-				made = g.working
-			case covered.failed[each.name] >= w.each/4:
-				made = nil
-			}
-			if made == nil {
+			make := g.next(each, covered, w.each)
+			if make == nil {
 				break
 			}
-			asked := made(each)
-			asked.ID = fmt.Sprintf("%s/%d", each.name, covered.cases)
-			answered, err := covered.add(asked, each.name, w.certificates)
-			if err != nil {
-				return nil, err
-			}
-			if answered == nil {
-				continue
-			}
-			asked, _ = asked.withFiles(w.certificates)
-			if err := hand(asked, *answered); err != nil {
+			if err := w.keep(covered, make(each), each.name, hand); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return covered, nil
+}
+
+// next is what a function still lacks: cases that succeed, then cases that fail, then nothing.
+func (g *generator) next(s signature, covered *coverage, each int) func(signature) question {
+	switch {
+	case covered.succeeded[s.name] < each:
+		return g.working
+	case covered.failed[s.name] < each/4:
+		return g.failing
+	}
+	return nil
+}
+
+// keep answers a case, counts it for what it is about and hands it on.
+func (w wanted) keep(covered *coverage, asked question, about string, hand func(question, answer) error) error {
+	asked.ID = fmt.Sprintf("%s/%d", about, covered.cases)
+	answered, err := covered.add(asked, about, w.certificates)
+	if err != nil || answered == nil {
+		return err
+	}
+	if asked, err = asked.withFiles(w.certificates); err != nil {
+		return err
+	}
+	return hand(asked, *answered)
 }
 
 func (g *generator) one(parts ...string) string { return parts[g.Intn(len(parts))] }
@@ -150,6 +166,27 @@ func (g *generator) failing(s signature) question {
 	}
 	s.form = "@"
 	return g.delimited(asked, g.one("", "text ", "\n\n  ", "{{- /* c */ -}} ")+"{{ "+g.written(s, arguments)+" }}")
+}
+
+var longNumber = regexp.MustCompile(`\d{4}`)
+
+// damaged is a working case with a few characters taken out, put in or repeated; no number in it becomes large.
+func (g *generator) damaged(s signature) question {
+	asked := g.working(s)
+	for range g.Intn(3) + 1 {
+		letters := []rune(asked.Text)
+		at := g.Intn(len(letters) + 1)
+		end := min(len(letters), at+g.Intn(6))
+		middle := [][]rune{nil, slices.Repeat(letters[at:end], 2), []rune(g.one("{{", "}}", "{{- ", " -}}", "(", ")", "|", "\"", "`", "'", ".", "$", "$x", " := ", " = ", ",", " ", "\n", "{{ end }}", "{{ else }}", "{{ if 1 }}", "/*", "*/", "\\", "ü", "nil", "-", "+", "_", "\x00"))}[g.Intn(3)]
+		if g.Intn(2) == 0 {
+			end = at
+		}
+		text := string(slices.Concat(letters[:at], middle, letters[end:]))
+		if len(longNumber.FindAllString(text, -1)) <= len(longNumber.FindAllString(asked.Text, -1)) {
+			asked.Text = text
+		}
+	}
+	return asked
 }
 
 // delimited writes the text with other delimiters now and then.

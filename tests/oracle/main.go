@@ -3,7 +3,7 @@
 //
 //	go run .                  answers the cases on standard input, one JSON object a line
 //	go run . record DIR       writes the recorded cases of cases_*.go with Go's answers to DIR/*.jsonl
-//	go run . generate         writes random cases to standard output, their coverage to standard error
+//	go run . generate         writes random and damaged cases to standard output, their coverage to standard error
 //	go run . diff PROGRAM …   gives random cases to the oracle and to PROGRAM and prints where they differ
 package main
 
