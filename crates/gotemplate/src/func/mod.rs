@@ -11,9 +11,24 @@ use crate::types::Type;
 use crate::value::{List, Map, Object, Str, Value};
 
 pub mod builtin;
+pub mod certificate;
+pub mod encoding;
+pub mod issue;
+pub mod passwords;
+pub mod pkcs12;
+pub mod private_key;
+pub mod rsa_decrypt;
+pub mod web_key;
 
+mod cbc_mode;
 mod compare;
+mod curve;
+mod der;
 mod escape;
+mod pem;
+mod random_bytes;
+mod read_key;
+mod store_cipher;
 
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;
