@@ -1,5 +1,6 @@
 //! Certificates: read as Go's `crypto/x509` does, with its error texts, put in order, and asked for their names.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::curve::Curve;
@@ -95,9 +96,10 @@ impl Certificate {
         let Some(extensions) = or(body.optional(context(3)), malformed)? else { return Ok(()) };
         let mut extensions = or(extensions.fields().sequence(""), malformed)?;
         let mut all: Vec<Extension<'_>> = Vec::new();
+        let mut seen = HashSet::new();
         while !extensions.is_empty() {
             let read = Extension::parse(or(extensions.sequence(""), "x509: malformed extension")?)?;
-            if all.iter().any(|other| other.oid == read.oid) {
+            if !seen.insert(read.oid) {
                 let oid = der::dotted(read.oid)?;
                 return Err(format!("x509: certificate contains duplicate extension with OID {oid:?}"));
             }
@@ -411,7 +413,7 @@ fn text(value: Element<'_>) -> Result<String, Refused> {
 
 fn bmp_text(content: &[u8]) -> Result<String, Refused> {
     let invalid = "invalid BMPString";
-    if content.len() % 2 != 0 {
+    if !content.len().is_multiple_of(2) {
         return Err(invalid.into());
     }
     let content = content.strip_suffix(&[0, 0]).unwrap_or(content);
@@ -499,4 +501,60 @@ fn cert_sans(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let Names { dns, addresses, emails, uris } = certificate.names;
     let addresses = addresses.iter().map(|address| address.to_string().into_bytes());
     Ok(Value::strings(dns.into_iter().chain(addresses).chain(emails).chain(uris)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(number: u8, tag: u8, value: &[u8]) -> Vec<u8> {
+        let attribute = der::sequence(&[&der::element(OID, &[0x55, 4, number]), &der::element(tag, value)]);
+        der::compound(SET, &[&attribute])
+    }
+
+    fn shown(attributes: &[Vec<u8>]) -> Result<String, Refused> {
+        let name = der::sequence(&[&attributes.concat()]);
+        Name::parse(Reader::new(&name).any()?).map(|name| name.text())
+    }
+
+    #[test]
+    fn names_are_printed_as_go_prints_them() {
+        let country = attribute(6, PRINTABLE, b"DE");
+        let (first, second) = (attribute(10, UTF8, "Ü, Ltd".as_bytes()), attribute(10, PRINTABLE, b" b "));
+        let (title, name) = (attribute(12, PRINTABLE, b"Dr"), attribute(3, BMP, b"\0#\0x"));
+        let shown = shown(&[name, title, first, country, second]).unwrap();
+        assert_eq!(shown, "CN=\\#x,O=Ü\\, Ltd+O=\\ b\\ ,C=DE,2.5.4.12=#13024472");
+    }
+
+    #[test]
+    fn names_of_wrong_characters_are_refused() {
+        let refused = |tag, value: &[u8]| shown(&[attribute(3, tag, value)]).unwrap_err();
+        let start = "x509: invalid RDNSequence: invalid attribute value: ";
+        assert_eq!(refused(PRINTABLE, b"@"), format!("{start}invalid PrintableString"));
+        assert_eq!(refused(UTF8, b"\xff"), format!("{start}invalid UTF-8 string"));
+        assert_eq!(refused(BMP, b"a"), format!("{start}invalid BMPString"));
+        assert_eq!(refused(SET, b""), format!("{start}unsupported string type: 49"));
+    }
+
+    fn linked(subject: &str, authority: &str) -> Certificate {
+        let id = |text: &str| text.as_bytes().to_vec();
+        Certificate { subject_key_id: id(subject), authority_key_id: id(authority), ..Certificate::default() }
+    }
+
+    fn ordered(found: &[Certificate]) -> Result<Vec<String>, Refused> {
+        let id = |link: &&Certificate| String::from_utf8_lossy(&link.subject_key_id).into_owned();
+        Ok(chain(found)?.iter().map(id).collect())
+    }
+
+    #[test]
+    fn a_chain_is_ordered_by_key_ids() {
+        let (leaf, middle, root) = (linked("l", "m"), linked("m", "r"), linked("r", "r"));
+        assert_eq!(ordered(&[root.clone(), leaf.clone(), middle.clone()]).unwrap(), ["l", "m", "r"]);
+        assert_eq!(ordered(std::slice::from_ref(&leaf)).unwrap(), ["l"]);
+        assert!(ordered(&[leaf, root]).unwrap_err().starts_with("found multiple leaf"));
+        assert_eq!(ordered(&[linked("a", "b"), linked("b", "a")]).unwrap_err(), "no leaf certificate found");
+        assert_eq!(ordered(&[]).unwrap_err(), "no leaf certificate found");
+        let circle = [linked("l", "a"), linked("a", "b"), linked("b", "a")];
+        assert_eq!(ordered(&circle).unwrap_err(), "constructing chain resulted in cycle");
+    }
 }

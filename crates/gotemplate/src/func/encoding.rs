@@ -20,9 +20,9 @@ pub static ROWS: &[Func] = &[
     Func::fixed("b32enc", &[Type::String], Type::String, |run, args| encoded(run, args, base32_encode)),
     Func::fixed("b32dec", &[Type::String], Type::String, |run, args| decoded(run, args, base32_text)),
     Func::fixed("hexdec", &[Type::String], Type::String, |run, args| decoded(run, args, hex_decode)),
-    Func::fixed("sha1sum", &[Type::String], Type::String, |run, args| digest::<Sha1>(run, args)),
-    Func::fixed("sha256sum", &[Type::String], Type::String, |run, args| digest::<Sha256>(run, args)),
-    Func::fixed("sha512sum", &[Type::String], Type::String, |run, args| digest::<Sha512>(run, args)),
+    Func::fixed("sha1sum", &[Type::String], Type::String, digest::<Sha1>),
+    Func::fixed("sha256sum", &[Type::String], Type::String, digest::<Sha256>),
+    Func::fixed("sha512sum", &[Type::String], Type::String, digest::<Sha512>),
     Func::fixed("adler32sum", &[Type::String], Type::String, |run, args| {
         run.spend(args.str(0)?.len() as u64 / 1024)?;
         Ok(Value::str(adler32(args.str(0)?).to_string()))
@@ -127,7 +127,7 @@ impl Base64 {
                 _ if matches!(byte, b'\n' | b'\r') => continue,
                 Some(value) => bits = bits << 6 | value,
                 None if *byte == b'=' && self.padded => {
-                    self.check_padding(text, at, count)?;
+                    check_padding(text, at, count)?;
                     push_rest(&mut out, bits, count);
                     return Ok(out);
                 }
@@ -159,28 +159,28 @@ impl Base64 {
         };
         Some(value.into())
     }
+}
 
-    /// What follows the first `=`, which stands at `at` behind `count` characters of a group.
-    fn check_padding(self, text: &[u8], at: usize, count: usize) -> Result<(), usize> {
-        let next = |from: usize| {
-            let found = text[from..].iter().position(|byte| !matches!(byte, b'\n' | b'\r'));
-            found.map_or(text.len(), |found| from + found)
-        };
-        let mut end = next(at + 1);
-        if count < 2 {
-            return Err(at);
-        }
-        if count == 2 {
-            if end == text.len() {
-                return Err(end);
-            }
-            if text[end] != b'=' {
-                return Err(end - 1);
-            }
-            end = next(end + 1);
-        }
-        if end < text.len() { Err(end) } else { Ok(()) }
+/// What follows the first `=`, which stands at `at` behind `count` characters of a group.
+fn check_padding(text: &[u8], at: usize, count: usize) -> Result<(), usize> {
+    let next = |from: usize| {
+        let found = text[from..].iter().position(|byte| !matches!(byte, b'\n' | b'\r'));
+        found.map_or(text.len(), |found| from + found)
+    };
+    let mut end = next(at + 1);
+    if count < 2 {
+        return Err(at);
     }
+    if count == 2 {
+        if end == text.len() {
+            return Err(end);
+        }
+        if text[end] != b'=' {
+            return Err(end - 1);
+        }
+        end = next(end + 1);
+    }
+    if end < text.len() { Err(end) } else { Ok(()) }
 }
 
 /// The bytes of a last group of two or three characters.

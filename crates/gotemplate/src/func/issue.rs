@@ -331,7 +331,65 @@ fn date(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use ed25519_dalek::{Signature, VerifyingKey};
+
     use super::*;
+    use crate::run::Env;
+
+    fn with_run<T>(body: impl FnOnce(&mut Run<'_>) -> T) -> T {
+        let random = |buffer: &mut [u8]| buffer.fill(0x42);
+        let now = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        let env = Env { now, random: Some(&random), ..Env::default() };
+        body(&mut Run::new(&env))
+    }
+
+    fn parsed(value: &Value) -> Certificate {
+        let issued: &Issued = value.downcast().unwrap();
+        Certificate::parse(&pem::decode(&issued.certificate).unwrap().0.bytes).unwrap()
+    }
+
+    fn request(name: &str) -> Request {
+        Request { dns_names: vec![b"a.example".to_vec()], ..Request::new(name.as_bytes(), 30).unwrap() }
+    }
+
+    #[test]
+    fn a_signed_certificate_names_its_authority_and_bears_its_signature() {
+        let (authority_key, key) = (PrivateKey::Ed25519([1; 32]), PrivateKey::Ed25519([2; 32]));
+        let wanted = Request { is_authority: true, ..request("authority") };
+        let authority = with_run(|run| issue(run, &wanted, &authority_key, None)).unwrap();
+        let authority = parsed(&authority);
+        let signed = with_run(|run| issue(run, &request("leaf"), &key, Some((&authority, &authority_key))));
+        let signed = parsed(&signed.unwrap());
+        assert_eq!(signed.authority_key_id, Sha256::digest(&authority.public_key)[..20]);
+        assert_eq!((signed.subject_key_id.len(), authority.authority_key_id.len()), (0, 0));
+        assert_eq!(signed.subject_text(), "CN=leaf");
+        let mut fields = der::Reader::new(&signed.raw).sequence("").unwrap();
+        let (body, _, (signature, _)) =
+            (fields.any().unwrap().whole, fields.any().unwrap(), fields.bits().unwrap());
+        let verifier = VerifyingKey::from_bytes(authority.public_key[..].try_into().unwrap()).unwrap();
+        verifier.verify_strict(body, &Signature::from_slice(signature).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_key_signs_only_for_its_own_certificate() {
+        let (authority_key, other) = (PrivateKey::Ed25519([1; 32]), PrivateKey::Ed25519([2; 32]));
+        let authority = with_run(|run| issue(run, &request("authority"), &authority_key, None)).unwrap();
+        let signed = with_run(|run| issue(run, &request("x"), &other, Some((&parsed(&authority), &other))));
+        let want = "error creating certificate: x509: provided PrivateKey doesn't match parent's PublicKey";
+        assert_eq!(signed.unwrap_err().to_string(), want);
+        let unable = with_run(|run| issue(run, &request("x"), &PrivateKey::X25519([3; 32]), None));
+        assert!(unable.unwrap_err().to_string().ends_with("does not implement crypto.Signer"));
+    }
+
+    #[test]
+    fn names_of_a_nameless_subject_are_critical() {
+        let holds_critical_names = |name: &str| {
+            let extensions = extensions(&request(name), &[], &[]).unwrap();
+            extensions.windows(8).any(|window| window == [6, 3, 0x55, 0x1d, 17, 1, 1, 0xff])
+        };
+        assert!(holds_critical_names(""));
+        assert!(!holds_critical_names("a"));
+    }
 
     #[test]
     fn times_are_written_with_two_digits_or_four() {

@@ -44,7 +44,8 @@ fn bcrypt(run: &mut Run<'_>, password: &[u8]) -> Result<Vec<u8>, Fault> {
     if password.len() > MAX_BCRYPT {
         return Ok(failed("password length exceeds 72 bytes"));
     }
-    run.spend(60_000)?;
+    // Half of what it takes, so that a file may have some dozens of users.
+    run.spend(25_000)?;
     let Ok(mut hash) = bcrypt::hash_with_salt_bytes(password, COST, random(run)?) else {
         return Ok(failed("the password cannot be hashed"));
     };
@@ -122,7 +123,7 @@ fn derive_password(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let Some((_, patterns)) = PATTERNS.iter().find(|(name, _)| name.as_bytes() == &**kind) else {
         return Ok(Value::str([b"cannot find password template ", &**kind].concat()));
     };
-    run.spend(150_000)?;
+    run.spend(90_000)?;
     let (password, user, site) = (args.str(2)?, args.str(3)?, args.str(4)?);
     let mut key = [0; 64];
     let salt = [SCOPE, &(user.len() as u32).to_be_bytes(), user].concat();
@@ -186,7 +187,7 @@ fn decrypt_aes(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
             format!("runtime error: slice bounds out of range [:{BLOCK}] with capacity {capacity}").into()
         );
     };
-    if rest.len() % BLOCK != 0 {
+    if !rest.len().is_multiple_of(BLOCK) {
         return Err("crypto/cipher: input not full blocks".into());
     }
     let mut plain = rest.to_vec();
@@ -198,4 +199,37 @@ fn decrypt_aes(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     };
     plain.truncate(length);
     Ok(Value::str(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Env;
+
+    #[test]
+    fn what_is_encrypted_is_decrypted_with_the_same_password_alone() {
+        let random = |buffer: &mut [u8]| buffer.fill(7);
+        let env = Env { random: Some(&random), ..Env::default() };
+        let mut run = Run::new(&env);
+        let decrypted = |run: &mut Run<'_>, key: &str, text: &Value| {
+            let value = decrypt_aes(run, Args::new(&[key.into(), text.clone()]));
+            let Ok(Value::Str(text)) = value else { return None };
+            Some(text.to_vec())
+        };
+        for plain in ["x", "sixteen bytes...", "more than sixteen bytes"] {
+            let encrypted = encrypt_aes(&mut run, Args::new(&["key".into(), plain.into()])).unwrap();
+            assert_eq!(decrypted(&mut run, "key", &encrypted).as_deref(), Some(plain.as_bytes()));
+            assert_ne!(decrypted(&mut run, "another", &encrypted).as_deref(), Some(plain.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn hashes_of_passwords_are_charged() {
+        let random = |buffer: &mut [u8]| buffer.fill(7);
+        let limits = crate::Limits { steps: 30_000, ..crate::Limits::default() };
+        let env = Env { random: Some(&random), limits, ..Env::default() };
+        let mut run = Run::new(&env);
+        assert!(bcrypt(&mut run, b"secret").unwrap().starts_with(b"$2a$10$"));
+        assert!(bcrypt(&mut run, b"secret").unwrap_err().is_limit());
+    }
 }

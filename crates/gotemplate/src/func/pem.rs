@@ -75,6 +75,9 @@ fn block(text: &[u8]) -> Attempt<'_> {
         let Some(colon) = header.iter().position(|byte| *byte == b':') else { break };
         headers.insert(header[..colon].trim_ascii().to_vec(), header[colon + 1..].trim_ascii().to_vec());
         rest = next;
+        if text.len() - rest.len() > end + END.len() {
+            return Attempt::Damaged(beyond);
+        }
     }
     let body_at = text.len() - rest.len();
     if !headers.is_empty() && body_at > end {

@@ -381,8 +381,9 @@ fn attribute(kind: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 fn bag(kind: &[u8], value: &[u8], attributes: &[u8]) -> Vec<u8> {
-    let attributes = if attributes.is_empty() { Vec::new() } else { der::element(SET, attributes) };
-    der::sequence(&[&der::element(OID, kind), &der::element(context(0), value), &attributes])
+    // Without attributes the set is empty, not absent: so Go writes it.
+    let parts = [der::element(OID, kind), der::element(context(0), value), der::element(SET, attributes)];
+    der::element(SEQUENCE, &parts.concat())
 }
 
 fn certificate_bag(certificate: &Certificate, attributes: &[u8]) -> Vec<u8> {
@@ -412,4 +413,48 @@ fn sealed(run: &mut Run<'_>, parts: &[u8], password: &Password) -> Result<Value,
     let mac = der::sequence(&[&digest, &der::element(OCTETS, &salt), &der::small(rounds)]);
     let store = der::sequence(&[&der::small(3), &content(DATA, &der::element(OCTETS, &safe)), &mac]);
     Ok(Value::str(base64_encode(&store)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Env;
+
+    fn read(name: &str) -> Value {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/");
+        Value::str(std::fs::read(format!("{path}{name}")).unwrap())
+    }
+
+    fn text(value: &Value) -> Vec<u8> {
+        let Value::Str(text) = value else { panic!() };
+        text.to_vec()
+    }
+
+    #[test]
+    fn a_store_holds_what_it_was_made_of_and_opens_with_its_password_alone() {
+        let random = |buffer: &mut [u8]| buffer.fill(7);
+        let env = Env { random: Some(&random), ..Env::default() };
+        let mut run = Run::new(&env);
+        let args = [read("chain.pem"), read("ec.key")];
+        let store = encode_all(&mut run, Args::new(&args), b"secret").unwrap();
+        let store = super::super::encoding::base64_decode(&text(&store)).unwrap();
+        assert_eq!(text(&certificates(&mut run, b"secret", &store).unwrap()), text(&args[0]));
+        assert_eq!(text(&key(&mut run, b"secret", &store).unwrap()), text(&args[1]));
+        let wrong = key(&mut run, b"other", &store).unwrap_err().to_string();
+        assert_eq!(wrong, "unable to decode pkcs12 with password: pkcs12: decryption password incorrect");
+    }
+
+    #[test]
+    fn a_trust_store_names_its_certificates() {
+        let random = |buffer: &mut [u8]| buffer.fill(7);
+        let env = Env { random: Some(&random), ..Env::default() };
+        let mut run = Run::new(&env);
+        let certificates = text(&read("authorities.pem"));
+        let store = encode_trusted(&mut run, &certificates, b"pw").unwrap();
+        let store = super::super::encoding::base64_decode(&text(&store)).unwrap();
+        let bags = bags(&mut run, &mut Password::new(b"pw").unwrap(), &store).unwrap();
+        let found: Vec<_> =
+            bags.iter().map(|bag| certificate_of(&bag.value).unwrap().subject_text()).collect();
+        assert_eq!(found, ["CN=intermediate", "CN=root"]);
+    }
 }

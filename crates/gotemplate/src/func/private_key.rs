@@ -93,7 +93,8 @@ impl PublicKey {
 impl PrivateKey {
     /// A new RSA key of so many bits.
     pub(super) fn generate_rsa(run: &mut Run<'_>, bits: usize) -> Result<Self, Fault> {
-        run.spend(if bits > 2048 { 400_000 } else { 80_000 })?;
+        // A third of what such a key takes: a template may make several.
+        run.spend(if bits > 2048 { 200_000 } else { 50_000 })?;
         let key = RsaPrivateKey::new(&mut Chance::new(run)?, bits);
         let key = key.map_err(|error| format!("failed to generate private key: {}", rsa_refusal(&error)))?;
         Ok(Self::Rsa(Box::new(key)))
@@ -202,7 +203,7 @@ pub(super) fn check_size(key: &RsaPrivateKey) -> Result<(), Refused> {
 }
 
 fn generate_dsa(run: &mut Run<'_>) -> Result<PrivateKey, Fault> {
-    run.spend(400_000)?;
+    run.spend(200_000)?;
     let mut chance = Chance::new(run)?;
     let Ok(components) = Components::try_generate_from_rng_with_key_size(&mut chance, KeySize::DSA_2048_256);
     let Ok(key) = dsa::SigningKey::try_generate_from_rng_with_components(&mut chance, components);
@@ -298,4 +299,72 @@ fn pkcs8(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
 
 fn pkcs8_of_seed(oid: &[u8], seed: &[u8]) -> Vec<u8> {
     pkcs8(&der::algorithm(oid, &[]), &der::element(der::OCTETS, seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_key;
+    use super::*;
+    use crate::run::Env;
+
+    /// Numbers from a counter: the same in each run, and good enough to find primes with.
+    fn counting(count: &std::cell::Cell<u64>) -> impl Fn(&mut [u8]) + '_ {
+        |buffer| {
+            for chunk in buffer.chunks_mut(32) {
+                count.set(count.get() + 1);
+                chunk.copy_from_slice(&Sha256::digest(count.get().to_be_bytes())[..chunk.len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_key_is_read_as_it_is_written() {
+        let count = std::cell::Cell::new(0);
+        let random = counting(&count);
+        let env = Env { random: Some(&random), ..Env::default() };
+        let mut run = Run::new(&env);
+        let keys = [
+            PrivateKey::generate_rsa(&mut run, 1024).unwrap(),
+            generate_dsa(&mut run).unwrap(),
+            generate_ec(&mut run).unwrap(),
+            PrivateKey::Ed25519([7; 32]),
+            PrivateKey::X25519([7; 32]),
+        ];
+        for key in keys {
+            let text = key.to_pem().encode();
+            let read = read_key::from_pem(&text).unwrap();
+            assert_eq!(read.to_pem().encode(), text);
+            if let Ok(der) = key.to_pkcs8() {
+                assert_eq!(read_key::any(&der).unwrap().to_pkcs8().unwrap(), der);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_no_key() {
+        let count = std::cell::Cell::new(0);
+        let random = counting(&count);
+        let env = Env { random: Some(&random), ..Env::default() };
+        let Ok(PrivateKey::Rsa(key)) = PrivateKey::generate_rsa(&mut Run::new(&env), 1024) else { panic!() };
+        let bytes = |number: &BoxedUint| number.to_be_bytes_trimmed_vartime().into_vec();
+        let (n, e, d) = (bytes(key.n()), bytes(key.e()), bytes(key.d()));
+        let primes = [0, 1].map(|i| bytes(&key.primes()[i]));
+        let refusal = |e: &[u8], primes: [&[u8]; 2], first: &[u8]| {
+            let remainders = [first, &[], &[]];
+            RsaNumbers { n: &n, e, d: &d, primes, remainders }.key().err()
+        };
+        let both = [&*primes[0], &*primes[1]];
+        assert_eq!(refusal(&e, both, &[]), None);
+        assert_eq!(refusal(&[3], both, &[]).unwrap(), "crypto/rsa: invalid CRT exponent");
+        assert_eq!(refusal(&e, both, &[1]).unwrap(), "crypto/rsa: invalid CRT exponent");
+        assert_eq!(refusal(&e, [both[0]; 2], &[]).unwrap(), "crypto/rsa: p * q != n");
+        assert_eq!(refusal(&e, [both[0], &[]], &[]).unwrap(), "modulus must be > 1");
+    }
+
+    #[test]
+    fn without_chance_there_is_no_key() {
+        let env = Env::default();
+        assert!(PrivateKey::generate_rsa(&mut Run::new(&env), 2048).is_err());
+        assert!(generate_ec(&mut Run::new(&env)).is_err());
+    }
 }

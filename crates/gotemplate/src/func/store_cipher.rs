@@ -341,7 +341,7 @@ pub(super) fn decrypt(
     if encrypted.is_empty() {
         return Err("pkcs12: empty encrypted data".into());
     }
-    if encrypted.len() % cipher.block() != 0 {
+    if !encrypted.len().is_multiple_of(cipher.block()) {
         return Err("pkcs12: input is not a multiple of the block size".into());
     }
     let mut bytes = encrypted.to_vec();
