@@ -1,10 +1,34 @@
 //! The functions that External Secrets Operator offers to its templates: one list of all topics.
 
-use crate::func::{Func, logic, path, reflection, regex, strings, url};
+use crate::func::{
+    Func, certificate, chance, dates, dicts, encoding, issue, json, lists, logic, numbers, passwords, path,
+    pkcs12, private_key, reflection, regex, rsa_decrypt, semver, strings, url, web_key,
+};
 
 /// The tables, in the order in which they are added: of two rows of one name the later wins.
-static TOPICS: &[&[Func]] =
-    &[strings::ROWS, regex::ROWS, path::ROWS, logic::ROWS, reflection::ROWS, url::ROWS];
+static TOPICS: &[&[Func]] = &[
+    certificate::ROWS,
+    chance::ROWS,
+    dates::ROWS,
+    dicts::ROWS,
+    encoding::ROWS,
+    issue::ROWS,
+    json::ROWS,
+    lists::ROWS,
+    logic::ROWS,
+    numbers::ROWS,
+    passwords::ROWS,
+    path::ROWS,
+    pkcs12::ROWS,
+    private_key::ROWS,
+    reflection::ROWS,
+    regex::ROWS,
+    rsa_decrypt::ROWS,
+    semver::ROWS,
+    strings::ROWS,
+    url::ROWS,
+    web_key::ROWS,
+];
 
 /// The functions that External Secrets Operator offers, a table a topic. Those of `text/template` itself are there
 /// without being asked for; `slice` is replaced.

@@ -42,13 +42,28 @@ pub mod reflection;
 pub mod regex;
 pub mod strings;
 pub mod url;
+pub mod certificate;
+pub mod encoding;
+pub mod issue;
+pub mod passwords;
+pub mod pkcs12;
+pub mod private_key;
+pub mod rsa_decrypt;
+pub mod web_key;
 
+mod cbc_mode;
 mod compare;
+mod curve;
+mod der;
 mod escape;
 mod expression;
 mod ip;
 mod letter;
 mod words;
+mod pem;
+mod random_bytes;
+mod read_key;
+mod store_cipher;
 
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;
