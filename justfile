@@ -20,6 +20,11 @@ demo *ARGS: build
 beside *COMMAND:
     {{ plane }} with --audit --with openbao,moto,helm -- {{ COMMAND }}
 
+# Measures: cold, steady, change, fair, outage, memory, restart (`./justw bench cold 10000`), or the pure steps (`./justw bench steps`).
+bench NAME *ARGS:
+    cargo build --release --locked --quiet --bin keyferry
+    {{ if NAME == "steps" { "cargo bench --locked --quiet --bench steps -- --quiet" } else { "cargo run --release --locked --quiet --package keyferry-scale -- " + NAME } }} {{ ARGS }}
+
 # Format, lints, licences and banned crates.
 lint:
     cargo fmt --all --check
