@@ -49,3 +49,8 @@ crds:
 record-gjson:
     cd crates/gjson/oracle && go run . ../tests/data
     git diff --stat -- crates/gjson/tests/data
+
+# Records what Go's text/template and sprig make of the cases in tests/oracle; the tests then run without Go. Look at the diff.
+record-templates:
+    cd tests/oracle && go run . record ../../crates/gotemplate/tests/data
+    git diff --stat -- crates/gotemplate/tests/data

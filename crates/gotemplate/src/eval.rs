@@ -1,0 +1,581 @@
+//! Walks a parsed template: Go's `exec.go`. As there, the node that was looked at last is the one an error names.
+
+use crate::MissingKey;
+use crate::ast::{
+    Action, Branch, Command, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place, Tree, Variable,
+};
+use crate::error::{Error, Fault, Step};
+use crate::hint::closest;
+use crate::lex::quoted;
+use crate::print;
+use crate::run::Run;
+use crate::span::line_and_column;
+use crate::types::Type;
+use crate::value::{List, Map, Str, Value};
+
+/// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
+/// the stack of a thread.
+const MAX_LEVELS: usize = 500;
+
+/// A compiled text.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) name: String,
+    pub(crate) text: std::sync::Arc<[u8]>,
+    pub(crate) trees: Vec<Tree>,
+    /// The tree to run.
+    pub(crate) main: usize,
+    pub(crate) missing_key: MissingKey,
+}
+
+/// Renders a compiled text.
+pub(crate) fn render(compiled: &Compiled, dot: &Value, run: &mut Run<'_>) -> Result<Vec<u8>, Error> {
+    let tree = &compiled.trees[compiled.main];
+    let mut state = State {
+        compiled,
+        tree,
+        run,
+        out: Vec::with_capacity(compiled.text.len()),
+        slots: vec![None; tree.slots],
+        base: 0,
+        at: At::Nowhere,
+        depth: 0,
+        levels: 0,
+    };
+    let dot = Cell::plain(dot.clone());
+    state.slots[0] = Some(dot.clone());
+    state.walk(&dot, &tree.root)?;
+    Ok(state.out)
+}
+
+/// A value and whether Go would see an `interface {}` around it: what messages then call its type.
+#[derive(Clone)]
+pub(crate) struct Cell {
+    pub(crate) value: Value,
+    pub(crate) boxed: bool,
+}
+
+impl Cell {
+    pub(crate) const fn plain(value: Value) -> Self {
+        Self { value, boxed: false }
+    }
+
+    /// An item of a container.
+    const fn of(value: Value, elem: Type) -> Self {
+        Self { value, boxed: matches!(elem, Type::Any) }
+    }
+
+    /// The type as messages name it.
+    fn type_name(&self) -> String {
+        if self.boxed { Type::Any.to_string() } else { self.value.type_name() }
+    }
+}
+
+/// What follows a node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+/// The node that an error names.
+#[derive(Clone, Copy)]
+pub(crate) enum At<'t> {
+    Nowhere,
+    Action(&'t Action),
+    Template(&'t Invocation),
+    Pipe(&'t Pipe),
+    Command(&'t Command),
+    Expr(&'t Expr),
+}
+
+impl At<'_> {
+    fn place(self) -> Place {
+        match self {
+            Self::Nowhere => Place::default(),
+            Self::Action(node) => node.place,
+            Self::Template(node) => node.place,
+            Self::Pipe(node) => node.place,
+            Self::Command(node) => node.place,
+            Self::Expr(node) => node.place,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Nowhere => String::new(),
+            Self::Action(node) => node.to_string(),
+            Self::Template(node) => node.to_string(),
+            Self::Pipe(node) => node.to_string(),
+            Self::Command(node) => node.to_string(),
+            Self::Expr(node) => node.to_string(),
+        }
+    }
+}
+
+/// What stands behind a function, a method or a field: its arguments, and what the pipeline brings as a further one.
+#[derive(Clone)]
+pub(crate) struct Given<'t> {
+    pub(crate) args: &'t [Expr],
+    pub(crate) last: Option<Value>,
+}
+
+impl Given<'_> {
+    pub(crate) const NOTHING: Self = Self { args: &[], last: None };
+
+    const fn is_empty(&self) -> bool {
+        self.args.is_empty() && self.last.is_none()
+    }
+}
+
+/// One rendering.
+pub(crate) struct State<'t, 'r, 'e> {
+    compiled: &'t Compiled,
+    /// The template that runs.
+    tree: &'t Tree,
+    pub(crate) run: &'r mut Run<'e>,
+    out: Vec<u8>,
+    /// The variables of all templates under way; those of the one that runs begin at `base`.
+    slots: Vec<Option<Cell>>,
+    base: usize,
+    pub(crate) at: At<'t>,
+    depth: usize,
+    levels: usize,
+}
+
+impl<'t> State<'t, '_, '_> {
+    // Errors.
+
+    /// Ends the run with Go's message.
+    pub(crate) fn fail<T>(&self, message: &str) -> Result<T, Error> {
+        Err(self.error(Step::Execute, message))
+    }
+
+    fn error(&self, step: Step, message: &str) -> Error {
+        let place = self.at.place();
+        let (line, column) = line_and_column(&self.compiled.text, place.pos);
+        let (parsed, running, context) = (&self.compiled.name, quoted(&self.tree.name), self.at.text());
+        let text =
+            format!("template: {parsed}:{line}:{column}: executing {running} at <{context}>: {message}");
+        Error::new(step, text, place.span, self.compiled.text.clone())
+    }
+
+    /// Ends the run because of what a function returned; a limit is reported as such.
+    pub(crate) fn fault(&self, before: &str, fault: &Fault) -> Error {
+        if fault.is_limit() {
+            return self.error(Step::Limit, &fault.to_string());
+        }
+        self.error(Step::Execute, &format!("{before}{fault}"))
+    }
+
+    fn spend(&mut self, steps: u64) -> Result<(), Error> {
+        self.run.spend(steps).map_err(|fault| self.fault("", &fault))
+    }
+
+    fn enter(&mut self) -> Result<(), Error> {
+        self.levels += 1;
+        if self.levels <= MAX_LEVELS {
+            return Ok(());
+        }
+        Err(self.error(Step::Limit, &format!("exceeded maximum nesting depth ({MAX_LEVELS})")))
+    }
+
+    // Nodes.
+
+    fn walk(&mut self, dot: &Cell, nodes: &'t [Node]) -> Result<Flow, Error> {
+        self.enter()?;
+        for node in nodes {
+            let flow = self.walk_node(dot, node)?;
+            if flow != Flow::Next {
+                self.levels -= 1;
+                return Ok(flow);
+            }
+        }
+        self.levels -= 1;
+        Ok(Flow::Next)
+    }
+
+    fn walk_node(&mut self, dot: &Cell, node: &'t Node) -> Result<Flow, Error> {
+        self.spend(1)?;
+        match node {
+            Node::Text(span) => self.write(&self.compiled.text[span.start..span.end])?,
+            Node::Action(action) => self.walk_action(dot, action)?,
+            Node::If(branch) => return self.walk_if(dot, branch, false),
+            Node::With(branch) => return self.walk_if(dot, branch, true),
+            Node::Range(branch) => return self.walk_range(dot, branch),
+            Node::Template(call) => self.walk_template(dot, call)?,
+            Node::Break => return Ok(Flow::Break),
+            Node::Continue => return Ok(Flow::Continue),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.out.extend_from_slice(bytes);
+        self.check_output()
+    }
+
+    fn check_output(&self) -> Result<(), Error> {
+        let max = self.run.limits().output;
+        if self.out.len() <= max {
+            return Ok(());
+        }
+        Err(self.error(Step::Limit, &format!("exceeded the limit of {max} bytes of output")))
+    }
+
+    fn walk_action(&mut self, dot: &Cell, action: &'t Action) -> Result<(), Error> {
+        let value = self.pipeline(dot, &action.pipe)?;
+        if !action.pipe.decls.is_empty() {
+            return Ok(());
+        }
+        self.at = At::Action(action);
+        match &value {
+            Value::Str(text) => self.write(text),
+            Value::NoValue => self.write(b"<no value>"),
+            Value::Func(_) => self.fail(&format!("can't print {action} of type {}", value.type_name())),
+            other => {
+                let max = self.run.limits().output;
+                print::display_into(&mut self.out, other, max).map_err(|fault| self.fault("", &fault))?;
+                self.check_output()
+            }
+        }
+    }
+
+    fn walk_if(&mut self, dot: &Cell, branch: &'t Branch, sets_dot: bool) -> Result<Flow, Error> {
+        let value = self.pipeline(dot, &branch.pipe)?;
+        match &branch.otherwise {
+            _ if value.truth() && sets_dot => self.walk(&Cell::plain(value), &branch.list),
+            _ if value.truth() => self.walk(dot, &branch.list),
+            Some(list) => self.walk(dot, list),
+            None => Ok(Flow::Next),
+        }
+    }
+
+    fn walk_template(&mut self, dot: &Cell, call: &'t Invocation) -> Result<(), Error> {
+        self.at = At::Template(call);
+        let Some(target) = call.target else {
+            return self.fail(&format!("template {} not defined", quoted(&call.name)));
+        };
+        let max = self.run.limits().depth;
+        if self.depth >= max {
+            return Err(self.error(Step::Limit, &format!("exceeded maximum template depth ({max})")));
+        }
+        let dot = match &call.pipe {
+            Some(pipe) => Cell::plain(self.pipeline(dot, pipe)?),
+            None => Cell::plain(Value::NoValue),
+        };
+        let (tree, base) = (self.tree, self.base);
+        self.tree = &self.compiled.trees[target];
+        self.base = self.slots.len();
+        self.slots.resize(self.base + self.tree.slots, None);
+        self.slots[self.base] = Some(dot.clone());
+        self.depth += 1;
+        self.walk(&dot, &self.tree.root)?;
+        self.depth -= 1;
+        self.slots.truncate(self.base);
+        (self.tree, self.base) = (tree, base);
+        Ok(())
+    }
+
+    // Loops.
+
+    fn walk_range(&mut self, dot: &Cell, branch: &'t Branch) -> Result<Flow, Error> {
+        let value = self.pipeline(dot, &branch.pipe)?;
+        let ran = match value.plain() {
+            Value::Int(of, end) => {
+                self.check_one_variable(&value, branch)?;
+                self.range_numbers(branch, 0..end, |n| Value::Int(of, n))?
+            }
+            Value::Uint(of, end) => {
+                self.check_one_variable(&value, branch)?;
+                self.range_numbers(branch, 0..end, |n| Value::Uint(of, n))?
+            }
+            Value::List(list) => self.range_list(branch, &list)?,
+            Value::Bytes(bytes) => self.range_bytes(branch, &bytes)?,
+            Value::Map(map) => self.range_map(branch, &map)?,
+            Value::NoValue | Value::Nil => false,
+            other => {
+                let text = self.shown(&other)?;
+                return self.fail(&format!("range can't iterate over {text}"));
+            }
+        };
+        match &branch.otherwise {
+            Some(list) if !ran => self.walk(dot, list),
+            _ => Ok(Flow::Next),
+        }
+    }
+
+    fn shown(&self, value: &Value) -> Result<String, Error> {
+        let bytes = print::display(value).map_err(|fault| self.fault("", &fault))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn check_one_variable(&self, value: &Value, branch: &Branch) -> Result<(), Error> {
+        if branch.pipe.decls.len() < 2 {
+            return Ok(());
+        }
+        let text = self.shown(value)?;
+        self.fail(&format!("can't use {text} to iterate over more than one variable"))
+    }
+
+    fn range_numbers<N>(
+        &mut self,
+        branch: &'t Branch,
+        numbers: impl Iterator<Item = N>,
+        value: impl Fn(N) -> Value,
+    ) -> Result<bool, Error> {
+        let mut ran = false;
+        let nothing = || Value::NoValue;
+        for number in numbers {
+            ran = true;
+            if !self.iterate(branch, nothing, Cell::plain(value(number)))? {
+                break;
+            }
+        }
+        Ok(ran)
+    }
+
+    fn range_list(&mut self, branch: &'t Branch, list: &List) -> Result<bool, Error> {
+        for i in 0..list.len() {
+            let item = Cell::of(list.get(i).unwrap_or_default(), list.elem());
+            if !self.iterate(branch, || Value::int(i as i64), item)? {
+                break;
+            }
+        }
+        Ok(!list.is_empty())
+    }
+
+    fn range_bytes(&mut self, branch: &'t Branch, bytes: &Str) -> Result<bool, Error> {
+        for (i, byte) in bytes.iter().enumerate() {
+            let item = Cell::plain(Value::Uint(crate::Uint::Uint8, u64::from(*byte)));
+            if !self.iterate(branch, || Value::int(i as i64), item)? {
+                break;
+            }
+        }
+        Ok(!bytes.is_empty())
+    }
+
+    fn range_map(&mut self, branch: &'t Branch, map: &Map) -> Result<bool, Error> {
+        let entries = map.entries();
+        let any = !entries.is_empty();
+        for (key, value) in entries {
+            if !self.iterate(branch, || Value::Str(key), Cell::of(value, map.elem()))? {
+                break;
+            }
+        }
+        Ok(any)
+    }
+
+    /// One round; whether there may be another.
+    fn iterate(
+        &mut self,
+        branch: &'t Branch,
+        key: impl FnOnce() -> Value,
+        item: Cell,
+    ) -> Result<bool, Error> {
+        self.spend(1)?;
+        match branch.pipe.decls.as_slice() {
+            [] => {}
+            [one] => self.set(one, item.clone())?,
+            [first, second, ..] => {
+                self.set(first, Cell::plain(key()))?;
+                self.set(second, item.clone())?;
+            }
+        }
+        Ok(self.walk(&item, &branch.list)? != Flow::Break)
+    }
+
+    // Pipelines.
+
+    fn set(&mut self, decl: &Decl, cell: Cell) -> Result<(), Error> {
+        // A declared variable exists from here on; one that is assigned to must exist already.
+        match decl.slot.and_then(|slot| self.slots.get_mut(self.base + slot)) {
+            Some(place) => {
+                *place = Some(cell);
+                Ok(())
+            }
+            None => self.fail(&format!("undefined variable: {}", decl.name)),
+        }
+    }
+
+    /// The value of a pipeline; [`Value::NoValue`] where Go digs into a nil interface.
+    pub(crate) fn pipeline(&mut self, dot: &Cell, pipe: &'t Pipe) -> Result<Value, Error> {
+        self.at = At::Pipe(pipe);
+        let mut last = None;
+        for command in &pipe.commands {
+            let value = match self.command(dot, command, last)? {
+                Value::Nil => Value::NoValue,
+                value => value,
+            };
+            last = Some(value);
+        }
+        let value = last.unwrap_or_default();
+        for decl in &pipe.decls {
+            self.set(decl, Cell::plain(value.clone()))?;
+        }
+        Ok(value)
+    }
+
+    /// A pipeline in parentheses.
+    pub(crate) fn nested(&mut self, dot: &Cell, pipe: &'t Pipe) -> Result<Value, Error> {
+        self.enter()?;
+        let value = self.pipeline(dot, pipe)?;
+        self.levels -= 1;
+        Ok(value)
+    }
+
+    fn command(&mut self, dot: &Cell, command: &'t Command, last: Option<Value>) -> Result<Value, Error> {
+        let Some((first, args)) = command.args.split_first() else { return Ok(Value::NoValue) };
+        let given = Given { args, last };
+        match &first.kind {
+            ExprKind::Field(fields) => {
+                self.at = At::Expr(first);
+                self.fields(dot, dot, (first, fields), given)
+            }
+            ExprKind::Chain(base, fields) => self.chain(dot, (first, base, fields), given),
+            ExprKind::Function(func) => {
+                self.at = At::Expr(first);
+                self.function(dot, func, At::Command(command), given)
+            }
+            ExprKind::Pipe(pipe) => {
+                self.check_no_arguments(first, &given)?;
+                self.nested(dot, pipe)
+            }
+            ExprKind::Variable(variable) => self.variable(dot, (first, variable), given),
+            _ => {
+                self.at = At::Expr(first);
+                self.check_no_arguments(first, &given)?;
+                self.constant(dot, first)
+            }
+        }
+    }
+
+    fn check_no_arguments(&self, first: &Expr, given: &Given<'_>) -> Result<(), Error> {
+        if given.is_empty() {
+            return Ok(());
+        }
+        self.fail(&format!("can't give argument to non-function {first}"))
+    }
+
+    fn constant(&self, dot: &Cell, expr: &'t Expr) -> Result<Value, Error> {
+        match &expr.kind {
+            ExprKind::Dot => Ok(dot.value.clone()),
+            ExprKind::Nil => self.fail("nil is not a command"),
+            _ => self.literal(expr),
+        }
+    }
+
+    // Fields and variables.
+
+    pub(crate) fn variable(
+        &mut self,
+        dot: &Cell,
+        (expr, variable): (&'t Expr, &'t Variable),
+        given: Given<'t>,
+    ) -> Result<Value, Error> {
+        self.at = At::Expr(expr);
+        let found = variable.slot.and_then(|slot| self.slots[self.base + slot].clone());
+        let Some(cell) = found else { return self.fail(&format!("undefined variable: {}", variable.name)) };
+        if variable.fields.is_empty() {
+            self.check_no_arguments(expr, &given)?;
+            return Ok(cell.value);
+        }
+        self.fields(dot, &cell, (expr, &variable.fields), given)
+    }
+
+    pub(crate) fn chain(
+        &mut self,
+        dot: &Cell,
+        (expr, base, fields): (&'t Expr, &'t Expr, &'t [Str]),
+        given: Given<'t>,
+    ) -> Result<Value, Error> {
+        self.at = At::Expr(expr);
+        let receiver = self.base_of_chain(dot, base)?;
+        self.fields(dot, &receiver, (expr, fields), given)
+    }
+
+    /// What the fields of a chain start from: a pipeline or a function.
+    fn base_of_chain(&mut self, dot: &Cell, base: &'t Expr) -> Result<Cell, Error> {
+        self.at = At::Expr(base);
+        match &base.kind {
+            ExprKind::Pipe(pipe) => Ok(Cell::plain(self.nested(dot, pipe)?)),
+            ExprKind::Function(func) => {
+                let value = self.function(dot, func, At::Expr(base), Given::NOTHING)?;
+                Ok(Cell::of(value, func.signature().returns))
+            }
+            _ => self.literal(base).map(Cell::plain),
+        }
+    }
+
+    /// `.a.b.c`: all but the last without arguments.
+    pub(crate) fn fields(
+        &mut self,
+        dot: &Cell,
+        receiver: &Cell,
+        (expr, names): (&'t Expr, &'t [Str]),
+        given: Given<'t>,
+    ) -> Result<Value, Error> {
+        let Some((last, path)) = names.split_last() else { return Ok(receiver.value.clone()) };
+        let mut reached = None;
+        for name in path {
+            let from = reached.as_ref().unwrap_or(receiver);
+            reached = Some(self.field(dot, from, (expr, name), Given::NOTHING)?);
+        }
+        let from = reached.as_ref().unwrap_or(receiver);
+        Ok(self.field(dot, from, (expr, last), given)?.value)
+    }
+
+    fn field(
+        &mut self,
+        dot: &Cell,
+        receiver: &Cell,
+        (expr, name): (&'t Expr, &'t Str),
+        given: Given<'t>,
+    ) -> Result<Cell, Error> {
+        match &receiver.value {
+            Value::Map(map) if given.is_empty() => self.entry(map, name),
+            Value::Map(_) => self.fail(&format!("{} is not a method but has arguments", name.to_text())),
+            Value::NoValue if self.compiled.missing_key == MissingKey::Error => {
+                self.fail(&format!("nil data; no entry for key {}", quoted(&**name)))
+            }
+            Value::NoValue => Ok(Cell::plain(Value::NoValue)),
+            Value::Nil => self.fail(&format!("nil pointer evaluating interface {{}}.{}", name.to_text())),
+            Value::Object(object) => {
+                let text = name.to_text();
+                if let Some(signature) = object.method(&text) {
+                    let value = self.method(dot, (object, expr), (&text, signature), given)?;
+                    return Ok(Cell::of(value, signature.returns));
+                }
+                let field = object.fields().into_iter().find(|(known, _)| *known == text);
+                match field {
+                    Some((_, value)) if given.is_empty() => Ok(Cell::plain(value)),
+                    Some(_) => self.fail(&format!("{text} has arguments but cannot be invoked as function")),
+                    None => self.no_field(receiver, name),
+                }
+            }
+            _ => self.no_field(receiver, name),
+        }
+    }
+
+    fn no_field(&self, receiver: &Cell, name: &Str) -> Result<Cell, Error> {
+        self.fail(&format!("can't evaluate field {} in type {}", name.to_text(), receiver.type_name()))
+    }
+
+    fn entry(&self, map: &Map, name: &Str) -> Result<Cell, Error> {
+        if let Some(value) = map.get(name) {
+            return Ok(Cell::of(value, map.elem()));
+        }
+        match self.compiled.missing_key {
+            MissingKey::Default => Ok(Cell::plain(Value::NoValue)),
+            MissingKey::Zero => Ok(Cell::of(Value::zero(map.elem()), map.elem())),
+            MissingKey::Error => {
+                let name = name.to_text();
+                let keys: Vec<String> = map.keys().iter().map(|key| key.to_text().into_owned()).collect();
+                let hint = closest(&name, keys.iter().map(String::as_str));
+                let message = format!("map has no entry for key {}", quoted(name.as_bytes()));
+                Err(self.error(Step::Execute, &message).with_hint(hint))
+            }
+        }
+    }
+}

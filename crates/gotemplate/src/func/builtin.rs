@@ -1,0 +1,162 @@
+//! The functions of `text/template` itself.
+
+use crate::call::prepare;
+use crate::error::Fault;
+use crate::func::compare::{equal, less};
+use crate::func::escape::{html, js, url_query};
+use crate::func::{Args, Func, Special};
+use crate::print;
+use crate::run::Run;
+use crate::types::{Type, Uint};
+use crate::value::{List, Str, Value};
+
+const ANYTHING: &[Type] = &[Type::Any];
+const ONE: &[Type] = &[Type::Reflect];
+const TWO: &[Type] = &[Type::Reflect, Type::Reflect];
+
+/// The table.
+pub static ROWS: &[Func] = &[
+    Func::special("and", Special::And),
+    Func::special("or", Special::Or),
+    Func::special("call", Special::Call),
+    Func::fixed("not", ONE, Type::Bool, |_, args| Ok(Value::Bool(!args.value(0).truth()))),
+    Func::fixed("len", ONE, Type::INT, len),
+    Func::variadic("index", TWO, Type::Reflect, index),
+    Func::variadic("slice", TWO, Type::Reflect, slice),
+    Func::variadic("print", ANYTHING, Type::String, |run, args| made(run, print::sprint(args.all())?)),
+    Func::variadic("println", ANYTHING, Type::String, |run, args| made(run, print::sprintln(args.all())?)),
+    Func::variadic("printf", &[Type::String, Type::Any], Type::String, |run, args| {
+        made(run, print::sprintf(args.str(0)?, args.rest(1))?)
+    }),
+    Func::variadic("html", ANYTHING, Type::String, |run, args| made(run, html(&text_of(args)?))),
+    Func::variadic("js", ANYTHING, Type::String, |run, args| made(run, js(&text_of(args)?))),
+    Func::variadic("urlquery", ANYTHING, Type::String, |run, args| made(run, url_query(&text_of(args)?))),
+    Func::variadic("eq", TWO, Type::Bool, |_, args| Ok(Value::Bool(equal(args.value(0), args.rest(1))?))),
+    Func::fixed("ne", TWO, Type::Bool, |_, args| Ok(Value::Bool(!equal(args.value(0), args.rest(1))?))),
+    Func::fixed("lt", TWO, Type::Bool, |_, args| Ok(Value::Bool(less(args.value(0), args.value(1))?))),
+    Func::fixed("le", TWO, Type::Bool, |_, args| Ok(Value::Bool(at_most(args)?))),
+    Func::fixed("gt", TWO, Type::Bool, |_, args| Ok(Value::Bool(!at_most(args)?))),
+    Func::fixed("ge", TWO, Type::Bool, |_, args| Ok(Value::Bool(!less(args.value(0), args.value(1))?))),
+];
+
+fn at_most(args: Args<'_>) -> Result<bool, Fault> {
+    Ok(less(args.value(0), args.value(1))? || equal(args.value(0), args.rest(1))?)
+}
+
+/// A string that was made, if it is not too long.
+fn made(run: &mut Run<'_>, text: Vec<u8>) -> Result<Value, Fault> {
+    run.make(text.len())?;
+    Ok(Value::str(text))
+}
+
+/// What the escaping functions escape: the arguments as an action would print them.
+fn text_of(args: Args<'_>) -> Result<Vec<u8>, Fault> {
+    let printable =
+        |value: &Value| if value.go_type().is_none() { Value::from("<no value>") } else { value.clone() };
+    let values: Vec<Value> = args.all().iter().map(printable).collect();
+    print::sprint(&values)
+}
+
+fn len(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    let len = match args.value(0).plain() {
+        Value::Str(text) | Value::Bytes(text) => text.len(),
+        Value::List(list) => list.len(),
+        Value::Map(map) => map.len(),
+        Value::Nil => return Err(Fault::from("len of nil pointer")),
+        Value::NoValue => return Err(Fault::from("reflect: call of reflect.Value.Type on zero Value")),
+        _ => return Err(Fault::new(format!("len of type {}", args.value(0).type_name()))),
+    };
+    Ok(Value::int(len as i64))
+}
+
+/// A value as an index, up to and with `end`.
+fn position(index: &Value, end: usize) -> Result<usize, Fault> {
+    let number = match index.plain() {
+        Value::Int(_, n) => n,
+        Value::Uint(_, n) => n.cast_signed(),
+        Value::NoValue | Value::Nil => return Err(Fault::from("cannot index slice/array with nil")),
+        _ => return Err(Fault::new(format!("cannot index slice/array with type {}", index.type_name()))),
+    };
+    let at = usize::try_from(number).ok().filter(|at| *at <= end);
+    at.ok_or_else(|| Fault::new(format!("index out of range: {number}")))
+}
+
+fn index(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    let mut item = args.value(0).clone();
+    if item.go_type().is_none() {
+        return Err(Fault::from("index of untyped nil"));
+    }
+    for index in args.rest(1) {
+        item = one_index(&item, index)?;
+    }
+    Ok(item)
+}
+
+fn one_index(item: &Value, index: &Value) -> Result<Value, Fault> {
+    match &item.plain() {
+        Value::Str(text) => byte_at(text, index, "reflect: string index out of range"),
+        Value::Bytes(bytes) => byte_at(bytes, index, "reflect: slice index out of range"),
+        Value::List(list) => {
+            let found = list.get(position(index, list.len())?);
+            found.ok_or_else(|| Fault::from("reflect: slice index out of range"))
+        }
+        Value::Map(map) => {
+            let Value::Str(key) = prepare(index, Type::String)? else { return Ok(Value::zero(map.elem())) };
+            Ok(map.get(&key).unwrap_or_else(|| Value::zero(map.elem())))
+        }
+        Value::Nil | Value::NoValue => Err(Fault::from("index of nil pointer")),
+        _ => Err(Fault::new(format!("can't index item of type {}", item.type_name()))),
+    }
+}
+
+fn byte_at(bytes: &Str, index: &Value, beyond: &str) -> Result<Value, Fault> {
+    let byte = bytes.get(position(index, bytes.len())?).ok_or_else(|| Fault::from(beyond))?;
+    Ok(Value::Uint(Uint::Uint8, u64::from(*byte)))
+}
+
+fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    let item = args.value(0).plain();
+    let indexes = args.rest(1);
+    if item.go_type().is_none() {
+        return Err(Fault::from("slice of untyped nil"));
+    }
+    if indexes.len() > 3 {
+        return Err(Fault::new(format!("too many slice indexes: {}", indexes.len())));
+    }
+    match &item {
+        Value::Str(_) if indexes.len() == 3 => Err(Fault::from("cannot 3-index slice a string")),
+        Value::Str(text) => {
+            let (from, to) = bounds(indexes, text.len(), text.len())?;
+            Ok(Value::str(&text[from..to]))
+        }
+        Value::Bytes(bytes) => {
+            let (from, to) = bounds(indexes, bytes.len(), bytes.len())?;
+            Ok(Value::bytes(&bytes[from..to]))
+        }
+        Value::List(list) => slice_list(list, indexes),
+        _ => Err(Fault::new(format!("can't slice item of type {}", args.value(0).type_name()))),
+    }
+}
+
+fn slice_list(list: &List, indexes: &[Value]) -> Result<Value, Fault> {
+    let (from, to) = bounds(indexes, list.len(), list.capacity())?;
+    let part =
+        list.slice(from, to).ok_or_else(|| Fault::from("reflect.Value.Slice: slice index out of bounds"))?;
+    Ok(Value::List(part))
+}
+
+/// Where a slice begins and ends.
+fn bounds(indexes: &[Value], len: usize, capacity: usize) -> Result<(usize, usize), Fault> {
+    let mut at = [0, len, capacity];
+    for (i, index) in indexes.iter().enumerate() {
+        at[i] = position(index, capacity)?;
+    }
+    let wrong = |low: usize, high: usize| Err(Fault::new(format!("invalid slice index: {low} > {high}")));
+    if at[0] > at[1] {
+        return wrong(at[0], at[1]);
+    }
+    if indexes.len() == 3 && at[1] > at[2] {
+        return wrong(at[1], at[2]);
+    }
+    Ok((at[0], at[1]))
+}

@@ -1,0 +1,134 @@
+//! What `reflect.DeepEqual`, sprig's `empty` and `copystructure` make of values.
+
+use std::rc::Rc;
+
+use crate::error::Fault;
+use crate::run::Run;
+use crate::types::Kind;
+use crate::value::{List, Map, Value};
+
+/// How deep values may lie in each other.
+const MAX_DEPTH: usize = 500;
+
+fn deeper(run: &mut Run<'_>, depth: usize) -> Result<(), Fault> {
+    run.spend(1)?;
+    if depth > MAX_DEPTH {
+        return Err(Fault::limit(format!("a value is nested deeper than {MAX_DEPTH} levels")));
+    }
+    Ok(())
+}
+
+/// Whether both are of the same type and equal in all that they hold. Nil is not empty, NaN is not NaN.
+pub(super) fn deep_equal(run: &mut Run<'_>, a: &Value, b: &Value) -> Result<bool, Fault> {
+    equal_at(run, a, b, 0)
+}
+
+fn equal_at(run: &mut Run<'_>, a: &Value, b: &Value, depth: usize) -> Result<bool, Fault> {
+    deeper(run, depth)?;
+    if a.go_type() != b.go_type() {
+        return Ok(false);
+    }
+    Ok(match (a, b) {
+        (Value::Nil | Value::NoValue, _) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Int(_, a), Value::Int(_, b)) => a == b,
+        (Value::Uint(_, a), Value::Uint(_, b)) => a == b,
+        (Value::Float(_, a), Value::Float(_, b)) => a == b,
+        (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
+        (Value::Str(a), Value::Str(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::List(a), Value::List(b)) => lists_equal(run, a, b, depth)?,
+        (Value::Map(a), Value::Map(b)) => maps_equal(run, a, b, depth)?,
+        (Value::Object(a), Value::Object(b)) => Rc::ptr_eq(a, b) || a.equals(&**b) == Some(true),
+        _ => false,
+    })
+}
+
+fn lists_equal(run: &mut Run<'_>, a: &List, b: &List, depth: usize) -> Result<bool, Fault> {
+    if a.len() != b.len() || a.is_nil() != b.is_nil() {
+        return Ok(false);
+    }
+    for (a, b) in a.to_vec().iter().zip(&b.to_vec()) {
+        if !equal_at(run, a, b, depth + 1)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn maps_equal(run: &mut Run<'_>, a: &Map, b: &Map, depth: usize) -> Result<bool, Fault> {
+    if a.is_same(b) {
+        return Ok(true);
+    }
+    if a.len() != b.len() || a.is_nil() != b.is_nil() {
+        return Ok(false);
+    }
+    for ((key, a), (other_key, b)) in a.entries().iter().zip(&b.entries()) {
+        if key != other_key || !equal_at(run, a, b, depth + 1)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Nothing, false, zero, or without items. A struct and a pointer are never empty.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(object) if matches!(object.go_type().kind(), Kind::Struct | Kind::Ptr) => false,
+        other => !other.truth(),
+    }
+}
+
+/// A copy that shares no list and no map with the value.
+pub(super) fn deep_copy(run: &mut Run<'_>, value: &Value) -> Result<Value, Fault> {
+    copy_at(run, value, 0)
+}
+
+fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Fault> {
+    deeper(run, depth)?;
+    Ok(match value {
+        Value::List(list) if !list.is_nil() => {
+            let mut items = Vec::with_capacity(list.len());
+            for item in list.to_vec() {
+                items.push(copy_at(run, &item, depth + 1)?);
+            }
+            Value::List(List::new(list.elem(), items))
+        }
+        Value::Map(map) if !map.is_nil() => {
+            let mut entries = Vec::with_capacity(map.len());
+            for (key, value) in map.entries() {
+                entries.push((key, copy_at(run, &value, depth + 1)?));
+            }
+            Value::Map(Map::new(map.elem(), entries))
+        }
+        other => other.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Env;
+    use crate::types::Type;
+
+    fn equal(a: &Value, b: &Value) -> bool {
+        deep_equal(&mut Run::new(&Env::default()), a, b).unwrap()
+    }
+
+    #[test]
+    fn equality_asks_for_the_same_type() {
+        assert!(!equal(&Value::int(1), &Value::int64(1)));
+        assert!(!equal(&Value::list(vec![]), &Value::List(List::nil(Type::Any))));
+        assert!(equal(&Value::list(vec![Value::int(1)]), &Value::list(vec![Value::int(1)])));
+        assert!(!equal(&Value::float(f64::NAN), &Value::float(f64::NAN)));
+    }
+
+    #[test]
+    fn a_copy_shares_no_map() {
+        let inner = Map::new(Type::Any, [("a", Value::int(1))]);
+        let copy =
+            deep_copy(&mut Run::new(&Env::default()), &Value::dict([("inner", Value::Map(inner.clone()))]));
+        inner.insert("b", Value::Nil).unwrap();
+        let Ok(Value::Map(copy)) = copy else { panic!("no map") };
+        assert!(matches!(copy.get(b"inner"), Some(Value::Map(map)) if map.len() == 1));
+    }
+}

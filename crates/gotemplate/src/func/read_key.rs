@@ -1,0 +1,227 @@
+//! Reading private keys as Go's `crypto/x509` and sprig do, with their error texts.
+
+use super::curve::Curve;
+use super::der::{self, Element, Number, OID, Reader, Refused, SEQUENCE, context};
+use super::pem;
+use super::private_key::{EC, ED25519, EcKey, PrivateKey, RSA, RsaNumbers, X25519};
+
+/// The forms in which a key may stand in DER.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Pkcs1,
+    Pkcs8,
+    Ec,
+}
+
+impl Form {
+    /// Whether bytes have this form, whatever they say.
+    fn fits(self, der: &[u8]) -> bool {
+        match self {
+            Self::Pkcs1 => pkcs1_fields(der).is_ok(),
+            Self::Pkcs8 => pkcs8_fields(der).is_ok(),
+            Self::Ec => ec_fields(der).is_ok(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pkcs1 => "PKCS1",
+            Self::Pkcs8 => "PKCS8",
+            Self::Ec => "EC",
+        }
+    }
+}
+
+/// The advice to read it as one of these, if it is one.
+fn advice(der: &[u8], others: [Form; 2]) -> Option<Refused> {
+    let other = others.into_iter().find(|form| form.fits(der))?.name();
+    Some(format!(
+        "x509: failed to parse private key (use Parse{other}PrivateKey instead for this key format)"
+    ))
+}
+
+/// What `x509` makes of a key in the text of PEM, by the kind of its block. The text of sprig.
+pub(super) fn from_pem(text: &[u8]) -> Result<PrivateKey, Refused> {
+    let (block, _) = pem::decode(text).ok_or("no PEM data in input")?;
+    let kind = String::from_utf8_lossy(&block.kind).into_owned();
+    if kind == "PRIVATE KEY" {
+        return pkcs8(&block.bytes).map_err(|refused| format!("decoding PEM as PKCS#8: {refused}"));
+    }
+    let Some(kind) = kind.strip_suffix(" PRIVATE KEY") else {
+        return Err(format!("no private key data in PEM block of type {kind}"));
+    };
+    let read = match kind {
+        "RSA" => pkcs1(&block.bytes),
+        "EC" => ec(None, &block.bytes),
+        "DSA" => dsa(&block.bytes),
+        _ => return Err(format!("invalid private key type {kind} PRIVATE KEY")),
+    };
+    read.map_err(|refused| format!("parsing {kind} private key from PEM: {refused}"))
+}
+
+/// A key in any of the forms.
+pub(super) fn any(der: &[u8]) -> Result<PrivateKey, Refused> {
+    let read = pkcs1(der).or_else(|_| pkcs8(der)).or_else(|_| ec(None, der));
+    read.map_err(|_| "unable to parse private key type".into())
+}
+
+struct Pkcs8<'a> {
+    algorithm: &'a [u8],
+    parameters: Option<Element<'a>>,
+    key: &'a [u8],
+}
+
+fn pkcs8_fields(der: &[u8]) -> Result<Pkcs8<'_>, Refused> {
+    let mut fields = Reader::new(der).sequence("pkcs8")?;
+    fields.int()?;
+    let (algorithm, parameters) = fields.algorithm()?;
+    Ok(Pkcs8 { algorithm, parameters, key: fields.octets()? })
+}
+
+/// `x509.ParsePKCS8PrivateKey`.
+pub(super) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Refused> {
+    let fields =
+        pkcs8_fields(der).map_err(|refused| advice(der, [Form::Ec, Form::Pkcs1]).unwrap_or(refused))?;
+    let embedded = |kind: &str, refused: &str| {
+        format!("x509: failed to parse {kind} private key embedded in PKCS#8: {refused}")
+    };
+    match fields.algorithm {
+        RSA => pkcs1(fields.key).map_err(|refused| embedded("RSA", &refused)),
+        EC => {
+            let curve = fields.parameters.filter(|parameters| parameters.tag == OID);
+            ec(curve.map(|curve| curve.content), fields.key).map_err(|refused| embedded("EC", &refused))
+        }
+        ED25519 => seed("Ed25519", &fields).map(PrivateKey::Ed25519),
+        X25519 => seed("X25519", &fields).map(PrivateKey::X25519),
+        other => Err(format!(
+            "x509: PKCS#8 wrapping contained private key with unknown algorithm: {}",
+            der::dotted(other)?
+        )),
+    }
+}
+
+fn seed(kind: &str, fields: &Pkcs8<'_>) -> Result<[u8; 32], Refused> {
+    if fields.parameters.is_some() {
+        return Err(format!("x509: invalid {kind} private key parameters"));
+    }
+    let octets = Reader::new(fields.key).octets();
+    let octets = octets.map_err(|refused| format!("x509: invalid {kind} private key: {refused}"))?;
+    octets.try_into().map_err(|_| match kind {
+        "X25519" => "crypto/ecdh: invalid private key size".into(),
+        _ => format!("x509: invalid {kind} private key length: {}", octets.len()),
+    })
+}
+
+struct Pkcs1<'a> {
+    version: i64,
+    /// Modulus, public exponent, private exponent, primes, and the remainders if they are there.
+    numbers: Vec<Number<'a>>,
+    more_primes: bool,
+}
+
+fn pkcs1_fields(der: &[u8]) -> Result<Pkcs1<'_>, Refused> {
+    let mut outer = Reader::new(der);
+    let mut fields = outer.sequence("pkcs1PrivateKey")?;
+    let version = fields.int()?;
+    let mut numbers = vec![fields.number()?];
+    // The public exponent is a Go `int`.
+    let mut exponent = fields;
+    numbers.push(fields.number()?);
+    exponent.int()?;
+    for _ in 0..3 {
+        numbers.push(fields.number()?);
+    }
+    while numbers.len() < 8 && fields.peek() == Some(der::INTEGER) {
+        numbers.push(fields.number()?);
+    }
+    let more_primes = fields.optional(SEQUENCE)?.is_some_and(|primes| !primes.content.is_empty());
+    outer.end("asn1: syntax error: trailing data")?;
+    Ok(Pkcs1 { version, numbers, more_primes })
+}
+
+/// `x509.ParsePKCS1PrivateKey`.
+fn pkcs1(der: &[u8]) -> Result<PrivateKey, Refused> {
+    let fields =
+        pkcs1_fields(der).map_err(|refused| advice(der, [Form::Ec, Form::Pkcs8]).unwrap_or(refused))?;
+    if fields.version > 1 || fields.more_primes {
+        return Err("x509: unsupported private key version".into());
+    }
+    let mut others = fields.numbers.iter().enumerate().filter(|(i, _)| *i != 1);
+    if !others.all(|(_, number)| number.is_positive()) {
+        return Err("x509: private key contains zero or negative value".into());
+    }
+    let number = |i: usize| fields.numbers.get(i).map(|number| number.magnitude()).unwrap_or_default();
+    if fields.numbers.get(1).is_some_and(|exponent| exponent.is_negative()) {
+        return Err("crypto/rsa: public exponent too small or negative".into());
+    }
+    let [n, e, d] = [0, 1, 2].map(number);
+    RsaNumbers { n, e, d, primes: [3, 4].map(number), remainders: [5, 6, 7].map(number) }.key()
+}
+
+struct Ec<'a> {
+    version: i64,
+    scalar: &'a [u8],
+    curve: Option<&'a [u8]>,
+}
+
+fn ec_fields(der: &[u8]) -> Result<Ec<'_>, Refused> {
+    let mut fields = Reader::new(der).sequence("ecPrivateKey")?;
+    let version = fields.int()?;
+    let scalar = fields.octets()?;
+    let curve = fields.optional(context(0))?.map(|curve| curve.fields().oid()).transpose()?;
+    if let Some(point) = fields.optional(context(1))? {
+        point.fields().bits()?;
+    }
+    Ok(Ec { version, scalar, curve })
+}
+
+/// `x509.ParseECPrivateKey`, with the curve from elsewhere if it is given.
+fn ec(curve: Option<&[u8]>, der: &[u8]) -> Result<PrivateKey, Refused> {
+    let fields = ec_fields(der).map_err(|refused| {
+        let advice = advice(der, [Form::Pkcs8, Form::Pkcs1]);
+        advice.unwrap_or_else(|| format!("x509: failed to parse EC private key: {refused}"))
+    })?;
+    if fields.version != 1 {
+        return Err(format!("x509: unknown EC private key version {}", fields.version));
+    }
+    let curve = curve.or(fields.curve).and_then(Curve::of_oid).ok_or("x509: unknown elliptic curve")?;
+    let extra = fields.scalar.len().saturating_sub(curve.size());
+    let (zeros, scalar) = fields.scalar.split_at(extra);
+    if zeros.iter().any(|byte| *byte != 0) {
+        return Err("x509: invalid private key length".into());
+    }
+    let scalar = [&vec![0; curve.size() - scalar.len()][..], scalar].concat();
+    let point = curve.public(&scalar).ok_or("input overflows the modulus")?;
+    Ok(PrivateKey::Ec(EcKey { curve, scalar, point }))
+}
+
+/// sprig's own form of DSA keys.
+fn dsa(der: &[u8]) -> Result<PrivateKey, Refused> {
+    let mut fields = Reader::new(der).sequence("DSAKeyFormat")?;
+    fields.int()?;
+    let mut numbers = Vec::new();
+    for _ in 0..5 {
+        numbers.push(der::number(fields.number()?.magnitude()));
+    }
+    Ok(PrivateKey::Dsa(der::sequence(&[&der::small(0), &numbers.concat()])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reader_gives_advice() {
+        let ec_der = der::sequence(&[&der::small(1), &der::element(der::OCTETS, &[1; 32])]);
+        let advised = |refused: Refused| refused.split_once("use ").unwrap().1[..18].to_string();
+        assert_eq!(pkcs8(&ec_der).err().map(advised).unwrap(), "ParseECPrivateKey ");
+        assert_eq!(pkcs1(&ec_der).err().map(advised).unwrap(), "ParseECPrivateKey ");
+        let pkcs8_der = der::sequence(&[
+            &der::small(0),
+            &der::algorithm(ED25519, &[]),
+            &der::element(der::OCTETS, &der::element(der::OCTETS, &[1; 32])),
+        ]);
+        assert_eq!(ec(None, &pkcs8_der).err().map(advised).unwrap(), "ParsePKCS8PrivateK");
+        assert!(matches!(pkcs8(&pkcs8_der), Ok(PrivateKey::Ed25519(seed)) if seed == [1; 32]));
+    }
+}

@@ -1,0 +1,405 @@
+//! Sprig's functions on regular expressions. What they mean is in `expression`.
+
+use std::borrow::Cow;
+
+use regex_automata::Input;
+use regex_automata::util::captures::Captures;
+
+use crate::error::Fault;
+use crate::func::expression::Expression;
+use crate::func::letter::{DIGIT, LETTER, pieces};
+use crate::func::{Args, Func};
+use crate::print::quote;
+use crate::quote::{can_backquote, first_char};
+use crate::run::Run;
+use crate::types::Type;
+use crate::value::{List, Str, Value};
+
+const TWO_TEXTS: &[Type] = &[Type::String, Type::String];
+const TEXTS_AND_COUNT: &[Type] = &[Type::String, Type::String, Type::INT];
+const THREE_TEXTS: &[Type] = &[Type::String, Type::String, Type::String];
+
+/// The table.
+pub static ROWS: &[Func] = &[
+    Func::fixed("regexMatch", TWO_TEXTS, Type::Bool, |run, args| match is_match(run, args) {
+        Err(fault) if !fault.is_limit() => Ok(false.into()),
+        answer => answer,
+    }),
+    Func::fixed("mustRegexMatch", TWO_TEXTS, Type::Bool, is_match),
+    Func::fixed("regexFind", TWO_TEXTS, Type::String, |run, args| compiled(run, args, find)),
+    Func::fixed("mustRegexFind", TWO_TEXTS, Type::String, |run, args| tried(run, args, find)),
+    Func::fixed("regexFindAll", TEXTS_AND_COUNT, Type::STRINGS, |run, args| compiled(run, args, find_all)),
+    Func::fixed("mustRegexFindAll", TEXTS_AND_COUNT, Type::STRINGS, |run, args| tried(run, args, find_all)),
+    Func::fixed("regexSplit", TEXTS_AND_COUNT, Type::STRINGS, |run, args| compiled(run, args, split)),
+    Func::fixed("mustRegexSplit", TEXTS_AND_COUNT, Type::STRINGS, |run, args| tried(run, args, split)),
+    Func::fixed("regexReplaceAll", THREE_TEXTS, Type::String, |run, args| compiled(run, args, replace)),
+    Func::fixed("mustRegexReplaceAll", THREE_TEXTS, Type::String, |run, args| tried(run, args, replace)),
+    Func::fixed("regexReplaceAllLiteral", THREE_TEXTS, Type::String, |run, args| {
+        compiled(run, args, replace_literally)
+    }),
+    Func::fixed("mustRegexReplaceAllLiteral", THREE_TEXTS, Type::String, |run, args| {
+        tried(run, args, replace_literally)
+    }),
+    Func::fixed("regexQuoteMeta", &[Type::String], Type::String, quote_meta),
+];
+
+/// What an item of a list costs, in bytes.
+const ITEM: usize = 24;
+
+type Use = fn(&mut Run<'_>, &Expression, Args<'_>) -> Result<Value, Fault>;
+
+/// Uses the first argument as an expression.
+fn tried(run: &mut Run<'_>, args: Args<'_>, then: Use) -> Result<Value, Fault> {
+    let expression = Expression::compile(run, args.str(0)?)?;
+    then(run, &expression, args)
+}
+
+/// As [`tried`], but fails as `regexp.MustCompile` panics.
+fn compiled(run: &mut Run<'_>, args: Args<'_>, then: Use) -> Result<Value, Fault> {
+    let text = args.str(0)?;
+    let expression = Expression::compile(run, text).map_err(|fault| {
+        let shown = if can_backquote(text) { [b"`", text.as_bytes(), b"`"].concat() } else { quote(text) };
+        let why = format!("regexp: Compile({}): {fault}", String::from_utf8_lossy(&shown));
+        if fault.is_limit() { fault } else { Fault::new(why) }
+    })?;
+    then(run, &expression, args)
+}
+
+/// Text to be searched. Go takes each byte that is not UTF-8 for U+FFFD; here it becomes that, and positions are
+/// counted back.
+struct Subject<'t> {
+    original: &'t [u8],
+    text: Cow<'t, [u8]>,
+    /// Where, in `text`, a byte became three.
+    replaced: Vec<usize>,
+}
+
+impl<'t> Subject<'t> {
+    fn new(original: &'t [u8]) -> Self {
+        if std::str::from_utf8(original).is_ok() {
+            return Self { original, text: Cow::Borrowed(original), replaced: Vec::new() };
+        }
+        let mut text = String::with_capacity(original.len());
+        let mut replaced = Vec::new();
+        for (c, piece) in pieces(original) {
+            if c.len_utf8() != piece.len() {
+                replaced.push(text.len());
+            }
+            text.push(c);
+        }
+        Self { original, text: Cow::Owned(text.into_bytes()), replaced }
+    }
+
+    /// The part of the original that lies between two positions in the text.
+    fn part(&self, from: usize, to: usize) -> &'t [u8] {
+        let back = |at: usize| at - 2 * self.replaced.partition_point(|replaced| *replaced < at);
+        &self.original[back(from)..back(to)]
+    }
+
+    /// The length of the character at a position; 0 at the end.
+    fn width(&self, at: usize) -> usize {
+        first_char(&self.text[at..]).1
+    }
+
+    fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// A search through a text, match by match.
+struct Search<'a, 't> {
+    subject: &'a Subject<'t>,
+    expression: &'a Expression,
+    captures: Captures,
+}
+
+impl<'a, 't> Search<'a, 't> {
+    /// Pays for one way through the text. At worst each character meets each state of the expression.
+    fn new(run: &mut Run<'_>, expression: &'a Expression, subject: &'a Subject<'t>) -> Result<Self, Fault> {
+        run.spend(expression.states.saturating_mul(subject.len() as u64) >> 12)?;
+        Ok(Self { subject, expression, captures: expression.regex.create_captures() })
+    }
+
+    /// The first match from a position on. What is before is looked at only by `^`, `\b` and the like.
+    fn find(&mut self, run: &mut Run<'_>, from: usize) -> Result<Option<(usize, usize)>, Fault> {
+        // It may have to look at all that is left, each time again.
+        let left = (self.subject.len() - from) as u64;
+        run.spend(1 + (left >> 13) + (self.expression.states.saturating_mul(left) >> 20))?;
+        let input = Input::new(&*self.subject.text).span(from..self.subject.len());
+        self.expression.regex.search_captures(&input, &mut self.captures);
+        Ok(self.captures.get_match().map(|found| (found.start(), found.end())))
+    }
+
+    /// What a group matched; nothing if it matched nothing.
+    fn group(&self, index: usize) -> Option<&'t [u8]> {
+        self.captures.get_group(index).map(|span| self.subject.part(span.start, span.end))
+    }
+}
+
+fn is_match(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    let expression = Expression::compile(run, args.str(0)?)?;
+    let subject = Subject::new(args.str(1)?);
+    run.spend(expression.states.saturating_mul(subject.len() as u64) >> 12)?;
+    Ok(expression.regex.is_match(&*subject.text).into())
+}
+
+fn find(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
+    let subject = Subject::new(args.str(1)?);
+    let found = Search::new(run, expression, &subject)?.find(run, 0)?;
+    Ok(Value::str(found.map_or(&b""[..], |(from, to)| subject.part(from, to))))
+}
+
+/// All matches, up to so many if the number is not negative. An empty one right behind another is none.
+fn matches(
+    run: &mut Run<'_>,
+    expression: &Expression,
+    subject: &Subject<'_>,
+    most: i64,
+) -> Result<Vec<(usize, usize)>, Fault> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut search = Search::new(run, expression, subject)?;
+    let mut found = Vec::new();
+    let (mut at, mut last_end) = (0, None);
+    while found.len() < most && at <= subject.len() {
+        let Some((from, to)) = search.find(run, at)? else { break };
+        let is_none = to == at && last_end == Some(from);
+        // After an empty match at this very place the search goes on behind the next character.
+        at = if to == at { at + subject.width(at).max(1) } else { to };
+        last_end = Some(to);
+        if !is_none {
+            found.push((from, to));
+        }
+    }
+    run.make(found.len().saturating_mul(ITEM))?;
+    Ok(found)
+}
+
+fn find_all(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
+    let subject = Subject::new(args.str(1)?);
+    let found = matches(run, expression, &subject, args.int(2)?)?;
+    if found.is_empty() {
+        return Ok(Value::List(List::nil(Type::String)));
+    }
+    Ok(Value::strings(found.into_iter().map(|(from, to)| subject.part(from, to))))
+}
+
+fn split(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
+    let (pattern, text, most) = (args.str(0)?, args.str(1)?, args.int(2)?);
+    if most == 0 {
+        return Ok(Value::List(List::nil(Type::String)));
+    }
+    if !pattern.is_empty() && text.is_empty() {
+        return Ok(Value::strings([""]));
+    }
+    let most_cuts = usize::try_from(most).map_or(usize::MAX, |most| most - 1);
+    let subject = Subject::new(text);
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let (mut from, mut cut) = (0, 0);
+    for (start, end) in matches(run, expression, &subject, most)? {
+        if parts.len() >= most_cuts {
+            break;
+        }
+        cut = start;
+        // An empty match at the very beginning cuts nothing off.
+        if end != 0 {
+            parts.push(subject.part(from, start));
+        }
+        from = end;
+    }
+    if cut != subject.len() {
+        parts.push(subject.part(from, subject.len()));
+    }
+    Ok(Value::strings(parts))
+}
+
+/// The text with each match replaced by what `write` writes. An empty match right behind another is none.
+fn replaced(
+    run: &mut Run<'_>,
+    mut search: Search<'_, '_>,
+    write: impl Fn(&Search<'_, '_>, &mut Vec<u8>),
+) -> Result<Value, Fault> {
+    let subject = search.subject;
+    let mut out = Vec::new();
+    let (mut at, mut last_end) = (0, 0);
+    while at <= subject.len() {
+        let Some((from, to)) = search.find(run, at)? else { break };
+        out.extend(subject.part(last_end, from));
+        if to > last_end || from == 0 {
+            write(&search, &mut out);
+        }
+        // More would only make it longer.
+        if out.len() > run.limits().output {
+            break;
+        }
+        last_end = to;
+        // At least one character further; beyond the end there is nothing to search.
+        at = to.max(at + subject.width(at).max(1));
+    }
+    out.extend(subject.part(last_end, subject.len()));
+    run.make(out.len())?;
+    Ok(Value::str(out))
+}
+
+fn replace_literally(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
+    let (subject, replacement) = (Subject::new(args.str(1)?), args.str(2)?);
+    let search = Search::new(run, expression, &subject)?;
+    replaced(run, search, |_, out| out.extend(replacement.iter()))
+}
+
+fn replace(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
+    let (subject, replacement) = (Subject::new(args.str(1)?), template(args.str(2)?));
+    let search = Search::new(run, expression, &subject)?;
+    let max = run.limits().output;
+    replaced(run, search, |search, out| {
+        for part in &replacement {
+            if out.len() <= max {
+                out.extend(part.text(search));
+            }
+        }
+    })
+}
+
+/// A part of a replacement.
+enum Part<'t> {
+    Text(&'t [u8]),
+    /// `$1` or `${1}`
+    Group(usize),
+    /// `$name` or `${name}`
+    Named(&'t [u8]),
+}
+
+impl<'t> Part<'t> {
+    fn text<'s>(&'s self, search: &Search<'_, 's>) -> &'s [u8]
+    where
+        't: 's,
+    {
+        match self {
+            Self::Text(text) => text,
+            Self::Group(index) => search.group(*index).unwrap_or_default(),
+            Self::Named(name) => {
+                let names = search.expression.names.iter().enumerate();
+                let mut groups = names.filter(|(_, known)| known == name).map(|(i, _)| search.group(i + 1));
+                groups.find_map(|group| group).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The parts of a replacement. A `$` that names nothing is itself.
+fn template(mut text: &[u8]) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    while let Some(at) = text.iter().position(|byte| *byte == b'$') {
+        parts.push(Part::Text(&text[..at]));
+        let dollar = &text[at..=at];
+        text = &text[at + 1..];
+        if let Some(rest) = text.strip_prefix(b"$") {
+            parts.push(Part::Text(dollar));
+            text = rest;
+        } else if let Some((name, rest)) = group_name(text) {
+            parts.push(group_number(name).map_or(Part::Named(name), Part::Group));
+            text = rest;
+        } else {
+            parts.push(Part::Text(dollar));
+        }
+    }
+    parts.push(Part::Text(text));
+    parts
+}
+
+/// The name behind a `$`, the longest of letters, digits and `_`, or what is in braces.
+fn group_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = text.strip_prefix(b"{");
+    let text = inner.unwrap_or(text);
+    let is_name = |c: char| c == '_' || LETTER.has(c) || DIGIT.has(c);
+    let len = pieces(text).take_while(|(c, _)| is_name(*c)).map(|(_, piece)| piece.len()).sum();
+    let (name, rest) = text.split_at(len);
+    let rest = if inner.is_some() { rest.strip_prefix(b"}")? } else { rest };
+    (!name.is_empty()).then_some((name, rest))
+}
+
+/// The number that a name is: digits without a leading zero.
+fn group_number(name: &[u8]) -> Option<usize> {
+    let is_number = name.iter().all(u8::is_ascii_digit) && (name.len() == 1 || name[0] != b'0');
+    std::str::from_utf8(name).ok().filter(|_| is_number)?.parse().ok()
+}
+
+fn quote_meta(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    let text: &Str = args.str(0)?;
+    let is_special = |byte: &u8| br"\.+*?()|[]{}^$".contains(byte);
+    let specials = text.iter().filter(|byte| is_special(byte)).count();
+    run.make(text.len() + specials)?;
+    let mut out = Vec::with_capacity(text.len() + specials);
+    for byte in text.iter() {
+        if is_special(byte) {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    Ok(Value::str(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Env;
+
+    fn all(pattern: &str, text: &[u8]) -> Vec<String> {
+        let env = Env::default();
+        let run = &mut Run::new(&env);
+        let expression = Expression::compile(run, pattern.as_bytes()).unwrap();
+        let subject = Subject::new(text);
+        let found = matches(run, &expression, &subject, -1).unwrap();
+        found.into_iter().map(|(from, to)| subject.part(from, to).escape_ascii().to_string()).collect()
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf8_is_one_character() {
+        assert_eq!(all(".", b"a\xff\xfe"), ["a", r"\xff", r"\xfe"]);
+        assert_eq!(all(r"\x{FFFD}b", b"a\xffb"), [r"\xffb"]);
+        assert_eq!(all(r"\w$", b"\xff\xffb"), ["b"]);
+    }
+
+    #[test]
+    fn nothing_is_found_within_a_character() {
+        assert_eq!(all("", "é".as_bytes()).len(), 2);
+        assert_eq!(all(r"\B", "aé".as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn case_is_folded_in_letters_beside_each_other() {
+        assert_eq!(all("(?i)ā", "Āā".as_bytes()).len(), 2);
+        assert_eq!(all("(?i)k", "kK\u{212a}".as_bytes()).len(), 3);
+        assert_eq!(all("(?i)ɤ", "ɤ\u{a7cb}".as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn an_expression_that_would_be_huge_is_a_limit() {
+        let env = Env::default();
+        let refused = |pattern: &str| Expression::compile(&mut Run::new(&env), pattern.as_bytes()).err();
+        assert!(refused(r"\pL{1000}").is_some_and(|fault| fault.is_limit()));
+        assert!(
+            refused(&format!("{}a{}", "(".repeat(300), ")".repeat(300)))
+                .is_some_and(|fault| fault.is_limit())
+        );
+        let deep = format!("{}a{}", "(".repeat(1001), ")".repeat(1001));
+        assert!(
+            refused(&deep).is_some_and(|fault| fault.to_string().contains("expression nests too deeply"))
+        );
+    }
+
+    #[test]
+    fn a_replacement_names_groups_as_go_reads_them() {
+        let shown = |text: &str| -> Vec<String> {
+            let parts = template(text.as_bytes());
+            let show = |part: &Part<'_>| match part {
+                Part::Text(text) => text.escape_ascii().to_string(),
+                Part::Group(index) => format!("<{index}>"),
+                Part::Named(name) => format!("<{}>", name.escape_ascii()),
+            };
+            parts.iter().map(show).filter(|part| !part.is_empty()).collect()
+        };
+        assert_eq!(shown("$1x"), ["<1x>"]);
+        assert_eq!(shown("${1}x"), ["<1>", "x"]);
+        assert_eq!(shown("a$$1 $ ${ $01"), ["a", "$", "1 ", "$", " ", "$", "{ ", "<01>"]);
+    }
+}

@@ -1,0 +1,340 @@
+//! Versions and what is asked of them, as `Masterminds/semver` has it: more is a version than the standard allows.
+
+use std::any::Any;
+use std::cmp::Ordering;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::constraint::Constraints;
+use super::{Args, Func, Method, Signature};
+use crate::error::Fault;
+use crate::run::Run;
+use crate::types::{Kind, Type, Uint};
+use crate::value::{Object, Value};
+
+const POINTER: Type = Type::Named("*semver.Version", Kind::Ptr);
+const STRUCT: Type = Type::Named("semver.Version", Kind::Struct);
+const STRING: Type = Type::String;
+const UINT64: Type = Type::Uint(Uint::Uint64);
+
+/// The functions of this topic.
+pub static ROWS: &[Func] = &[
+    Func::fixed("semver", &[STRING], POINTER, |_, args| {
+        Ok(Value::object(Pointer(Version::parse(&args.str(0)?.to_text())?)))
+    }),
+    Func::fixed("semverCompare", &[STRING, STRING], Type::Bool, |run, args| {
+        let (constraint, version) = (args.str(0)?, args.str(1)?);
+        run.spend((constraint.len() + version.len()) as u64)?;
+        let constraints = Constraints::parse(&constraint.to_text())?;
+        Ok(constraints.allow(&Version::parse(&version.to_text())?).into())
+    }),
+];
+
+/// A version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) major: u64,
+    pub(super) minor: u64,
+    pub(super) patch: u64,
+    pub(super) prerelease: String,
+    metadata: String,
+    original: String,
+}
+
+/// Dotted identifiers.
+pub(super) const IDENTIFIERS: &str = r"[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*";
+
+#[expect(clippy::expect_used, reason = "the pattern is a constant")]
+static FORM: LazyLock<Regex> = LazyLock::new(|| {
+    let form =
+        format!(r"^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-({IDENTIFIERS}))?(?:\+({IDENTIFIERS}))?$");
+    Regex::new(&form).expect("a valid pattern")
+});
+
+impl Version {
+    /// A version of up to three numbers, with zeros before them perhaps.
+    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
+        let found = FORM.captures(text).ok_or("invalid semantic version")?;
+        let part = |index| found.get(index).map_or("", |part| part.as_str());
+        let version = Self {
+            major: number(part(1))?,
+            minor: number(part(2))?,
+            patch: number(part(3))?,
+            prerelease: part(4).to_owned(),
+            metadata: part(5).to_owned(),
+            original: text.to_owned(),
+        };
+        if !version.prerelease.is_empty() {
+            check_prerelease(&version.prerelease)?;
+        }
+        Ok(version)
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("{}.{}.{}", self.major, self.minor, self.patch);
+        for (mark, part) in [('-', &self.prerelease), ('+', &self.metadata)] {
+            if !part.is_empty() {
+                text.push(mark);
+                text.push_str(part);
+            }
+        }
+        text
+    }
+
+    /// With an original that is written like this one's.
+    fn rewritten(mut self) -> Self {
+        let mark = if self.original.starts_with('v') { "v" } else { "" };
+        self.original = format!("{mark}{}", self.to_text());
+        self
+    }
+
+    /// Without prerelease and metadata.
+    fn released(&self) -> Self {
+        Self { prerelease: String::new(), metadata: String::new(), ..self.clone() }
+    }
+
+    fn next_major(&self) -> Self {
+        Self { major: self.major.wrapping_add(1), minor: 0, patch: 0, ..self.released() }.rewritten()
+    }
+
+    fn next_minor(&self) -> Self {
+        Self { minor: self.minor.wrapping_add(1), patch: 0, ..self.released() }.rewritten()
+    }
+
+    fn next_patch(&self) -> Self {
+        let step = u64::from(self.prerelease.is_empty());
+        Self { patch: self.patch.wrapping_add(step), ..self.released() }.rewritten()
+    }
+
+    /// By precedence: metadata does not count.
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
+        let numbers = |version: &Self| (version.major, version.minor, version.patch);
+        numbers(self).cmp(&numbers(other)).then_with(|| {
+            match (self.prerelease.is_empty(), other.prerelease.is_empty()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => Ordering::Greater,
+                (false, true) => Ordering::Less,
+                (false, false) => compare_prereleases(&self.prerelease, &other.prerelease),
+            }
+        })
+    }
+}
+
+fn number(digits: &str) -> Result<u64, Fault> {
+    if digits.is_empty() {
+        return Ok(0);
+    }
+    digits.parse().map_err(|_| {
+        let why = format!("strconv.ParseUint: parsing \"{digits}\": value out of range");
+        Fault::new(format!("error parsing version segment: {why}"))
+    })
+}
+
+fn is_identifier(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn check_prerelease(text: &str) -> Result<(), Fault> {
+    for part in text.split('.') {
+        if !is_identifier(part) {
+            return Err("invalid prerelease string".into());
+        }
+        if part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("version segment starts with 0".into());
+        }
+    }
+    Ok(())
+}
+
+/// Identifier by identifier; a missing one is less than any.
+pub(super) fn compare_prereleases(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.split('.'), b.split('.'));
+    loop {
+        let order = match (a.next(), b.next()) {
+            (None, None) => return Ordering::Equal,
+            (a, b) => compare_identifiers(a.unwrap_or_default(), b.unwrap_or_default()),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// Numbers by value and before words; words by their bytes.
+fn compare_identifiers(a: &str, b: &str) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
+    if a.is_empty() || b.is_empty() {
+        return a.len().cmp(&b.len());
+    }
+    let number = |text: &str| text.parse::<u64>().ok().filter(|_| !text.starts_with('+'));
+    match (number(a), number(b)) {
+        (None, None) => a.cmp(b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        // Two numbers that differ only in their zeros count as less.
+        (Some(a), Some(b)) => {
+            if a > b {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
+    }
+}
+
+/// `*semver.Version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pointer(Version);
+
+/// `semver.Version`, as some methods return it. It lacks the methods of the pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Plain(Version);
+
+impl AsRef<Version> for Pointer {
+    fn as_ref(&self) -> &Version {
+        &self.0
+    }
+}
+
+impl AsRef<Version> for Plain {
+    fn as_ref(&self) -> &Version {
+        &self.0
+    }
+}
+
+/// The methods that both have.
+const fn shared<T: AsRef<Version>>() -> [Method<T>; 12] {
+    [
+        Method::new("String", &[], STRING, |v, _, _| Ok(v.as_ref().to_text().into())),
+        Method::new("Major", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().major))),
+        Method::new("Minor", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().minor))),
+        Method::new("Patch", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().patch))),
+        Method::new("Prerelease", &[], STRING, |v, _, _| Ok(v.as_ref().prerelease.as_str().into())),
+        Method::new("Metadata", &[], STRING, |v, _, _| Ok(v.as_ref().metadata.as_str().into())),
+        Method::new("IncMajor", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.as_ref().next_major())))),
+        Method::new("IncMinor", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.as_ref().next_minor())))),
+        Method::new("IncPatch", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.as_ref().next_patch())))),
+        Method::new("SetPrerelease", &[STRING], STRUCT, |v, _, args| {
+            let prerelease = args.str(0)?.to_text().into_owned();
+            if !prerelease.is_empty() {
+                check_prerelease(&prerelease)?;
+            }
+            Ok(Value::object(Plain(Version { prerelease, ..v.as_ref().clone() }.rewritten())))
+        }),
+        Method::new("SetMetadata", &[STRING], STRUCT, |v, _, args| {
+            let metadata = args.str(0)?.to_text().into_owned();
+            if !metadata.is_empty() && !metadata.split('.').all(is_identifier) {
+                return Err("invalid metadata string".into());
+            }
+            Ok(Value::object(Plain(Version { metadata, ..v.as_ref().clone() }.rewritten())))
+        }),
+        Method::new("MarshalText", &[], Type::BYTES, |v, _, _| {
+            Ok(Value::bytes(v.as_ref().to_text().into_bytes()))
+        }),
+    ]
+}
+
+const fn uint(number: u64) -> Value {
+    Value::Uint(Uint::Uint64, number)
+}
+
+static SHARED_BY_POINTER: [Method<Pointer>; 12] = shared();
+static SHARED_BY_PLAIN: [Method<Plain>; 12] = shared();
+
+static OF_POINTER: &[Method<Pointer>] = &[
+    Method::new("Original", &[], STRING, |v, _, _| Ok(v.0.original.as_str().into())),
+    Method::new("Compare", &[POINTER], Type::INT, |v, _, args| Ok(Value::int(order(v, args)? as i64))),
+    Method::new("LessThan", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_lt().into())),
+    Method::new("LessThanEqual", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_le().into())),
+    Method::new("GreaterThan", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_gt().into())),
+    Method::new("GreaterThanEqual", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_ge().into())),
+    Method::new("Equal", &[POINTER], Type::Bool, |v, _, args| {
+        Ok(order(v, args).is_ok_and(Ordering::is_eq).into())
+    }),
+];
+
+fn order(version: &Pointer, args: Args<'_>) -> Result<Ordering, Fault> {
+    let other = args.value(0).downcast::<Pointer>().ok_or(super::lists::NIL)?;
+    Ok(version.0.compare(&other.0))
+}
+
+impl Object for Pointer {
+    fn go_type(&self) -> Type {
+        POINTER
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        super::find(OF_POINTER, name).or_else(|| super::find(&SHARED_BY_POINTER, name))
+    }
+
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        match super::find(OF_POINTER, name) {
+            Some(_) => super::call(OF_POINTER, name, self, run, args),
+            None => super::call(&SHARED_BY_POINTER, name, self, run, args),
+        }
+    }
+
+    fn text(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_text().into_bytes())
+    }
+
+    fn json(&self) -> Value {
+        self.0.to_text().into()
+    }
+
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+impl Object for Plain {
+    fn go_type(&self) -> Type {
+        STRUCT
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        super::find(&SHARED_BY_PLAIN, name)
+    }
+
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        super::call(&SHARED_BY_PLAIN, name, self, run, args)
+    }
+
+    fn text(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_text().into_bytes())
+    }
+
+    fn json(&self) -> Value {
+        self.0.to_text().into()
+    }
+
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prereleases_have_an_order() {
+        let order = ["1.0.0-1", "1.0.0-2", "1.0.0-10", "1.0.0-a", "1.0.0-a.1", "1.0.0-b", "1.0.0"];
+        for pair in order.windows(2) {
+            let [a, b] = [pair[0], pair[1]].map(|text| Version::parse(text).unwrap());
+            assert!(a.compare(&b).is_lt(), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_version_is_written_like_the_one_before() {
+        let version = Version::parse("v1.2.3-a+b").unwrap();
+        assert_eq!(version.next_patch().original, "v1.2.3");
+        assert_eq!(version.next_minor().original, "v1.3.0");
+    }
+}

@@ -1,0 +1,500 @@
+//! `time.Time`, `time.Month`, `time.Weekday` and `*time.Location`: moments, how layouts show them, their methods.
+
+use std::any::Any;
+use std::time::SystemTime;
+
+use super::civil::{Date, MONTHS, WEEKDAYS, weekday};
+use super::duration::{self, DURATION, Duration, SECOND};
+use super::layout::{Cut, Fraction, Offset, Part, cut};
+use super::zone::{Rule, Zone};
+use super::{Args, Method, Signature};
+use crate::error::Fault;
+use crate::run::Run;
+use crate::types::{Int, Kind, Type};
+use crate::value::{Object, Value};
+
+/// The type of moments.
+pub(super) const TIME: Type = Type::Named("time.Time", Kind::Struct);
+const MONTH: Type = Type::Named("time.Month", Kind::Int);
+const WEEKDAY: Type = Type::Named("time.Weekday", Kind::Int);
+const LOCATION: Type = Type::Named("*time.Location", Kind::Ptr);
+
+/// From the year 1, where Go's zero time is, to 1970.
+const YEAR_1_TO_1970: i64 = 62_135_596_800;
+const DAY: i64 = 86_400;
+
+/// A moment, shown in a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Time {
+    /// Since 1970.
+    pub(super) seconds: i64,
+    pub(super) nanos: i64,
+    pub(super) zone: Zone,
+}
+
+/// What a clock and a calendar on the wall show.
+struct Wall {
+    days: i64,
+    date: Date,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    rule: Rule,
+}
+
+static METHODS: &[Method<Time>] = &[
+    Method::new("Format", &[Type::String], Type::String, |time, run, args| {
+        let layout = args.str(0)?;
+        run.make(layout.len())?;
+        Ok(Value::str(time.format(layout)))
+    }),
+    Method::new("String", &[], Type::String, |time, _, _| Ok(time.to_text().into())),
+    Method::new("GoString", &[], Type::String, |time, _, _| Ok(time.to_go_syntax().into())),
+    Method::new("Unix", &[], Type::INT64, |time, _, _| Ok(Value::int64(time.seconds))),
+    Method::new("UnixMilli", &[], Type::INT64, |time, _, _| Ok(time.since_1970(1000))),
+    Method::new("UnixMicro", &[], Type::INT64, |time, _, _| Ok(time.since_1970(1_000_000))),
+    Method::new("UnixNano", &[], Type::INT64, |time, _, _| Ok(time.since_1970(SECOND))),
+    Method::new("Year", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().date.year))),
+    Method::new("Month", &[], MONTH, |time, _, _| Ok(Value::object(Month(time.wall().date.month)))),
+    Method::new("Day", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().date.day))),
+    Method::new("Weekday", &[], WEEKDAY, |time, _, _| Ok(Value::object(Weekday(weekday(time.wall().days))))),
+    Method::new("YearDay", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().date.day_of_year()))),
+    Method::new("Hour", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().hour))),
+    Method::new("Minute", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().minute))),
+    Method::new("Second", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().second))),
+    Method::new("Nanosecond", &[], Type::INT, |time, _, _| Ok(Value::int(time.nanos))),
+    Method::new("Add", &[DURATION], TIME, |time, _, args| {
+        Ok(Value::object(time.add(duration::argument(args, 0))))
+    }),
+    Method::new("AddDate", &[Type::INT, Type::INT, Type::INT], TIME, |time, _, args| {
+        Ok(Value::object(time.add_date(args.int(0)?, args.int(1)?, args.int(2)?)))
+    }),
+    Method::new("Sub", &[TIME], DURATION, |time, _, args| {
+        Ok(Value::object(time.since(args.object::<Time>(0)?)))
+    }),
+    Method::new("Before", &[TIME], Type::Bool, |time, _, args| {
+        Ok((time.moment() < args.object::<Time>(0)?.moment()).into())
+    }),
+    Method::new("After", &[TIME], Type::Bool, |time, _, args| {
+        Ok((time.moment() > args.object::<Time>(0)?.moment()).into())
+    }),
+    Method::new("Equal", &[TIME], Type::Bool, |time, _, args| {
+        Ok((time.moment() == args.object::<Time>(0)?.moment()).into())
+    }),
+    Method::new("Compare", &[TIME], Type::INT, |time, _, args| {
+        Ok(Value::int(time.moment().cmp(&args.object::<Time>(0)?.moment()) as i64))
+    }),
+    Method::new("UTC", &[], TIME, |time, _, _| Ok(Value::object(time.within(Zone::Utc)))),
+    Method::new("Local", &[], TIME, |time, run, _| Ok(Value::object(time.within(local(run))))),
+    Method::new("In", &[LOCATION], TIME, |time, _, args| match args.value(0).downcast::<Location>() {
+        Some(location) => Ok(Value::object(time.within(location.0.clone()))),
+        None => Err(Fault::from("time: missing Location in call to Time.In")),
+    }),
+    Method::new("Location", &[], LOCATION, |time, _, _| Ok(Value::object(Location(time.zone.clone())))),
+    Method::new("Truncate", &[DURATION], TIME, |time, _, args| {
+        Ok(Value::object(time.truncate(duration::argument(args, 0))))
+    }),
+    Method::new("Round", &[DURATION], TIME, |time, _, args| {
+        Ok(Value::object(time.round(duration::argument(args, 0))))
+    }),
+    Method::new("IsZero", &[], Type::Bool, |time, _, _| Ok((time.moment() == Time::zero().moment()).into())),
+    Method::new("IsDST", &[], Type::Bool, |time, _, _| Ok(time.zone.at(time.seconds).summer.into())),
+    Method::new("MarshalText", &[], Type::BYTES, |time, _, _| {
+        Ok(Value::bytes(time.to_rfc3339("MarshalText")?))
+    }),
+    Method::new("MarshalJSON", &[], Type::BYTES, |time, _, _| {
+        let text = time.to_rfc3339("MarshalJSON")?;
+        Ok(Value::bytes(format!("\"{}\"", String::from_utf8_lossy(&text)).into_bytes()))
+    }),
+];
+
+impl Object for Time {
+    fn go_type(&self) -> Type {
+        TIME
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        super::find(METHODS, name)
+    }
+
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        super::call(METHODS, name, self, run, args)
+    }
+
+    fn text(&self) -> Option<Vec<u8>> {
+        Some(self.to_text().into_bytes())
+    }
+
+    fn go_syntax(&self) -> Option<Vec<u8>> {
+        Some(self.to_go_syntax().into_bytes())
+    }
+
+    fn json(&self) -> Value {
+        self.to_rfc3339("MarshalJSON").map_or(Value::Nil, Value::str)
+    }
+
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+/// The local zone of the rendering; UTC if there is none of its name.
+pub(super) fn local(run: &Run<'_>) -> Zone {
+    Zone::load(run.zone()).unwrap_or(Zone::Utc)
+}
+
+impl Time {
+    /// The 1st of January of the year 1.
+    pub(super) const fn zero() -> Self {
+        Self { seconds: -YEAR_1_TO_1970, nanos: 0, zone: Zone::Utc }
+    }
+
+    pub(super) const fn from_unix(seconds: i64, zone: Zone) -> Self {
+        Self { seconds, nanos: 0, zone }
+    }
+
+    /// The present of the rendering, in its local zone.
+    pub(super) fn now(run: &Run<'_>) -> Result<Self, Fault> {
+        let zone = local(run);
+        Ok(match run.now()?.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => {
+                Self { seconds: after.as_secs().cast_signed(), nanos: after.subsec_nanos().into(), zone }
+            }
+            Err(before) => {
+                let before = i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX);
+                Self::from_unix(0, zone).add(Duration(-before))
+            }
+        })
+    }
+
+    /// The moment when the clocks of a zone show this. Of two such moments, or none, Go's choice.
+    pub(super) fn of_wall(date: Date, second_of_day: i64, nanos: i64, zone: Zone) -> Self {
+        let seconds = date.days().saturating_mul(DAY).saturating_add(second_of_day);
+        let guess = seconds.saturating_sub(zone.at(seconds).offset);
+        let offset = zone.at(guess).offset;
+        Self { seconds: seconds.saturating_sub(offset), nanos, zone }
+    }
+
+    /// The same moment, shown in another zone.
+    pub(super) fn within(&self, zone: Zone) -> Self {
+        Self { zone, ..self.clone() }
+    }
+
+    /// Nanoseconds since 1970.
+    fn moment(&self) -> i128 {
+        i128::from(self.seconds) * i128::from(SECOND) + i128::from(self.nanos)
+    }
+
+    fn at_moment(&self, moment: i128) -> Self {
+        let (seconds, nanos) = (moment.div_euclid(i128::from(SECOND)), moment.rem_euclid(i128::from(SECOND)));
+        Self { seconds: seconds as i64, nanos: nanos as i64, zone: self.zone.clone() }
+    }
+
+    /// In so many units a second; beyond 64 bits it wraps.
+    fn since_1970(&self, units: i64) -> Value {
+        Value::int64((self.moment().div_euclid(i128::from(SECOND / units))) as i64)
+    }
+
+    pub(super) fn add(&self, span: Duration) -> Self {
+        self.at_moment(self.moment() + i128::from(span.0))
+    }
+
+    fn add_date(&self, years: i64, months: i64, days: i64) -> Self {
+        let wall = self.wall();
+        let date = Date {
+            year: wall.date.year.saturating_add(years),
+            month: wall.date.month.saturating_add(months),
+            day: wall.date.day.saturating_add(days),
+        };
+        let second_of_day = (wall.hour * 60 + wall.minute) * 60 + wall.second;
+        Self::of_wall(date, second_of_day, self.nanos, self.zone.clone())
+    }
+
+    /// The span since an earlier moment, as far as a span reaches.
+    pub(super) fn since(&self, earlier: &Self) -> Duration {
+        let span = self.moment() - earlier.moment();
+        Duration(span.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    }
+
+    /// What is over a multiple of the span since the year 1.
+    fn over(&self, span: Duration) -> i128 {
+        let since_year_1 = self.moment() + i128::from(YEAR_1_TO_1970) * i128::from(SECOND);
+        since_year_1.rem_euclid(i128::from(span.0))
+    }
+
+    fn truncate(&self, span: Duration) -> Self {
+        if span.0 <= 0 { self.clone() } else { self.at_moment(self.moment() - self.over(span)) }
+    }
+
+    fn round(&self, span: Duration) -> Self {
+        if span.0 <= 0 {
+            return self.clone();
+        }
+        let over = self.over(span);
+        let up = over + over >= i128::from(span.0);
+        self.at_moment(self.moment() - over + if up { i128::from(span.0) } else { 0 })
+    }
+
+    fn wall(&self) -> Wall {
+        let rule = self.zone.at(self.seconds);
+        let seconds = self.seconds.saturating_add(rule.offset);
+        let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+        Wall {
+            days,
+            date: Date::of_days(days),
+            hour: second / 3600,
+            minute: second / 60 % 60,
+            second: second % 60,
+            rule,
+        }
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        let text = self.format(b"2006-01-02 15:04:05.999999999 -0700 MST");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    fn to_go_syntax(&self) -> String {
+        let Wall { date, hour, minute, second, .. } = self.wall();
+        let month = Month(date.month).name();
+        let zone = match &self.zone {
+            Zone::Utc => "time.UTC".to_owned(),
+            zone => format!("time.Location({})", duration::quote(zone.name().as_bytes())),
+        };
+        let clock = format!("{hour}, {minute}, {second}, {}", self.nanos);
+        format!("time.Date({}, time.{month}, {}, {clock}, {zone})", date.year, date.day)
+    }
+
+    /// As JSON and YAML show it.
+    pub(super) fn to_rfc3339(&self, method: &str) -> Result<Vec<u8>, Fault> {
+        let wall = self.wall();
+        if !(0..=9999).contains(&wall.date.year) {
+            return Err(Fault::new(format!("Time.{method}: year outside of range [0,9999]")));
+        }
+        if wall.rule.offset.abs() >= DAY {
+            return Err(Fault::new(format!("Time.{method}: timezone hour outside of range [0,23]")));
+        }
+        Ok(self.format(b"2006-01-02T15:04:05.999999999Z07:00"))
+    }
+
+    /// The moment as a layout shows it.
+    pub(super) fn format(&self, mut layout: &[u8]) -> Vec<u8> {
+        let wall = self.wall();
+        let mut out = Vec::with_capacity(layout.len() + 8);
+        while !layout.is_empty() {
+            let Cut { before, part, after } = cut(layout);
+            out.extend(before);
+            if let Some((part, _)) = part {
+                out.extend(self.show(part, &wall).into_bytes());
+            }
+            layout = after;
+        }
+        out
+    }
+
+    fn show(&self, part: Part, wall: &Wall) -> String {
+        let date = wall.date;
+        let hour12 = if wall.hour % 12 == 0 { 12 } else { wall.hour % 12 };
+        let half = if wall.hour >= 12 { "PM" } else { "AM" };
+        let month = Month(date.month).name();
+        let day_name = Weekday(weekday(wall.days)).name();
+        match part {
+            Part::LongMonth => month.to_owned(),
+            Part::Month => month[..3].to_owned(),
+            Part::MonthNumber => date.month.to_string(),
+            Part::MonthTwoDigits => format!("{:02}", date.month),
+            Part::LongWeekday => day_name.to_owned(),
+            Part::Weekday => day_name[..3].to_owned(),
+            Part::Day => date.day.to_string(),
+            Part::DayPadded => format!("{:2}", date.day),
+            Part::DayTwoDigits => format!("{:02}", date.day),
+            Part::YearDayPadded => format!("{:3}", date.day_of_year()),
+            Part::YearDay => format!("{:03}", date.day_of_year()),
+            Part::Hour => format!("{:02}", wall.hour),
+            Part::Hour12 => hour12.to_string(),
+            Part::Hour12TwoDigits => format!("{hour12:02}"),
+            Part::Minute => wall.minute.to_string(),
+            Part::MinuteTwoDigits => format!("{:02}", wall.minute),
+            Part::Second => wall.second.to_string(),
+            Part::SecondTwoDigits => format!("{:02}", wall.second),
+            Part::LongYear if date.year < 0 => format!("-{:04}", -date.year),
+            Part::LongYear => format!("{:04}", date.year),
+            Part::Year => format!("{:02}", date.year.abs() % 100),
+            Part::UpperHalf => half.to_owned(),
+            Part::LowerHalf => half.to_ascii_lowercase(),
+            Part::ZoneName if wall.rule.name.is_empty() => {
+                offset(wall.rule.offset, Offset { z: false, colon: false, numbers: 2 })
+            }
+            Part::ZoneName => wall.rule.name.clone(),
+            Part::Offset(form) => offset(wall.rule.offset, form),
+            Part::Fraction(form) => fraction(self.nanos, form),
+        }
+    }
+}
+
+fn offset(seconds: i64, form: Offset) -> String {
+    if form.z && seconds == 0 {
+        return "Z".into();
+    }
+    // The sign is that of the whole minutes, as in Go.
+    let sign = if seconds / 60 < 0 { '-' } else { '+' };
+    let seconds = seconds.abs();
+    let numbers = [seconds / 3600, seconds / 60 % 60, seconds % 60];
+    let numbers: Vec<_> = numbers[..form.numbers].iter().map(|number| format!("{number:02}")).collect();
+    format!("{sign}{}", numbers.join(if form.colon { ":" } else { "" }))
+}
+
+fn fraction(nanos: i64, form: Fraction) -> String {
+    if form.trimmed && nanos == 0 {
+        return String::new();
+    }
+    let digits = format!("{nanos:09}");
+    let digits = &digits[..form.digits.min(9)];
+    let digits = if form.trimmed { digits.trim_end_matches('0') } else { digits };
+    if form.trimmed && digits.is_empty() {
+        return String::new();
+    }
+    format!("{}{digits}", char::from(form.separator))
+}
+
+/// `time.Month`, 1 for January.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Month(i64);
+
+/// `time.Weekday`, 0 for Sunday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Weekday(i64);
+
+impl Month {
+    fn name(self) -> &'static str {
+        usize::try_from(self.0 - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or_default()
+    }
+}
+
+impl Weekday {
+    fn name(self) -> &'static str {
+        usize::try_from(self.0).ok().and_then(|at| WEEKDAYS.get(at)).copied().unwrap_or_default()
+    }
+}
+
+static MONTH_METHODS: &[Method<Month>] =
+    &[Method::new("String", &[], Type::String, |month, _, _| Ok(month.name().into()))];
+static WEEKDAY_METHODS: &[Method<Weekday>] =
+    &[Method::new("String", &[], Type::String, |day, _, _| Ok(day.name().into()))];
+
+impl Object for Month {
+    fn go_type(&self) -> Type {
+        MONTH
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        super::find(MONTH_METHODS, name)
+    }
+
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        super::call(MONTH_METHODS, name, self, run, args)
+    }
+
+    fn text(&self) -> Option<Vec<u8>> {
+        Some(self.name().into())
+    }
+
+    fn underlying(&self) -> Option<Value> {
+        Some(Value::Int(Int::Int, self.0))
+    }
+
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+impl Object for Weekday {
+    fn go_type(&self) -> Type {
+        WEEKDAY
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        super::find(WEEKDAY_METHODS, name)
+    }
+
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        super::call(WEEKDAY_METHODS, name, self, run, args)
+    }
+
+    fn text(&self) -> Option<Vec<u8>> {
+        Some(self.name().into())
+    }
+
+    fn underlying(&self) -> Option<Value> {
+        Some(Value::Int(Int::Int, self.0))
+    }
+
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+/// `*time.Location`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Location(Zone);
+
+static LOCATION_METHODS: &[Method<Location>] =
+    &[Method::new("String", &[], Type::String, |location, _, _| Ok(location.0.name().into()))];
+
+impl Object for Location {
+    fn go_type(&self) -> Type {
+        LOCATION
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        super::find(LOCATION_METHODS, name)
+    }
+
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        super::call(LOCATION_METHODS, name, self, run, args)
+    }
+
+    fn text(&self) -> Option<Vec<u8>> {
+        Some(self.0.name().into())
+    }
+
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_of_five_digits_and_before_zero_are_shown() {
+        let late = Time::from_unix(253_402_300_800, Zone::Utc);
+        assert_eq!(late.format(b"2006-01-02"), b"10000-01-01");
+        assert!(late.to_rfc3339("MarshalJSON").is_err());
+        assert_eq!(Time::from_unix(-62_198_755_200, Zone::Utc).format(b"2006"), b"-0001");
+    }
+
+    #[test]
+    fn a_clock_that_was_turned_on_shows_no_such_hour() {
+        let berlin = Zone::load("Europe/Berlin").unwrap();
+        let time = Time::of_wall(Date { year: 2024, month: 3, day: 31 }, 2 * 3600 + 1800, 0, berlin);
+        assert_eq!(time.to_text(), "2024-03-31 03:30:00 +0200 CEST");
+    }
+
+    #[test]
+    fn months_added_count_on_into_the_next_year() {
+        let time = Time::from_unix(1_700_000_000, Zone::Utc).add_date(0, 14, -14);
+        assert_eq!(time.format(b"2006-01-02"), b"2024-12-31");
+    }
+
+    #[test]
+    fn moments_before_1970_have_whole_units_before_them() {
+        let time = Time::from_unix(0, Zone::Utc).add(Duration(-1));
+        assert_eq!((time.seconds, time.nanos), (-1, 999_999_999));
+    }
+}

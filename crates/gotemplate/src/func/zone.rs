@@ -1,0 +1,110 @@
+//! Zones of time: UTC, one of the bundled tz database, or a fixed offset with a name. The machine's own are never read.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// A zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Zone {
+    Utc,
+    /// By its name in the database.
+    Named(String, TimeZone),
+    /// As an offset in a text gives it; the name may be empty.
+    Fixed(String, i64),
+}
+
+/// What holds in a zone at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// The abbreviation, `CET`; may be empty.
+    pub(super) name: String,
+    /// Seconds east of UTC.
+    pub(super) offset: i64,
+    /// Daylight saving time.
+    pub(super) summer: bool,
+}
+
+impl Zone {
+    /// The zone of that name, in that spelling.
+    pub(super) fn load(name: &str) -> Option<Self> {
+        if name.is_empty() || name == "UTC" {
+            return Some(Self::Utc);
+        }
+        let zone = BUNDLED.get(name).ok()?;
+        (zone.iana_name() == Some(name)).then(|| Self::Named(name.to_owned(), zone))
+    }
+
+    /// What holds at a moment, in seconds since 1970. Beyond the year 9999 it is what holds at its end.
+    pub(super) fn at(&self, seconds: i64) -> Rule {
+        match self {
+            Self::Utc => Rule { name: "UTC".into(), offset: 0, summer: false },
+            Self::Fixed(name, offset) => Rule { name: name.clone(), offset: *offset, summer: false },
+            Self::Named(_, zone) => {
+                let info = zone.to_offset_info(timestamp(seconds));
+                let offset = i64::from(info.offset().seconds());
+                Rule { name: info.abbreviation().to_owned(), offset, summer: info.dst().is_dst() }
+            }
+        }
+    }
+
+    /// The offset that goes with an abbreviation, if the zone knows it: best one that holds at that time by the clock.
+    pub(super) fn offset_of(&self, name: &str, seconds: i64) -> Option<i64> {
+        const NEAR: usize = 64;
+        let Self::Named(_, zone) = self else { return None };
+        let moment = timestamp(seconds);
+        let near = zone.preceding(moment).take(NEAR).chain(zone.following(moment).take(NEAR));
+        let mut offsets: Vec<i64> = near
+            .filter(|change| change.abbreviation() == name)
+            .map(|change| i64::from(change.offset().seconds()))
+            .collect();
+        let now = self.at(seconds);
+        if now.name == name {
+            offsets.insert(0, now.offset);
+        }
+        let holds = |offset: &&i64| self.at(seconds - **offset).name == name;
+        offsets.iter().find(holds).or_else(|| offsets.first()).copied()
+    }
+
+    /// As `time.Location` prints it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Utc => "UTC",
+            Self::Named(name, _) | Self::Fixed(name, _) => name,
+        }
+    }
+}
+
+fn timestamp(seconds: i64) -> Timestamp {
+    let (min, max) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(seconds.clamp(min, max)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_known_by_their_exact_names() {
+        assert!(Zone::load("Europe/Berlin").is_some());
+        assert!(Zone::load("europe/berlin").is_none());
+        assert!(Zone::load("../etc/passwd").is_none());
+    }
+
+    #[test]
+    fn a_zone_has_the_offset_of_the_moment() {
+        let berlin = Zone::load("Europe/Berlin").unwrap();
+        assert_eq!(berlin.at(1_700_000_000), Rule { name: "CET".into(), offset: 3600, summer: false });
+        assert_eq!(berlin.at(1_690_000_000), Rule { name: "CEST".into(), offset: 7200, summer: true });
+    }
+
+    #[test]
+    fn abbreviations_have_offsets_in_the_zones_that_use_them() {
+        let berlin = Zone::load("Europe/Berlin").unwrap();
+        assert_eq!(berlin.offset_of("CEST", 1_700_000_000), Some(7200));
+        assert_eq!(berlin.offset_of("PST", 1_700_000_000), None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Number constants: Go's ideal constants, under every type that can hold them.
+
+use crate::lex::{Tok, quoted};
+use crate::quote::unquote_char;
+
+/// A number as it is written, and what it is as each type; `None` where the type cannot hold it.
+#[derive(Debug, Default)]
+pub(crate) struct Number {
+    pub(crate) text: String,
+    pub(crate) int: Option<i64>,
+    pub(crate) uint: Option<u64>,
+    pub(crate) float: Option<f64>,
+    pub(crate) complex: Option<(f64, f64)>,
+}
+
+/// What a constant is where no type asks for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ideal {
+    Int(i64),
+    Float(f64),
+    Complex(f64, f64),
+    /// Too large for an `int`.
+    Overflow,
+}
+
+impl Number {
+    /// The number that an item is, or Go's message.
+    pub(crate) fn parse(tok: Tok, text: &str) -> Result<Self, String> {
+        let mut number = Self { text: text.to_owned(), ..Self::default() };
+        match tok {
+            Tok::CharConstant => number.set_char(text)?,
+            Tok::Complex => number.set_complex(split_complex(text).ok_or_else(|| illegal(text))?),
+            _ => number.set_plain(text)?,
+        }
+        Ok(number)
+    }
+
+    /// Its value where no type asks for one: the syntax decides.
+    pub(crate) fn ideal(&self) -> Ideal {
+        if let Some((re, im)) = self.complex {
+            return Ideal::Complex(re, im);
+        }
+        let looks_float = self.text.contains(['.', 'e', 'E', 'p', 'P'])
+            && !is_hex_int(&self.text)
+            && !self.text.starts_with('\'');
+        match (self.float, self.int) {
+            (Some(float), _) if looks_float => Ideal::Float(float),
+            (_, Some(int)) => Ideal::Int(int),
+            _ => Ideal::Overflow,
+        }
+    }
+
+    fn set_char(&mut self, text: &str) -> Result<(), String> {
+        let (unit, tail) = unquote_char(&text[1..], '\'').ok_or("invalid syntax")?;
+        if tail != "'" {
+            return Err(format!("malformed character constant: {text}"));
+        }
+        let code = unit.code();
+        self.int = Some(code.into());
+        self.uint = Some(code.into());
+        self.float = Some(code.into());
+        Ok(())
+    }
+
+    fn set_complex(&mut self, (re, im): (f64, f64)) {
+        self.complex = Some((re, im));
+        if im == 0.0 {
+            self.float = Some(re);
+            self.int = float_to_int(re);
+            self.uint = float_to_uint(re);
+        }
+    }
+
+    fn set_plain(&mut self, text: &str) -> Result<(), String> {
+        if let Some(im) = text.strip_suffix('i').and_then(parse_float) {
+            self.set_complex((0.0, im));
+            return Ok(());
+        }
+        self.uint = parse_uint(text);
+        self.int = parse_int(text);
+        if self.int == Some(0) {
+            self.uint = Some(0);
+        }
+        if let Some(int) = self.int {
+            self.float = Some(int as f64);
+        } else if let Some(uint) = self.uint {
+            self.float = Some(uint as f64);
+        } else {
+            let float = parse_float(text).ok_or_else(|| illegal(text))?;
+            if !text.contains(['.', 'e', 'E', 'p', 'P']) {
+                return Err(format!("integer overflow: {}", quoted(text)));
+            }
+            self.float = Some(float);
+            self.int = float_to_int(float);
+            self.uint = float_to_uint(float);
+        }
+        Ok(())
+    }
+}
+
+fn illegal(text: &str) -> String {
+    format!("illegal number syntax: {}", quoted(text))
+}
+
+fn is_hex_int(text: &str) -> bool {
+    text.len() > 2 && (text.starts_with("0x") || text.starts_with("0X")) && !text.contains(['p', 'P'])
+}
+
+fn float_to_int(float: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    (float.fract() == 0.0 && (-LIMIT..LIMIT).contains(&float)).then_some(float as i64)
+}
+
+fn float_to_uint(float: f64) -> Option<u64> {
+    const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+    (float.fract() == 0.0 && (0.0..LIMIT).contains(&float)).then_some(float as u64)
+}
+
+/// `1+2i` cut before the sign of its second part.
+fn split_complex(text: &str) -> Option<(f64, f64)> {
+    let body = text.strip_suffix('i')?;
+    let hex = body.trim_start_matches(['+', '-']).starts_with(['0']) && body.contains(['x', 'X']);
+    let exponent: &[char] = if hex { &['p', 'P'] } else { &['e', 'E'] };
+    let sign = body
+        .char_indices()
+        .skip(1)
+        .find(|(at, c)| matches!(c, '+' | '-') && !body[..*at].ends_with(exponent))?;
+    Some((parse_float(&body[..sign.0])?, parse_float(&body[sign.0..])?))
+}
+
+/// `strconv.ParseInt(text, 0, 64)`.
+pub(crate) fn parse_int(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let magnitude = i128::from(parse_uint(digits)?);
+    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+}
+
+/// `strconv.ParseUint(text, 0, 64)`.
+pub(crate) fn parse_uint(text: &str) -> Option<u64> {
+    let (radix, digits) = match text.as_bytes() {
+        [b'0', b'x' | b'X', _, ..] => (16, &text[2..]),
+        [b'0', b'b' | b'B', _, ..] => (2, &text[2..]),
+        [b'0', b'o' | b'O', _, ..] => (8, &text[2..]),
+        [b'0', ..] => (8, text),
+        _ => (10, text),
+    };
+    if digits.starts_with(['+', '-']) || !underscores_are_fine(text) {
+        return None;
+    }
+    u64::from_str_radix(&digits.replace('_', ""), radix).ok()
+}
+
+/// Underscores stand between digits, or between a base prefix and a digit.
+fn underscores_are_fine(text: &str) -> bool {
+    let body = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
+    let prefixed = matches!(body, [b'0', b'x' | b'X' | b'b' | b'B' | b'o' | b'O', ..]);
+    let hex = matches!(body, [b'0', b'x' | b'X', ..]);
+    let mut before = if prefixed { b'0' } else { b'^' };
+    for byte in &body[if prefixed { 2 } else { 0 }..] {
+        let class = match byte {
+            b'_' => b'_',
+            byte if byte.is_ascii_digit() || hex && byte.is_ascii_hexdigit() => b'0',
+            _ => b'!',
+        };
+        let lonely = class == b'_' && before != b'0' || before == b'_' && class != b'0';
+        if lonely {
+            return false;
+        }
+        before = class;
+    }
+    before != b'_'
+}
+
+/// `strconv.ParseFloat(text, 64)` of decimal and hexadecimal numbers.
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if text.contains('_') && !underscores_are_fine(text) {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    let magnitude = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hex) => parse_hex_float(hex)?,
+        None if digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b)) => digits.parse().ok()?,
+        None => return None,
+    };
+    let finite: f64 = Some(magnitude).filter(|f: &f64| f.is_finite())?;
+    Some(if text.starts_with('-') { -finite } else { finite })
+}
+
+fn parse_hex_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0');
+    if digits.is_empty() || significant.len() > 31 || digits.contains(['+', '-']) {
+        return None;
+    }
+    let number = if significant.is_empty() { 0 } else { u128::from_str_radix(significant, 16).ok()? };
+    let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?.checked_mul(4)?)?;
+    Some((number as f64) * 2f64.powi(shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_in_go() {
+        for (text, int, float) in [
+            ("0x1F", Some(31), Some(31.0)),
+            ("0b1_01", Some(5), Some(5.0)),
+            ("017", Some(15), Some(15.0)),
+            ("0o17", Some(15), Some(15.0)),
+            ("1_000", Some(1000), Some(1000.0)),
+            ("-5", Some(-5), Some(-5.0)),
+            ("1e3", Some(1000), Some(1000.0)),
+            ("1.5", None, Some(1.5)),
+            ("0x1p4", Some(16), Some(16.0)),
+            ("18446744073709551615", None, Some(18_446_744_073_709_551_615.0)),
+        ] {
+            let number = Number::parse(Tok::Number, text).unwrap();
+            assert_eq!((number.int, number.float), (int, float), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_gets_gos_message() {
+        for (text, want) in [
+            ("089", "integer overflow: \"089\""),
+            ("99999999999999999999", "integer overflow: \"99999999999999999999\""),
+            (".", "illegal number syntax: \".\""),
+            ("0x1.2", "illegal number syntax: \"0x1.2\""),
+            ("1__0", "illegal number syntax: \"1__0\""),
+            ("1e999", "illegal number syntax: \"1e999\""),
+        ] {
+            assert_eq!(Number::parse(Tok::Number, text).unwrap_err(), want);
+        }
+    }
+
+    #[test]
+    fn character_constants_are_numbers() {
+        assert_eq!(Number::parse(Tok::CharConstant, r"'\x41'").unwrap().int, Some(65));
+        assert_eq!(
+            Number::parse(Tok::CharConstant, "'ab'").unwrap_err(),
+            "malformed character constant: 'ab'"
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! What a rendering may use of the world, all of it passed in: the time, chance, the zone, and limits.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::Fault;
+
+/// How much a template may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Nodes walked, items iterated and other work, in steps of about a microsecond.
+    pub steps: u64,
+    /// Bytes of output, and of each string that a function makes.
+    pub output: usize,
+    /// Templates that call templates.
+    pub depth: usize,
+    /// Time, if [`Env::elapsed`] is there to tell it.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    /// A million steps, 16 MiB, 200 templates deep, 10 seconds.
+    fn default() -> Self {
+        Self { steps: 1_000_000, output: 16 << 20, depth: 200, time: Duration::from_secs(10) }
+    }
+}
+
+/// Fills a buffer with random bytes.
+pub type Random<'e> = dyn Fn(&mut [u8]) + 'e;
+
+/// Tells the time since the rendering began, or since any other fixed moment.
+pub type Elapsed<'e> = dyn Fn() -> Duration + 'e;
+
+/// The whole outside world of a template. The default has no time and no chance: functions that need them fail.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// let env = gotemplate::Env { now: Some(SystemTime::UNIX_EPOCH), ..Default::default() };
+/// assert!(env.random.is_none());
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Env<'e> {
+    /// The present, for `now` and its kin.
+    pub now: Option<SystemTime>,
+    /// The source of chance, good enough for keys.
+    pub random: Option<&'e Random<'e>>,
+    /// The IANA name of the local zone; empty means UTC.
+    pub zone: &'e str,
+    /// How much the template may use.
+    pub limits: Limits,
+    /// Asked now and then, for [`Limits::time`].
+    pub elapsed: Option<&'e Elapsed<'e>>,
+}
+
+impl std::fmt::Debug for Env<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Env");
+        out.field("now", &self.now)
+            .field("zone", &self.zone)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many steps pass between two looks at the time.
+const STEPS_PER_LOOK: u64 = 1024;
+
+/// One rendering, as functions see it: the environment and what is left of the limits.
+#[derive(Debug)]
+pub struct Run<'e> {
+    env: &'e Env<'e>,
+    steps: u64,
+    next_look: u64,
+    began: Duration,
+}
+
+impl<'e> Run<'e> {
+    /// A rendering that has used nothing yet.
+    #[must_use]
+    pub fn new(env: &'e Env<'e>) -> Self {
+        let began = env.elapsed.map_or(Duration::ZERO, |elapsed| elapsed());
+        Self { env, steps: 0, next_look: STEPS_PER_LOOK, began }
+    }
+
+    /// The present.
+    ///
+    /// # Errors
+    /// If the caller gave none.
+    pub fn now(&self) -> Result<SystemTime, Fault> {
+        self.env.now.ok_or_else(|| Fault::from("the time is not available to this template"))
+    }
+
+    /// Fills the buffer with random bytes.
+    ///
+    /// # Errors
+    /// If the caller gave no source of them.
+    pub fn random(&self, buffer: &mut [u8]) -> Result<(), Fault> {
+        let random =
+            self.env.random.ok_or_else(|| Fault::from("chance is not available to this template"))?;
+        random(buffer);
+        Ok(())
+    }
+
+    /// The IANA name of the local zone.
+    #[must_use]
+    pub const fn zone(&self) -> &'e str {
+        if self.env.zone.is_empty() { "UTC" } else { self.env.zone }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub const fn limits(&self) -> &'e Limits {
+        &self.env.limits
+    }
+
+    /// Counts work, in steps of about a microsecond. A function whose work grows with its input calls this first.
+    ///
+    /// # Errors
+    /// If a limit is reached.
+    #[inline]
+    pub fn spend(&mut self, steps: u64) -> Result<(), Fault> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps < self.next_look { Ok(()) } else { self.look() }
+    }
+
+    /// Refuses a string of more bytes than a template may make, before it is made.
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub fn make(&mut self, bytes: usize) -> Result<(), Fault> {
+        let max = self.env.limits.output;
+        if bytes > max {
+            return Err(Fault::limit(format!("a string of {bytes} bytes exceeds the limit of {max} bytes")));
+        }
+        self.spend(bytes as u64 / 1024)
+    }
+
+    fn look(&mut self) -> Result<(), Fault> {
+        self.next_look =
+            self.steps.saturating_add(STEPS_PER_LOOK).min(self.env.limits.steps.saturating_add(1));
+        if self.steps > self.env.limits.steps {
+            return Err(Fault::limit(format!("exceeded the limit of {} steps", self.env.limits.steps)));
+        }
+        let used = self.env.elapsed.map_or(Duration::ZERO, |elapsed| elapsed().saturating_sub(self.began));
+        if used > self.env.limits.time {
+            return Err(Fault::limit(format!("exceeded the limit of {:?}", self.env.limits.time)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_beyond_the_limit_is_refused_at_the_very_step() {
+        let env = Env { limits: Limits { steps: 1500, ..Limits::default() }, ..Env::default() };
+        let mut run = Run::new(&env);
+        run.spend(1500).unwrap();
+        assert!(run.spend(1).unwrap_err().is_limit());
+    }
+
+    #[test]
+    fn time_beyond_the_limit_is_refused_at_a_look() {
+        let clock = std::cell::Cell::new(Duration::ZERO);
+        let elapsed = || clock.get();
+        let env = Env { elapsed: Some(&elapsed), ..Env::default() };
+        let mut run = Run::new(&env);
+        clock.set(Duration::from_secs(11));
+        assert_eq!(run.spend(STEPS_PER_LOOK).unwrap_err().to_string(), "exceeded the limit of 10s");
+    }
+
+    #[test]
+    fn without_an_environment_there_is_no_time_and_no_chance() {
+        let env = Env::default();
+        let run = Run::new(&env);
+        assert!(run.now().is_err());
+        assert!(run.random(&mut [0]).is_err());
+    }
+}

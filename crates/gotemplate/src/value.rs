@@ -1,0 +1,779 @@
+//! The values of a template: Go's, with its types, its bytes in strings and its references to lists and maps.
+//!
+//! A value lives on one thread and is cheap to copy: strings, lists and maps are shared. What `set` does to a map
+//! all its holders see. A map never comes to hold itself, so values are trees and are freed as such, however deep.
+//!
+//! Values are secrets to their users: `Debug` prints types, never content.
+
+use std::any::Any;
+use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::error::Fault;
+use crate::func::{Args, Func, Signature};
+use crate::run::Run;
+use crate::types::{Float, Int, Kind, Type, Uint};
+
+/// Bytes that Go calls a string. Often UTF-8, never checked.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Str(Arc<[u8]>);
+
+impl Str {
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text, with U+FFFD for what is not UTF-8.
+    #[must_use]
+    pub fn to_text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl std::ops::Deref for Str {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Borrow<[u8]> for Str {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for Str {
+    fn default() -> Self {
+        Self(Arc::from(&[][..]))
+    }
+}
+
+impl From<&[u8]> for Str {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<Vec<u8>> for Str {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().into())
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Str({} bytes)", self.0.len())
+    }
+}
+
+/// A value.
+#[derive(Clone, Default)]
+pub enum Value {
+    /// No value at all (Go's invalid `reflect.Value`): a missing key, the end of a pipeline that gave `nil`. Prints as
+    /// `<no value>`. Reaches only functions whose parameter is [`Type::Reflect`]; never return it.
+    #[default]
+    NoValue,
+    /// The nil of `interface {}`, as in JSON's `null`.
+    Nil,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A signed integer of any width. The number always fits its type.
+    Int(Int, i64),
+    /// An unsigned integer of any width. The number always fits its type.
+    Uint(Uint, u64),
+    /// A floating-point number.
+    Float(Float, f64),
+    /// A `complex128`: real and imaginary part.
+    Complex(f64, f64),
+    /// A `string`.
+    Str(Str),
+    /// A `[]byte`.
+    Bytes(Str),
+    /// A slice of anything but bytes.
+    List(List),
+    /// A map with string keys.
+    Map(Map),
+    /// A struct, a pointer to one, an error or any other type with fields or methods.
+    Object(Rc<dyn Object>),
+    /// A function, to be used by `call`.
+    Func(Rc<Func>),
+}
+
+impl Value {
+    /// A Go `int`.
+    #[must_use]
+    pub const fn int(number: i64) -> Self {
+        Self::Int(Int::Int, number)
+    }
+
+    /// A Go `int64`.
+    #[must_use]
+    pub const fn int64(number: i64) -> Self {
+        Self::Int(Int::Int64, number)
+    }
+
+    /// A Go `float64`.
+    #[must_use]
+    pub const fn float(number: f64) -> Self {
+        Self::Float(Float::Float64, number)
+    }
+
+    /// A Go `string`.
+    #[must_use]
+    pub fn str(text: impl Into<Str>) -> Self {
+        Self::Str(text.into())
+    }
+
+    /// A Go `[]byte`.
+    #[must_use]
+    pub fn bytes(bytes: impl Into<Str>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+
+    /// A Go `[]interface {}`.
+    #[must_use]
+    pub fn list(items: Vec<Self>) -> Self {
+        Self::List(List::new(Type::Any, items))
+    }
+
+    /// A Go `[]string`.
+    #[must_use]
+    pub fn strings<S: Into<Str>>(items: impl IntoIterator<Item = S>) -> Self {
+        Self::List(List::new(Type::String, items.into_iter().map(Self::str).collect()))
+    }
+
+    /// A Go `map[string]interface {}`.
+    #[must_use]
+    pub fn dict<K: Into<Str>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::Map(Map::new(Type::Any, entries))
+    }
+
+    /// A Go `map[string]string`.
+    #[must_use]
+    pub fn string_map<K: Into<Str>, V: Into<Str>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self::Map(Map::new(Type::String, entries.into_iter().map(|(k, v)| (k, Self::str(v)))))
+    }
+
+    /// An object.
+    #[must_use]
+    pub fn object(object: impl Object) -> Self {
+        Self::Object(Rc::new(object))
+    }
+
+    /// The value's type; `None` for what is nil without a type.
+    #[must_use]
+    pub fn go_type(&self) -> Option<Type> {
+        Some(match self {
+            Self::NoValue | Self::Nil => return None,
+            Self::Bool(_) => Type::Bool,
+            Self::Int(int, _) => Type::Int(*int),
+            Self::Uint(uint, _) => Type::Uint(*uint),
+            Self::Float(float, _) => Type::Float(*float),
+            Self::Complex(..) => Type::Complex,
+            Self::Str(_) => Type::String,
+            Self::Bytes(_) => Type::BYTES,
+            Self::List(list) => list.go_type(),
+            Self::Map(map) => map.go_type(),
+            Self::Object(object) => object.go_type(),
+            Self::Func(_) => Type::Func,
+        })
+    }
+
+    /// The type as Go prints it; `interface {}` for what is nil without a type, a function's with its parameters.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        match self {
+            Self::Func(func) => func.signature().to_string(),
+            _ => self.go_type().unwrap_or(Type::Any).to_string(),
+        }
+    }
+
+    /// The kind of the value's type; [`Kind::Invalid`] for what is nil without a type.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.go_type().map_or(Kind::Invalid, Type::kind)
+    }
+
+    /// The zero of a type: what `index` gives for a missing key.
+    #[must_use]
+    pub fn zero(of: Type) -> Self {
+        match of {
+            Type::Any | Type::Error | Type::Func | Type::Named(..) => Self::Nil,
+            Type::Reflect => Self::NoValue,
+            Type::Bool => Self::Bool(false),
+            Type::Int(int) => Self::Int(int, 0),
+            Type::Uint(uint) => Self::Uint(uint, 0),
+            Type::Float(float) => Self::Float(float, 0.0),
+            Type::Complex => Self::Complex(0.0, 0.0),
+            Type::String => Self::Str(Str::default()),
+            Type::BYTES => Self::Bytes(Str::default()),
+            Type::Slice(elem) => Self::List(List::nil(*elem)),
+            Type::Map(elem) => Self::Map(Map::nil(*elem)),
+        }
+    }
+
+    /// Whether the value is true for `if`: not nil, not zero, not empty. Objects are true unless they stand for a
+    /// number or a string.
+    #[must_use]
+    pub fn truth(&self) -> bool {
+        match self {
+            Self::NoValue | Self::Nil => false,
+            Self::Bool(b) => *b,
+            Self::Int(_, n) => *n != 0,
+            Self::Uint(_, n) => *n != 0,
+            Self::Float(_, n) => *n != 0.0,
+            Self::Complex(re, im) => *re != 0.0 || *im != 0.0,
+            Self::Str(s) | Self::Bytes(s) => !s.is_empty(),
+            Self::List(list) => !list.is_empty(),
+            Self::Map(map) => !map.is_empty(),
+            Self::Object(object) => object.underlying().is_none_or(|value| value.truth()),
+            Self::Func(_) => true,
+        }
+    }
+
+    /// Nil without a type, or a nil list or map.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        match self {
+            Self::NoValue | Self::Nil => true,
+            Self::List(list) => list.is_nil(),
+            Self::Map(map) => map.is_nil(),
+            _ => false,
+        }
+    }
+
+    /// The object, if it is one of this Rust type.
+    #[must_use]
+    pub fn downcast<T: Object>(&self) -> Option<&T> {
+        let Self::Object(object) = self else { return None };
+        let any: &dyn Any = &**object;
+        any.downcast_ref()
+    }
+
+    /// A named number or string (`time.Duration`) as the plain number or string that it is; all else as it is.
+    #[must_use]
+    pub fn plain(&self) -> Self {
+        match self {
+            Self::Object(object) => object.underlying().unwrap_or_else(|| self.clone()),
+            _ => self.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.go_type() {
+            Some(go_type) => write!(f, "Value({go_type})"),
+            None => f.write_str("Value(nil)"),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::str(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::str(text)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::str(bytes)
+    }
+}
+
+impl From<Str> for Value {
+    fn from(text: Str) -> Self {
+        Self::Str(text)
+    }
+}
+
+/// A Go slice: a window on shared items. [`List::slice`] shares them, [`List::set`] is seen through every window.
+#[derive(Clone)]
+pub struct List {
+    store: Rc<ListStore>,
+    start: u32,
+    len: u32,
+}
+
+struct ListStore {
+    elem: Type,
+    nil: bool,
+    items: RefCell<Vec<Value>>,
+}
+
+impl List {
+    /// A slice of `elem`. Each item must be of that type. Of bytes use [`Value::bytes`].
+    #[must_use]
+    pub fn new(elem: Type, items: Vec<Value>) -> Self {
+        let len = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        Self { store: Rc::new(ListStore { elem, nil: false, items: RefCell::new(items) }), start: 0, len }
+    }
+
+    /// The nil slice of `elem`: empty, prints as `[]`, `null` in JSON.
+    #[must_use]
+    pub fn nil(elem: Type) -> Self {
+        let store = ListStore { elem, nil: true, items: RefCell::default() };
+        Self { store: Rc::new(store), start: 0, len: 0 }
+    }
+
+    /// The type of the items.
+    #[must_use]
+    pub fn elem(&self) -> Type {
+        self.store.elem
+    }
+
+    /// The type of the list.
+    #[must_use]
+    pub fn go_type(&self) -> Type {
+        slice_of(self.store.elem)
+    }
+
+    /// Whether it is the nil slice.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.store.nil
+    }
+
+    /// How many items.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there are no items.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How far [`List::slice`] may reach.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.store.items.borrow().len() - self.start as usize
+    }
+
+    /// The item at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Value> {
+        let within = index < self.len();
+        within.then(|| self.store.items.borrow().get(self.start as usize + index).cloned()).flatten()
+    }
+
+    /// Replaces a number, a string or a bool at `index`, for all who share the items.
+    ///
+    /// # Errors
+    /// If the index is out of range or the value is a list or a map.
+    pub fn set(&self, index: usize, value: Value) -> Result<(), Fault> {
+        if matches!(value, Value::List(_) | Value::Map(_)) {
+            return Err(Fault::from("a list's item cannot be replaced by a list or a map"));
+        }
+        match self.store.items.borrow_mut().get_mut(self.start as usize + index) {
+            Some(item) if index < self.len() => *item = value,
+            _ => return Err(Fault::new(format!("index out of range: {index}"))),
+        }
+        Ok(())
+    }
+
+    /// The items, as they are now.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<Value> {
+        let start = self.start as usize;
+        let items = self.store.items.borrow();
+        items.get(start..start + self.len()).map(<[Value]>::to_vec).unwrap_or_default()
+    }
+
+    /// The items `from..to`, shared with this list; `None` if they lie beyond the capacity.
+    #[must_use]
+    pub fn slice(&self, from: usize, to: usize) -> Option<Self> {
+        if from > to || to > self.capacity() {
+            return None;
+        }
+        let start = self.start + u32::try_from(from).ok()?;
+        Some(Self { store: Rc::clone(&self.store), start, len: u32::try_from(to - from).ok()? })
+    }
+
+    fn address(&self) -> *const () {
+        Rc::as_ptr(&self.store).cast()
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "List({}, {} items)", self.go_type(), self.len)
+    }
+}
+
+/// A Go map from strings. All copies are the same map. Its order is that of the keys' bytes, as Go sorts them.
+#[derive(Clone)]
+pub struct Map(Rc<MapStore>);
+
+struct MapStore {
+    elem: Type,
+    nil: bool,
+    entries: RefCell<BTreeMap<Str, Value>>,
+}
+
+impl Map {
+    /// A map to `elem`. Each value must be of that type.
+    #[must_use]
+    pub fn new<K: Into<Str>>(elem: Type, entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        let entries = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        Self(Rc::new(MapStore { elem, nil: false, entries: RefCell::new(entries) }))
+    }
+
+    /// The nil map to `elem`: empty, takes no entries, `null` in JSON.
+    #[must_use]
+    pub fn nil(elem: Type) -> Self {
+        Self(Rc::new(MapStore { elem, nil: true, entries: RefCell::default() }))
+    }
+
+    /// The type of the values.
+    #[must_use]
+    pub fn elem(&self) -> Type {
+        self.0.elem
+    }
+
+    /// The type of the map.
+    #[must_use]
+    pub fn go_type(&self) -> Type {
+        map_of(self.0.elem)
+    }
+
+    /// Whether it is the nil map.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.0.nil
+    }
+
+    /// How many entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.entries.borrow().len()
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value under `key`.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
+        self.0.entries.borrow().get(key).cloned()
+    }
+
+    /// Whether there is a value under `key`.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.0.entries.borrow().contains_key(key)
+    }
+
+    /// Puts a value under a key, for all who hold the map.
+    ///
+    /// # Errors
+    /// If it is the nil map, or if the value holds this map.
+    pub fn insert(&self, key: impl Into<Str>, value: Value) -> Result<(), Fault> {
+        if self.0.nil {
+            return Err(Fault::from("assignment to entry in nil map"));
+        }
+        // A map that nobody else holds cannot be in the value.
+        if Rc::strong_count(&self.0) > 1 && holds(&value, self.address())? {
+            return Err(Fault::from("a map cannot be put into itself"));
+        }
+        self.0.entries.borrow_mut().insert(key.into(), value);
+        Ok(())
+    }
+
+    /// Removes what is under `key`, for all who hold the map.
+    pub fn remove(&self, key: &[u8]) -> Option<Value> {
+        self.0.entries.borrow_mut().remove(key)
+    }
+
+    /// The keys in order, as they are now.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Str> {
+        self.0.entries.borrow().keys().cloned().collect()
+    }
+
+    /// The entries in order, as they are now.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(Str, Value)> {
+        self.0.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Whether both are the same map, not only equal ones.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn address(&self) -> *const () {
+        Rc::as_ptr(&self.0).cast()
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Map({}, {} entries)", self.go_type(), self.len())
+    }
+}
+
+/// Types are built from `'static` parts, so the nesting that values can have is finite: these, and what is deeper
+/// counts as `interface {}`.
+const ELEMS: &[Type] = &[
+    Type::Any,
+    Type::String,
+    Type::INT,
+    Type::INT64,
+    Type::FLOAT64,
+    Type::Bool,
+    Type::BYTE,
+    Type::BYTES,
+    Type::Int(Int::Int8),
+    Type::Int(Int::Int16),
+    Type::Int(Int::Int32),
+    Type::Uint(Uint::Uint),
+    Type::Uint(Uint::Uint16),
+    Type::Uint(Uint::Uint32),
+    Type::Uint(Uint::Uint64),
+    Type::Float(Float::Float32),
+    Type::Complex,
+    Type::LIST,
+    Type::STRINGS,
+    Type::DICT,
+    Type::STRING_MAP,
+    Type::Slice(&Type::DICT),
+    Type::Slice(&Type::LIST),
+    Type::Slice(&Type::INT),
+    Type::Slice(&Type::STRINGS),
+    Type::Map(&Type::STRINGS),
+    Type::Map(&Type::STRING_MAP),
+    Type::Map(&Type::BYTES),
+    Type::Map(&Type::DICT),
+    Type::Map(&Type::LIST),
+];
+
+fn slice_of(elem: Type) -> Type {
+    ELEMS.iter().find(|known| **known == elem).map_or(Type::LIST, Type::Slice)
+}
+
+fn map_of(elem: Type) -> Type {
+    ELEMS.iter().find(|known| **known == elem).map_or(Type::DICT, Type::Map)
+}
+
+/// How many containers a search for a cycle looks at.
+const MAX_SEARCH: usize = 50_000;
+
+/// Whether the map at `address` is the value or lies somewhere in it.
+fn holds(value: &Value, address: *const ()) -> Result<bool, Fault> {
+    if !matches!(value, Value::List(_) | Value::Map(_)) {
+        return Ok(false);
+    }
+    let mut open = vec![value.clone()];
+    let mut seen = std::collections::HashSet::new();
+    while let Some(value) = open.pop() {
+        let at = match &value {
+            Value::List(list) => list.address(),
+            Value::Map(map) => map.address(),
+            _ => continue,
+        };
+        if at == address {
+            return Ok(true);
+        }
+        if seen.insert(at) {
+            open.extend(children(&value));
+        }
+        if seen.len() > MAX_SEARCH {
+            return Err(Fault::from("the value is too large to be put into a map"));
+        }
+    }
+    Ok(false)
+}
+
+/// The lists and maps right under a list (all that its windows share) or a map.
+fn children(value: &Value) -> Vec<Value> {
+    let is_container = |value: &&Value| matches!(value, Value::List(_) | Value::Map(_));
+    match value {
+        Value::List(list) => list.store.items.borrow().iter().filter(is_container).cloned().collect(),
+        Value::Map(map) => map.0.entries.borrow().values().filter(is_container).cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Frees values one after the other: freeing them in each other would end the process for lack of stack.
+fn free(mut open: Vec<Value>) {
+    while let Some(value) = open.pop() {
+        match value {
+            Value::List(mut list) => {
+                if let Some(store) = Rc::get_mut(&mut list.store) {
+                    open.append(store.items.get_mut());
+                }
+            }
+            Value::Map(mut map) => {
+                if let Some(store) = Rc::get_mut(&mut map.0) {
+                    open.extend(std::mem::take(store.entries.get_mut()).into_values());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for ListStore {
+    fn drop(&mut self) {
+        let items = self.items.get_mut();
+        if items.iter().any(|item| matches!(item, Value::List(_) | Value::Map(_))) {
+            free(std::mem::take(items));
+        }
+    }
+}
+
+impl Drop for MapStore {
+    fn drop(&mut self) {
+        let entries = self.entries.get_mut();
+        if entries.values().any(|item| matches!(item, Value::List(_) | Value::Map(_))) {
+            free(std::mem::take(entries).into_values().collect());
+        }
+    }
+}
+
+/// A value of a named Go type: a struct, a pointer, an error, a named number. It is immutable.
+///
+/// Each part has a default; an implementation says what its type has. [`crate::func::Method`] makes a table of methods.
+pub trait Object: Any {
+    /// Its type: `Type::Named("time.Time", Kind::Struct)`.
+    fn go_type(&self) -> Type;
+
+    /// The exported fields, in order: for `.Cert`, and for printing where there is no [`Object::text`].
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// What the method takes and returns, if there is one of that name.
+    fn method(&self, name: &str) -> Option<Signature> {
+        let _ = name;
+        None
+    }
+
+    /// Calls the method. The arguments have been checked against its signature.
+    ///
+    /// # Errors
+    /// What the method returns or panics with in Go.
+    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+        let _ = (run, args);
+        Err(Fault::new(format!("{} has no method {name}", self.go_type())))
+    }
+
+    /// What its `String` or `Error` method returns, if it has one.
+    fn text(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Whether it is an error: the text is that of `Error`.
+    fn is_error(&self) -> bool {
+        false
+    }
+
+    /// What its `GoString` method returns, if it has one.
+    fn go_syntax(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The plain number or string of a named number or string: `time.Duration` is an `int64`.
+    fn underlying(&self) -> Option<Value> {
+        None
+    }
+
+    /// What stands for it in JSON and YAML: its fields, unless it says otherwise.
+    fn json(&self) -> Value {
+        self.underlying().unwrap_or_else(|| Value::dict(self.fields()))
+    }
+
+    /// Whether it equals another one of the same type; `None` if the type cannot be compared.
+    fn equals(&self, other: &dyn Object) -> Option<bool> {
+        let _ = other;
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_shared_by_its_copies() {
+        let map = Map::new(Type::Any, [("a", Value::int(1))]);
+        let copy = map.clone();
+        copy.insert("b", Value::int(2)).unwrap();
+        assert_eq!(map.len(), 2);
+    }
+
+    #[test]
+    fn a_map_is_not_put_into_itself_at_any_depth() {
+        let map = Map::new::<&str>(Type::Any, []);
+        let nested = Value::list(vec![Value::dict([("d", Value::Map(map.clone()))])]);
+        assert_eq!(map.insert("a", nested).unwrap_err().to_string(), "a map cannot be put into itself");
+    }
+
+    #[test]
+    fn deep_values_are_freed_without_deep_recursion() {
+        let mut value = Value::list(Vec::new());
+        for _ in 0..1_000_000 {
+            value = Value::list(vec![value]);
+        }
+        drop(value);
+    }
+
+    #[test]
+    fn a_nil_map_takes_no_entry() {
+        let map = Map::nil(Type::Any);
+        assert_eq!(map.insert("a", Value::Nil).unwrap_err().to_string(), "assignment to entry in nil map");
+    }
+
+    #[test]
+    fn a_part_of_a_list_shares_its_items() {
+        let list = List::new(Type::String, vec!["a".into(), "b".into()]);
+        let part = list.slice(1, 2).unwrap();
+        part.set(0, "c".into()).unwrap();
+        assert!(matches!(list.get(1), Some(Value::Str(s)) if &*s == b"c"));
+    }
+
+    #[test]
+    fn debug_prints_no_content() {
+        let value = Value::string_map([("key", "marker")]);
+        assert_eq!(format!("{value:?}"), "Value(map[string]string)");
+    }
+}

@@ -1,0 +1,65 @@
+//! A case of the oracle in `tests/oracle` and what this crate makes of it. Shared with the example `oracle`.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gotemplate::func::map;
+use gotemplate::{Engine, Env, MissingKey, Value};
+use serde_json::Value as Json;
+
+/// Why a case could not be read.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// What comes out, or the text of the error.
+pub(crate) type Answer = Result<Vec<u8>, String>;
+
+/// Renders a case. A panic is an error, so that one fault does not hide the rest.
+///
+/// # Errors
+/// If the case is not of the oracle's form.
+pub(crate) fn answer(case: &Json) -> Result<Answer, Failure> {
+    let text = match case["text_b64"].as_str() {
+        Some(encoded) => STANDARD.decode(encoded)?,
+        None => case["text"].as_str().unwrap_or_default().into(),
+    };
+    let dot = dot(&case["data"])?;
+    let chance = File::open("/dev/urandom")?;
+    let random = |buffer: &mut [u8]| {
+        let _ = (&chance).read_exact(buffer);
+    };
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(case["now"].as_u64().unwrap_or_default());
+    let env = Env { now: Some(now), random: Some(&random), ..Env::default() };
+    let rendered = catch_unwind(AssertUnwindSafe(|| {
+        let template = engine(case).compile(case["name"].as_str().unwrap_or("case"), &text)?;
+        template.render(&dot, &env)
+    }));
+    Ok(rendered.map_or_else(|_| Err("panicked".into()), |result| result.map_err(|error| error.to_string())))
+}
+
+/// With every function that templates have.
+fn engine(case: &Json) -> Engine {
+    let missing_key = match case["missingkey"].as_str() {
+        Some("zero") => MissingKey::Zero,
+        Some("default") => MissingKey::Default,
+        _ => MissingKey::Error,
+    };
+    let delims = &case["delims"];
+    map::eso()
+        .fold(Engine::new(), Engine::functions)
+        .delims(delims[0].as_str().unwrap_or_default(), delims[1].as_str().unwrap_or_default())
+        .missing_key(missing_key)
+}
+
+fn dot(data: &Json) -> Result<Value, Failure> {
+    let mut values = BTreeMap::new();
+    for (key, value) in data.as_object().into_iter().flatten() {
+        values.insert(key.clone(), STANDARD.decode(value.as_str().unwrap_or_default())?);
+    }
+    Ok(Value::string_map(values))
+}

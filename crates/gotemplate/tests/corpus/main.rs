@@ -1,0 +1,6 @@
+//! What Go made of templates, for comparison.
+
+#[cfg(test)]
+mod case;
+#[cfg(test)]
+mod record;

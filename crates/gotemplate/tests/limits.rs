@@ -1,0 +1,141 @@
+//! What a template may use is bounded, and what is beyond ends the rendering, never the process.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use gotemplate::{Engine, Env, Limits, Step, Template, Value};
+
+fn compile(text: &str) -> Template {
+    match Engine::new().compile("case", text) {
+        Ok(template) => template,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The message of a rendering that reaches a limit.
+fn limit(text: &str, limits: Limits) -> String {
+    match compile(text).render(&Value::Nil, &Env { limits, ..Env::default() }) {
+        Err(error) if error.step() == Step::Limit => error.to_string(),
+        Err(error) => panic!("not a limit: {error}"),
+        Ok(_) => panic!("no limit was reached"),
+    }
+}
+
+fn repeat(open: &str, middle: &str, close: &str, times: usize) -> String {
+    format!("{}{middle}{}", open.repeat(times), close.repeat(times))
+}
+
+#[test]
+fn a_loop_ends_after_its_steps() {
+    let text = "{{ range 1000000000000 }}{{ end }}";
+    let limits = Limits { steps: 5000, ..Limits::default() };
+    assert_eq!(
+        limit(text, limits),
+        "template: case:1:9: executing \"case\" at <1000000000000>: exceeded the limit of 5000 steps"
+    );
+}
+
+#[test]
+fn a_loop_ends_when_its_time_is_over() {
+    let clock = Cell::new(Duration::ZERO);
+    let elapsed = || {
+        clock.set(clock.get() + Duration::from_secs(1));
+        clock.get()
+    };
+    let env = Env { elapsed: Some(&elapsed), ..Env::default() };
+    let error = compile("{{ range 1000000000000 }}{{ end }}").render(&Value::Nil, &env).unwrap_err();
+    assert!(error.to_string().ends_with("exceeded the limit of 10s"), "{error}");
+}
+
+#[test]
+fn output_is_bounded() {
+    let limits = Limits { output: 100, ..Limits::default() };
+    let message = limit("{{ range 100 }}abc{{ end }}", limits);
+    assert!(message.ends_with("exceeded the limit of 100 bytes of output"), "{message}");
+}
+
+#[test]
+fn a_string_is_bounded_before_it_is_written() {
+    let limits = Limits { output: 100, ..Limits::default() };
+    let message = limit("{{ $x := printf \"%101d\" 1 }}", limits);
+    assert!(message.ends_with("a string of 101 bytes exceeds the limit of 100 bytes"), "{message}");
+}
+
+#[test]
+fn a_value_that_is_shared_again_and_again_does_not_print_for_ever() {
+    let mut value = Value::from("x");
+    for _ in 0..40 {
+        value = Value::list(vec![value.clone(), value]);
+    }
+    let env = Env { limits: Limits { output: 1 << 16, ..Limits::default() }, ..Env::default() };
+    assert_eq!(compile("{{ . }}").render(&value, &env).unwrap_err().step(), Step::Limit);
+}
+
+#[test]
+fn templates_call_each_other_so_deep_and_no_deeper() {
+    let text = "{{ define \"t\" }}{{ template \"t\" }}{{ end }}{{ template \"t\" }}";
+    assert_eq!(
+        limit(text, Limits::default()),
+        "template: case:1:28: executing \"t\" at <{{template \"t\"}}>: exceeded maximum template depth (200)"
+    );
+}
+
+#[test]
+fn depth_of_every_kind_together_fits_the_stack() {
+    let body = repeat("{{ if true }}", "{{ template \"t\" }}", "{{ end }}", 190);
+    let text = format!("{{{{ define \"t\" }}}}{body}{{{{ end }}}}{{{{ template \"t\" }}}}");
+    let message = limit(&text, Limits { depth: 1_000_000, ..Limits::default() });
+    assert!(message.ends_with("exceeded maximum nesting depth (500)"), "{message}");
+}
+
+#[test]
+fn parentheses_that_call_templates_fit_the_stack() {
+    let body = repeat(
+        "{{ range 1 }}",
+        &repeat("{{ with (", "1", ") }}{{ template \"t\" }}{{ end }}", 1),
+        "{{ end }}",
+        90,
+    );
+    let text = format!("{{{{ define \"t\" }}}}{body}{{{{ end }}}}{{{{ template \"t\" }}}}");
+    let message = limit(&text, Limits { depth: 1_000_000, ..Limits::default() });
+    assert!(message.ends_with("exceeded maximum nesting depth (500)"), "{message}");
+}
+
+#[test]
+fn nesting_is_bounded_and_what_is_allowed_runs() {
+    let nested = |times| repeat("(not ", "1", ")", times);
+    let fine = compile(&format!("{{{{ {} }}}}", nested(200)));
+    assert_eq!(fine.render(&Value::Nil, &Env::default()).unwrap(), b"true");
+    let error = Engine::new().compile("case", format!("{{{{ {} }}}}", nested(201))).unwrap_err();
+    assert_eq!(
+        (error.step(), error.to_string().as_str()),
+        (Step::Limit, "template: case:1: max expression depth exceeded")
+    );
+}
+
+#[test]
+fn long_chains_of_else_if_run() {
+    let arms = "{{ else if false }}".repeat(150);
+    let text = format!("{{{{ if false }}}}{arms}{{{{ else }}}}x{{{{ end }}}}");
+    assert_eq!(compile(&text).render(&Value::Nil, &Env::default()).unwrap(), b"x");
+}
+
+#[test]
+fn a_value_nested_too_deeply_is_not_printed() {
+    let mut value = Value::Nil;
+    for _ in 0..100_000 {
+        value = Value::list(vec![value]);
+    }
+    let error = compile("{{ . }}").render(&value, &Env::default()).unwrap_err();
+    assert!(error.to_string().ends_with("cannot print values nested deeper than 500"), "{error}");
+}
+
+#[test]
+fn many_definitions_and_variables_parse_in_time_that_grows_with_the_text() {
+    let variables: String = (0..20_000).map(|i| format!("{{{{ $a{i} := $ }}}}{{{{ $a0 }}}}")).collect();
+    let definitions: String =
+        (0..20_000).map(|i| format!("{{{{ define \"t{i}\" }}}}x{{{{ end }}}}")).collect();
+    let limits = Limits { output: 1 << 20, ..Limits::default() };
+    let out = compile(&(variables + &definitions)).render(&Value::int(1), &Env { limits, ..Env::default() });
+    assert_eq!(out.unwrap().len(), 20_000);
+}

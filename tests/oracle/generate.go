@@ -1,0 +1,307 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// wanted says how many random cases to make, and from what.
+type wanted struct {
+	seed         int64
+	each         int
+	damaged      int
+	certificates string
+	only         string
+}
+
+func (w *wanted) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("oracle", flag.ContinueOnError)
+	flags.Int64Var(&w.seed, "seed", 1, "what the cases follow from")
+	flags.IntVar(&w.each, "each", 200, "how many cases of each function succeed; a quarter as many fail")
+	flags.IntVar(&w.damaged, "damaged", 4000, "how many cases have damaged texts")
+	flags.StringVar(&w.certificates, "certificates", "../../crates/gotemplate/tests/data/certificates", "where the certificates lie")
+	flags.StringVar(&w.only, "only", "", "these functions alone, with a space between")
+	return flags
+}
+
+// generate writes random cases to standard output and what they cover to standard error.
+func generate(arguments []string) error {
+	var want wanted
+	if err := want.flags().Parse(arguments); err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetEscapeHTML(false)
+	covered, err := want.generate(func(asked question, _ answer) error { return encoder.Encode(asked) })
+	if err != nil {
+		return err
+	}
+	return covered.report(os.Stderr, want)
+}
+
+// generator makes one case at a time.
+type generator struct {
+	*rand.Rand
+	byResult map[string][]signature
+	// What the case at hand has: the files that it names, the variables in scope that hold text, the templates that can be
+	// called and the definitions to put at the end, how many blocks with a dot of their own and how many loops are open.
+	files       map[string]string
+	variables   []string
+	defined     []string
+	definitions string
+	inner       int
+	loops       int
+}
+
+// slow are functions that are not called within others' cases.
+var slow = []string{"bcrypt", "htpasswd", "derivePassword", "genCA", "genSelfSignedCert", "genSignedCert", "genCAWithKey", "genSelfSignedCertWithKey", "genSignedCertWithKey", "genPrivateKey", "fail", "call"}
+
+// generate hands on each case with its answer. Those whose answers differ from run to run are left out.
+func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
+	g := &generator{Rand: rand.New(rand.NewSource(w.seed)), byResult: map[string][]signature{}}
+	all := signatures()
+	for _, each := range all {
+		if !slices.Contains(slow, each.name) {
+			g.byResult[each.result] = append(g.byResult[each.result], each)
+		}
+	}
+	covered := newCoverage()
+	for range w.damaged {
+		if err := w.keep(covered, g.damaged(all[g.Intn(len(all))]), "damaged", hand); err != nil {
+			return nil, err
+		}
+	}
+	for _, each := range all {
+		if w.only != "" && !slices.Contains(strings.Fields(w.only), each.name) {
+			continue
+		}
+		for range w.each * 8 {
+			make := g.next(each, covered, w.each)
+			if make == nil {
+				break
+			}
+			if err := w.keep(covered, make(each), each.name, hand); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return covered, nil
+}
+
+// next is what a function still lacks: cases that succeed, then cases that fail, then nothing.
+func (g *generator) next(s signature, covered *coverage, each int) func(signature) question {
+	switch {
+	case covered.succeeded[s.name] < each:
+		return g.working
+	case covered.failed[s.name] < each/4:
+		return g.failing
+	}
+	return nil
+}
+
+// keep answers a case, counts it for what it is about and hands it on.
+func (w wanted) keep(covered *coverage, asked question, about string, hand func(question, answer) error) error {
+	asked.ID = fmt.Sprintf("%s/%d", about, covered.cases)
+	answered, err := covered.add(asked, about, w.certificates)
+	if err != nil || answered == nil {
+		return err
+	}
+	if asked, err = asked.withFiles(w.certificates); err != nil {
+		return err
+	}
+	return hand(asked, *answered)
+}
+
+func (g *generator) one(parts ...string) string { return parts[g.Intn(len(parts))] }
+
+// started is a new case without text.
+func (g *generator) started() question {
+	g.files, g.variables, g.defined, g.definitions, g.inner, g.loops = map[string]string{}, nil, nil, "", 0, 0
+	asked := question{Now: moment, Data: map[string][]byte{}, Files: g.files}
+	for key, value := range generatedData {
+		asked.Data[key] = []byte(value)
+	}
+	if g.Intn(20) == 0 {
+		asked.MissingKey = g.one("zero", "default")
+	}
+	if g.Intn(20) == 0 {
+		asked.Name = g.one("a b", "tls.crt", "ü")
+	}
+	return asked
+}
+
+// working is a case that calls the function as it should be, somewhere in a random text.
+func (g *generator) working(s signature) question {
+	asked := g.started()
+	call := "{{ " + g.call(s, g.Intn(3)) + " }}"
+	text := call
+	if g.Intn(3) == 0 {
+		text = g.nodes(2, g.one(call, "{{ $r := "+strings.TrimSuffix(strings.TrimPrefix(call, "{{ "), " }}")+" }}{{ $r }}"))
+	}
+	return g.delimited(asked, text+g.definitions)
+}
+
+// failing is a case that calls the function as it should not be.
+func (g *generator) failing(s signature) question {
+	asked := g.started()
+	arguments := g.arguments(s, 0)
+	bad := g.one("nil", "1", "1.5", `"x"`, `""`, "true", "(list 1)", `(dict "a" 1)`, "now", "-1", "1i", `"("`, "99", ".")
+	switch choice := g.Intn(6); {
+	case choice == 0:
+		arguments = append(arguments, bad)
+	case choice == 1 && len(arguments) > 0:
+		arguments = arguments[1:]
+	case choice == 2:
+		arguments = append([]string{g.one(`(fail "stop")`, ".nope", "(.nope | upper)", "(index (list) 3)")}, arguments...)
+	case choice == 3:
+		return g.delimited(asked, fmt.Sprintf("{{ (%s).nope.deeper }}", g.written(s, arguments)))
+	case len(arguments) > 0:
+		arguments[g.Intn(len(arguments))] = bad
+	}
+	s.form = strings.ReplaceAll(s.form, "or 1 (@)", "@")
+	return g.delimited(asked, g.one("", "text ", "\n\n  ", "{{- /* c */ -}} ")+"{{ "+g.written(s, arguments)+" }}")
+}
+
+var longNumber = regexp.MustCompile(`\d{4}`)
+
+// damaged is a working case with a few characters taken out, put in or repeated; no number in it becomes large.
+func (g *generator) damaged(s signature) question {
+	asked := g.working(s)
+	for range g.Intn(3) + 1 {
+		letters := []rune(asked.Text)
+		at := g.Intn(len(letters) + 1)
+		end := min(len(letters), at+g.Intn(6))
+		middle := [][]rune{nil, slices.Repeat(letters[at:end], 2), []rune(g.one("{{", "}}", "{{- ", " -}}", "(", ")", "|", "\"", "`", "'", ".", "$", "$x", " := ", " = ", ",", " ", "\n", "{{ end }}", "{{ else }}", "{{ if 1 }}", "/*", "*/", "\\", "ü", "nil", "-", "+", "_", "\x00"))}[g.Intn(3)]
+		if g.Intn(2) == 0 {
+			end = at
+		}
+		text := string(slices.Concat(letters[:at], middle, letters[end:]))
+		if len(longNumber.FindAllString(text, -1)) <= len(longNumber.FindAllString(asked.Text, -1)) {
+			asked.Text = text
+		}
+	}
+	return asked
+}
+
+// delimited writes the text with other delimiters now and then.
+func (g *generator) delimited(asked question, text string) question {
+	if g.Intn(20) == 0 && !strings.Contains(text, "[[") && !strings.Contains(text, "]]") {
+		asked.Delims = []string{"[[", "]]"}
+		text = strings.NewReplacer("{{", "[[", "}}", "]]").Replace(text)
+	}
+	return asked.withText(text)
+}
+
+// nodes is random text with the given node somewhere in it.
+func (g *generator) nodes(depth int, node string) string {
+	var out strings.Builder
+	known := len(g.variables)
+	for range g.Intn(3) {
+		out.WriteString(g.node(depth))
+	}
+	out.WriteString(node)
+	for range g.Intn(3) {
+		out.WriteString(g.node(depth))
+	}
+	g.variables = g.variables[:known]
+	return out.String()
+}
+
+func (g *generator) node(depth int) string {
+	if depth == 0 {
+		return g.leaf()
+	}
+	inside := func() string { return g.nodes(depth-1, "") }
+	end := g.action("end")
+	switch g.Intn(9) {
+	case 0:
+		return g.action("if "+g.expression("bool", 1)) + inside() + g.one("", g.action("else")+inside(), g.action("else if "+g.expression("any", 1))+inside()+g.action("else")+inside()) + end
+	case 1:
+		return g.ranged(inside)
+	case 2:
+		g.inner++
+		body := g.action("with "+g.rooted(g.one("$t := ", "")+g.expression("any", 1))) + inside() + g.action(".")
+		body += g.one("", g.action("else with "+g.expression("str", 0))+inside()) + g.action("else") + inside() + end
+		g.inner--
+		return body
+	case 3:
+		return g.template(inside)
+	case 4:
+		name := fmt.Sprintf("$v%d", len(g.variables))
+		out := g.action(name+" := "+g.expression("str", 1)) + g.one("", g.action(name+" = "+g.expression("str", 1)))
+		g.variables = append(g.variables, name)
+		return out
+	}
+	return g.leaf()
+}
+
+func (g *generator) leaf() string {
+	switch g.Intn(6) {
+	case 0:
+		return g.one("text", " ", "\n", "a\n\tb ", "ü☃", "{", "} }", "%d", "")
+	case 1:
+		return g.one("{{/* a comment */}}", "{{- /* trimmed */ -}}")
+	case 2:
+		if g.loops > 0 {
+			return g.action("if "+g.expression("bool", 0)) + g.action(g.one("break", "continue")) + g.action("end")
+		}
+	case 3:
+		return g.action(g.one(`"quoted"`, "`raw`", "1", "-2.5", "'c'", "true", "1i", "$.user", "nil | print", "(dict \"a\" 1).a", "$.json | len", "(fromJson $.json).b.c"))
+	}
+	return g.action(g.expression(g.one("str", "int", "float", "list", "dict", "bool", "any"), 2))
+}
+
+// action puts delimiters around, with trims now and then.
+func (g *generator) action(text string) string {
+	return g.one("{{ ", "{{", "{{ ", "{{- ") + text + g.one(" }}", " }}", " }}", " -}}")
+}
+
+func (g *generator) ranged(inside func() string) string {
+	over := g.expression(g.one("list", "dict", "small"), 1)
+	g.inner++
+	g.loops++
+	head, shown := "range "+over, "."
+	switch g.Intn(3) {
+	case 0:
+		head, shown = "range $e := "+over, "$e"
+	case 1:
+		over = g.expression(g.one("list", "dict"), 1)
+		head, shown = "range $k, $e := "+over, "print $k $e ."
+	}
+	body := g.action(head) + inside() + g.action(shown)
+	g.loops--
+	body += g.one("", g.action("else")+inside()) + g.action("end")
+	g.inner--
+	return body
+}
+
+// template is a call of a template, which is defined on the way if there is none.
+func (g *generator) template(inside func() string) string {
+	if len(g.defined) > 0 && g.Intn(2) == 0 {
+		return g.action("template " + g.one(g.defined...) + " $")
+	}
+	if g.inner > 0 || g.loops > 0 {
+		return g.leaf()
+	}
+	variables := g.variables
+	g.variables = nil
+	name := fmt.Sprintf("%q", fmt.Sprintf("t%d", len(g.defined)))
+	g.inner++
+	out := ""
+	if g.Intn(2) == 0 {
+		out = g.action("block "+name+" $") + inside() + g.action("end")
+	} else {
+		out = g.action("template " + name + " " + g.one("$", "$", "$", "", "$.text"))
+		g.definitions += g.action("define "+name) + inside() + g.action("end")
+	}
+	g.inner--
+	g.variables = variables
+	g.defined = append(g.defined, name)
+	return out
+}
