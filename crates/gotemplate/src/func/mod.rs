@@ -35,20 +35,20 @@ mod merge;
 mod time;
 mod zone;
 
-pub mod logic;
-pub mod map;
-pub mod path;
-pub mod reflection;
-pub mod regex;
-pub mod strings;
-pub mod url;
 pub mod certificate;
 pub mod encoding;
 pub mod issue;
+pub mod logic;
+pub mod map;
 pub mod passwords;
+pub mod path;
 pub mod pkcs12;
 pub mod private_key;
+pub mod reflection;
+pub mod regex;
 pub mod rsa_decrypt;
+pub mod strings;
+pub mod url;
 pub mod web_key;
 
 mod cbc_mode;
@@ -59,11 +59,11 @@ mod escape;
 mod expression;
 mod ip;
 mod letter;
-mod words;
 mod pem;
 mod random_bytes;
 mod read_key;
 mod store_cipher;
+mod words;
 
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;
