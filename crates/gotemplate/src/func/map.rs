@@ -2,7 +2,7 @@
 
 use crate::func::{
     Func, certificate, chance, dates, dicts, encoding, issue, json, lists, logic, numbers, passwords, path,
-    pkcs12, private_key, reflection, regex, rsa_decrypt, semver, strings, url, web_key,
+    pkcs12, private_key, reflection, regex, rsa_decrypt, semver, strings, url, web_key, yaml,
 };
 
 /// The tables, in the order in which they are added: of two rows of one name the later wins.
@@ -28,6 +28,7 @@ static TOPICS: &[&[Func]] = &[
     strings::ROWS,
     url::ROWS,
     web_key::ROWS,
+    yaml::ROWS,
 ];
 
 /// The functions that External Secrets Operator offers, a table a topic. Those of `text/template` itself are there
