@@ -37,6 +37,8 @@ struct Event {
 /// Who asked.
 #[derive(Deserialize)]
 struct User {
+    /// Absent where somebody whom nobody knows was refused.
+    #[serde(default)]
     username: String,
 }
 
@@ -175,6 +177,7 @@ mod tests {
 {"auditID":"5","stage":"ResponseStarted","verb":"watch","requestURI":"/s?watch=1","user":{"username":"ours"},"objectRef":{"resource":"secrets"}}
 {"auditID":"4","stage":"ResponseComplete","verb":"watch","requestURI":"/s?watch=1","user":{"username":"ours"},"objectRef":{"resource":"secrets"}}
 {"auditID":"6","stage":"ResponseComplete","verb":"patch","requestURI":"/e","user":{"username":"ours"},"objectRef":{"resource":"externalsecrets","subresource":"status"}}
+{"auditID":"8","stage":"ResponseComplete","verb":"get","requestURI":"/s","user":{},"objectRef":{"resource":"secrets"}}
 {"auditID":"7","stage":"ResponseComplete","verb":"get","requestURI":"/readyz?verbose","user":{"username":"ours"}}
 "#;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::base::{Clock, limits};
+use crate::base::Clock;
 
 const MIDDLE: &str = "arn:aws:iam::222222222222:role/middle";
 const LAST: &str = "arn:aws:iam::333333333333:role/last";
@@ -306,8 +306,7 @@ async fn each_service_has_the_endpoint_that_its_variable_names() {
 #[tokio::test]
 async fn a_failing_service_is_asked_as_often_as_the_store_says_and_not_more() {
     let block = |max_retries| Some(RetrySettings { max_retries, interval: Some(Duration::from_secs(1)) });
-    let table =
-        [(None, 1 + limits::READ_RETRIES), (block(None), 4), (block(Some(0)), 1), (block(Some(5)), 6)];
+    let table = [(None, 1), (block(None), 4), (block(Some(0)), 1), (block(Some(5)), 6)];
     for (retry, expected) in table {
         let reply = fault(500, "InternalServiceError", MARKER);
         let server = Scripted::start([SM.read("app").answers(reply).repeated()]).await;
