@@ -264,16 +264,19 @@ fn planning(bench: &mut Criterion, objects: &Objects) -> Outcome {
 /// The identity and target of a store, as each entry of each reconcile asks for them.
 fn targets(bench: &mut Criterion, objects: &Objects) -> Outcome {
     let world = SharedWorld::new(Expected { over: Namespaces::All, cluster_stores: true });
-    let of = |kind, namespace: &str| StoreRef { kind, key: ObjectKey::new(namespace, "vault") };
-    let (own, shared) = (of(StatusKind::SecretStore, "payments"), of(StatusKind::ClusterSecretStore, ""));
     know(&world, objects);
-    let raw = cluster_store(&objects.store)?;
-    for (store, raw) in [(&own, objects.store.clone()), (&shared, raw)] {
-        let signals = world.lock().apply_store(store.kind, Change::Applied(raw));
+    let labelled = json!([{ "namespaceSelector": { "matchLabels": { "team": "payments" } } }]);
+    let matched = json!([{ "namespaceRegexes": ["^pay(ments|roll)(-[a-z]+)?$"] }]);
+    let cases = [
+        ("world/store", StatusKind::SecretStore, objects.store.clone()),
+        ("world/store_by_label", StatusKind::ClusterSecretStore, cluster_store(objects, "label", labelled)?),
+        ("world/store_by_regex", StatusKind::ClusterSecretStore, cluster_store(objects, "regex", matched)?),
+    ];
+    for (name, kind, raw) in cases {
+        let store = StoreRef { kind, key: raw.key.clone() };
+        let signals = world.lock().apply_store(kind, Change::Applied(raw));
         must(signals == [Signal::Store(store.clone())], "the store is not known")?;
-    }
-    for (name, store) in [("world/store", &own), ("world/cluster_store", &shared)] {
-        let usable = || world.lock().usable(black_box(store), Some("payments"), true);
+        let usable = || world.lock().usable(black_box(&store), Some("payments"), true);
         must(usable().is_ok(), "the store cannot be asked")?;
         bench.bench_function(name, |timer| timer.iter(usable));
     }
@@ -300,10 +303,10 @@ fn know(world: &SharedWorld, objects: &Objects) {
     world.apply_metadata(MetadataKind::ServiceAccount, Change::Applied(account));
 }
 
-/// The same store for every namespace of a team.
-fn cluster_store(store: &RawObject) -> Result<RawObject, Box<dyn Error>> {
-    let mut spec: Value = serde_json::from_slice(&store.spec)?;
-    spec["conditions"] = json!([{ "namespaceSelector": { "matchLabels": { "team": "payments" } } }]);
+/// The same store for every namespace that the conditions let in.
+fn cluster_store(objects: &Objects, name: &str, conditions: Value) -> Result<RawObject, Box<dyn Error>> {
+    let mut spec: Value = serde_json::from_slice(&objects.store.spec)?;
+    spec["conditions"] = conditions;
     let spec = serde_json::to_vec(&spec)?.into_boxed_slice();
-    Ok(RawObject { key: ObjectKey::new("", "vault"), spec, ..store.clone() })
+    Ok(RawObject { key: ObjectKey::new("", name), spec, ..objects.store.clone() })
 }
