@@ -421,6 +421,20 @@ impl Watchable for Printed {
     }
 }
 
+/// As the API server sends it.
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+        ObjectWire::deserialize(decoder).map(Self::from_wire)
+    }
+}
+
+/// As the API server sends it.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+        SecretWire::deserialize(decoder).map(Into::into)
+    }
+}
+
 /// An object of which only the metadata is read.
 #[derive(Debug, Deserialize)]
 pub(super) struct MetaWire {
