@@ -27,7 +27,7 @@ use crate::{
     sync::{
         pipeline::{Breaker, Pipeline},
         report::Stamp,
-        stores::{Delivered, Fetcher},
+        stores::{Fetcher, Notice},
     },
 };
 
@@ -109,11 +109,11 @@ struct Ears {
 struct Inboxes {
     objects: mpsc::UnboundedReceiver<external_secret::Message>,
     stores: mpsc::UnboundedReceiver<store::Message>,
-    answers: mpsc::UnboundedReceiver<Vec<Delivered>>,
+    answers: mpsc::UnboundedReceiver<Notice>,
 }
 
 /// Both ends of every channel; the last is where the fetcher delivers.
-fn channels() -> (Ears, Inboxes, mpsc::UnboundedSender<Vec<Delivered>>) {
+fn channels() -> (Ears, Inboxes, mpsc::UnboundedSender<Notice>) {
     let (objects, object_inbox) = mpsc::unbounded_channel();
     let (stores, store_inbox) = mpsc::unbounded_channel();
     let (deliveries, answers) = mpsc::unbounded_channel();

@@ -11,7 +11,7 @@ mod need;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -29,7 +29,7 @@ use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
     table::Table,
-    world::{SharedWorld, Signal, Unusable},
+    world::{SharedWorld, Signal, Unusable, panicked},
 };
 use crate::{
     api::{
@@ -50,7 +50,7 @@ use crate::{
         plan::{self, Timing},
         pull::{self, Finished, Job, Object, Slot},
         shape,
-        stores::{Delivered, Fetcher, Gathering, Opening, StoreRef, Usable},
+        stores::{Delivered, Fetcher, Gathering, Notice, Opening, StoreRef, Usable},
     },
 };
 
@@ -127,6 +127,8 @@ impl Cause {
 enum Phase {
     #[default]
     Idle,
+    /// For its store, which is down. Its status says so.
+    Parked,
     /// For answers.
     Waiting(Vec<Slot>),
     /// For a free worker.
@@ -147,6 +149,10 @@ struct Record {
     /// Failures in a row.
     failures: u32,
     failing: bool,
+    /// True if this attempt met a store that is down or not ready.
+    cut_off: bool,
+    /// True if the status says that.
+    told_cut_off: bool,
     /// True if something that it depends on changed while it was under way: should it fail, it is looked at again at once.
     woken: bool,
     /// True if it names a store of another class.
@@ -188,6 +194,11 @@ struct Manner {
 }
 
 impl Record {
+    /// True if nothing of it is under way.
+    const fn is_at_rest(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Parked)
+    }
+
     /// The last status that is known.
     fn status<'a>(&'a self, raw: &'a RawObject) -> Option<&'a [u8]> {
         self.own_status.as_ref().map(|own| &*own.json).or(raw.status.as_deref())
@@ -195,16 +206,21 @@ impl Record {
 }
 
 impl Manner {
-    fn of(spec: &ExternalSecretSpec, namespace: &str, stores: &[StoreRef]) -> Self {
-        let interval = validate::interval(spec).ok();
-        let default = pull::default_store(spec, namespace);
-        Self {
+    /// With the stores that the object reads from, and its target; `None` if it does not parse.
+    fn of(raw: &RawObject) -> Option<(Self, Vec<StoreRef>, ObjectKey)> {
+        let spec = parse::external_secret(&raw.spec).ok()?;
+        let stores = pull::stores_of(&spec, raw.key.namespace());
+        let interval = validate::interval(&spec).ok();
+        let default = pull::default_store(&spec, raw.key.namespace());
+        let manner = Self {
             creation: Some(spec.creation_policy()),
             interval,
             is_timed: interval.is_some_and(|interval| plan::is_timed(spec.refresh_policy(), interval)),
             default_store: stores.iter().position(|store| default.as_ref() == Some(store)),
-            unbuilt: shape::unbuilt(spec).is_some(),
-        }
+            unbuilt: shape::unbuilt(&spec).is_some(),
+        };
+        let target = target_of(&spec, &raw.key);
+        Some((manner, stores, target))
     }
 
     /// The interval, unless it is negative.
@@ -249,7 +265,7 @@ pub struct ExternalSecrets {
     working: usize,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
-    answers: mpsc::UnboundedReceiver<Vec<Delivered>>,
+    answers: mpsc::UnboundedReceiver<Notice>,
 }
 
 /// The two ends of the task's ears.
@@ -262,7 +278,7 @@ impl ExternalSecrets {
         context: Context,
         over: Namespaces,
         inbox: Inbox,
-        answers: mpsc::UnboundedReceiver<Vec<Delivered>>,
+        answers: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
         Self {
             context,
@@ -294,7 +310,7 @@ impl ExternalSecrets {
             let wait = next.duration_since(self.now()).try_into().unwrap_or_default();
             tokio::select! {
                 message = self.inbox.recv() => self.hear(message),
-                answers = self.answers.recv() => self.take(answers.unwrap_or_default()),
+                Some(notice) = self.answers.recv() => self.noticed(notice),
                 () = clock.sleep(wait) => (),
             }
         }
@@ -364,6 +380,7 @@ impl ExternalSecrets {
         record.empty_since = None;
         record.refreshed = record.refreshed.max(told.refreshed);
         record.failing = told.ready == Some(false);
+        record.told_cut_off = false;
         self.context.table.know(key, told.ready);
         self.index(key);
         self.look(key, Cause::change(self.now()));
@@ -372,9 +389,9 @@ impl ExternalSecrets {
     fn index(&mut self, key: &ObjectKey) {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
-        let Ok(spec) = parse::external_secret(&raw.spec) else { return };
-        let stores = pull::stores_of(&spec, key.namespace());
-        let target = target_of(&spec, key);
+        // What cannot be understood has no index; who looks at the object says why.
+        let understood = catch_unwind(AssertUnwindSafe(|| Manner::of(raw))).ok().flatten();
+        let Some((manner, stores, target)) = understood else { return };
         for store in &stores {
             self.by_store.insert((store.clone(), key.clone()));
         }
@@ -382,7 +399,7 @@ impl ExternalSecrets {
             self.by_target.insert((target.clone(), key.clone()));
         }
         if let Some(record) = self.records.get_mut(key) {
-            record.manner = Manner::of(&spec, key.namespace(), &stores);
+            record.manner = manner;
             record.stores = stores.into_boxed_slice();
             record.target = Some(target);
         }
@@ -440,12 +457,35 @@ impl ExternalSecrets {
         let now = self.now();
         for key in &keys {
             let Some(record) = self.records.get_mut(key) else { continue };
-            // What is under way may be about to fail for a reason that is gone now.
-            record.woken |= !matches!(record.phase, Phase::Idle);
+            // What is under way may be about to fail for a reason that is gone now: it is looked at again if it does.
+            record.woken |= !record.is_at_rest();
         }
         self.look_at_all(keys, |record| {
             let waits = failing && record.failing || record.left_alone || record.gate_since.is_some();
-            waits.then(|| Cause::wake(now))
+            (waits && record.is_at_rest()).then(|| Cause::wake(now))
+        });
+    }
+
+    fn noticed(&mut self, notice: Notice) {
+        match notice {
+            Notice::Answers(answers) => self.take(answers),
+            Notice::Back(identities) => self.came_back(&identities),
+        }
+    }
+
+    /// Stores that were down answer again: who waited for them asks at once, behind those who have never had a Secret.
+    fn came_back(&mut self, identities: &[Digest]) {
+        let now = self.now();
+        let asks = |record: &Record| record.identities.iter().any(|identity| identities.contains(identity));
+        let users: Vec<ObjectKey> =
+            self.records.iter().filter(|(_, record)| asks(record)).map(|(key, _)| key.clone()).collect();
+        for key in &users {
+            let Some(record) = self.records.get_mut(key) else { continue };
+            record.woken |= !record.is_at_rest();
+        }
+        self.look_at_all(users, |record| {
+            let lane = if record.refreshed.is_some() { Lane::Second } else { Lane::First };
+            matches!(record.phase, Phase::Parked).then(|| Cause { lane, ..Cause::wake(now) })
         });
     }
 
@@ -465,8 +505,8 @@ impl ExternalSecrets {
             match record.phase {
                 // The answers that it waits for, or has, repair it.
                 Phase::Waiting(_) | Phase::Ready(_) => (),
-                Phase::Idle if calm > now => self.schedule.no_later_than(key, calm),
-                Phase::Idle | Phase::Working => self.look(&key, Cause::change(now)),
+                Phase::Idle | Phase::Parked if calm > now => self.schedule.no_later_than(key, calm),
+                Phase::Idle | Phase::Parked | Phase::Working => self.look(&key, Cause::change(now)),
             }
         }
     }
@@ -523,13 +563,14 @@ impl ExternalSecrets {
         if !self.started {
             return;
         }
-        let cause = Cause { must: cause.must || !matches!(record.phase, Phase::Idle), ..cause };
+        let cause = Cause { must: cause.must || !record.is_at_rest(), ..cause };
         record.ticket += 1;
         record.lane = cause.lane;
         record.phase = Phase::Idle;
         record.woken = false;
         record.left_alone = false;
-        match self.decide(key, cause) {
+        record.cut_off = false;
+        match self.decide_guarded(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
             Decision::LeaveAlone => self.leave(key),
             Decision::Sleep(until) => self.rest(key, until),
@@ -567,7 +608,6 @@ impl ExternalSecrets {
         let now = self.now();
         let identities: BTreeSet<Digest> =
             fetch.requests.iter().map(|(request, _)| request.target.identity).collect();
-        let is_single = identities.len() == 1;
         if let Some(record) = self.records.get_mut(key) {
             record.identities = identities.into_iter().collect();
             record.began = Some(now);
@@ -577,11 +617,15 @@ impl ExternalSecrets {
             self.complete(key);
         }
         let (env, cluster) = (&self.context.env, &self.context.pipeline.cluster);
-        for (mut request, usable) in fetch.requests {
-            // Who needs several stores would hold the values of one while it waits for another.
-            request.waiter.patient &= is_single;
+        for (request, usable) in fetch.requests {
             gathering.add(request, || Opening::of(&usable, env, cluster));
         }
+    }
+
+    /// [`Self::decide`]; a panic in it is the failure of this object and of no other.
+    fn decide_guarded(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
+        let decided = catch_unwind(AssertUnwindSafe(|| self.decide(key, cause)));
+        decided.unwrap_or_else(|_| Decision::Work(Job::Fail(panicked())))
     }
 
     fn decide(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
@@ -662,13 +706,14 @@ impl ExternalSecrets {
             match (world.usable(&store, Some(key.namespace()), gate), ask) {
                 (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
                 (Err(Unusable::Missing(_)), _) if now < seen => return Decision::Sleep(Some(seen)),
-                (Err(Unusable::Unready(_)), _) if record.failing => {
+                (Err(Unusable::Unready(_)), _) if record.told_cut_off => {
                     return Decision::Sleep(Some(later(now, limits::SYNCED_OTHER)));
                 }
                 (Err(Unusable::Unready(_)), _) if record.refreshed.is_some() && now < until => {
                     return Decision::Sleep(Some(until));
                 }
                 (Err(unusable), _) => {
+                    record.cut_off |= matches!(unusable, Unusable::Unready(_));
                     fetch.failed = true;
                     fetch.slots.push(Slot::failed(unusable.error().clone()));
                 }
@@ -678,8 +723,7 @@ impl ExternalSecrets {
                 (Ok(_), None) => fetch.slots.push(Slot::empty()),
                 (Ok(usable), Some(ask)) => {
                     fetch.slots.push(Slot::waiting(usable.config.absence(), &ask));
-                    let (ticket, patient) = (record.ticket, record.failing);
-                    let waiter = Waiter { object: key.clone(), slot, ticket, patient };
+                    let waiter = Waiter { object: key.clone(), slot, ticket: record.ticket };
                     let (target, lane) = (usable.target, cause.lane);
                     fetch.requests.push((Request { target, ask, waiter, cause: cause.at, lane }, usable));
                 }
@@ -698,6 +742,7 @@ impl ExternalSecrets {
                 continue;
             }
             let Phase::Waiting(slots) = &mut record.phase else { continue };
+            record.cut_off |= delivered.delivery.is_down;
             if let Some(slot) = slots.get_mut(delivered.delivery.waiter.slot) {
                 slot.take(delivered);
             }
@@ -710,8 +755,21 @@ impl ExternalSecrets {
 
     fn complete(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
-        if let Phase::Waiting(slots) = std::mem::take(&mut record.phase) {
-            self.work(key, Job::Sync(slots));
+        let Phase::Waiting(slots) = std::mem::take(&mut record.phase) else { return };
+        let is_known = record.told_cut_off && record.cut_off && slots.iter().all(Slot::says_nothing_new);
+        match is_known {
+            true => self.park(key),
+            false => self.work(key, Job::Sync(slots)),
+        }
+    }
+
+    /// An object whose status says that its store does not answer keeps none of its values and waits until the store is back. Should
+    /// nobody tell of that, it asks again all the same.
+    fn park(&mut self, key: &ObjectKey) {
+        let until = later(self.now(), limits::SYNCED_OTHER);
+        if let Some(record) = self.records.get_mut(key) {
+            record.phase = Phase::Parked;
+            self.schedule.set(key.clone(), until);
         }
     }
 
@@ -782,6 +840,7 @@ impl ExternalSecrets {
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
+        record.told_cut_off = record.failing && record.cut_off && !finished.untold;
         let again = record.again.take();
         record.empty_since = finished.empty_since.filter(|_| again.is_none());
         if let Some((json, version)) = finished.status

@@ -21,35 +21,47 @@ struct Family {
 }
 
 impl Kin {
-    /// Enters a store, whatever was known of it. The stores of its identity, if it was the last of several that they waited for.
+    /// Enters a store, whatever was known of it. The other stores that waited for it last.
     pub(super) fn enter(
         &mut self,
         store: &StoreRef,
         identity: Option<Digest>,
         judged: bool,
-    ) -> Option<Vec<StoreRef>> {
-        let was_awaited = self.leave(store);
-        let identity = identity?;
-        self.identities.insert(store.clone(), identity);
-        let family = self.families.entry(identity).or_default();
-        family.stores.insert(store.clone());
-        if !judged {
-            family.unjudged.insert(store.clone());
+    ) -> Vec<StoreRef> {
+        let awaited_in = self.take_out(store);
+        if let Some(identity) = identity {
+            self.identities.insert(store.clone(), identity);
+            let family = self.families.entry(identity).or_default();
+            family.stores.insert(store.clone());
+            if !judged {
+                family.unjudged.insert(store.clone());
+            }
         }
-        let is_last = was_awaited && family.unjudged.is_empty() && family.stores.len() > 1;
-        is_last.then(|| family.stores.iter().cloned().collect())
+        self.relieved(awaited_in, store)
     }
 
-    /// Forgets a store; true if it was not judged yet.
-    pub(super) fn leave(&mut self, store: &StoreRef) -> bool {
-        let Some(identity) = self.identities.remove(store) else { return false };
-        let Some(family) = self.families.get_mut(&identity) else { return false };
+    /// Forgets a store. The others that waited for it last.
+    pub(super) fn leave(&mut self, store: &StoreRef) -> Vec<StoreRef> {
+        let awaited_in = self.take_out(store);
+        self.relieved(awaited_in, store)
+    }
+
+    /// Takes a store out of its family; that family, if it waited for the store.
+    fn take_out(&mut self, store: &StoreRef) -> Option<Digest> {
+        let identity = self.identities.remove(store)?;
+        let family = self.families.get_mut(&identity)?;
         family.stores.remove(store);
         let was_awaited = family.unjudged.remove(store);
         if family.stores.is_empty() {
             self.families.remove(&identity);
         }
-        was_awaited
+        was_awaited.then_some(identity)
+    }
+
+    fn relieved(&self, awaited_in: Option<Digest>, by: &StoreRef) -> Vec<StoreRef> {
+        let family = awaited_in.and_then(|identity| self.families.get(&identity));
+        let relieved = family.filter(|family| family.unjudged.is_empty());
+        relieved.into_iter().flat_map(|family| &family.stores).filter(|store| *store != by).cloned().collect()
     }
 
     /// True while some store of this identity is not judged.
@@ -72,26 +84,24 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_family_that_is_judged_tells_of_all() {
+    fn the_last_of_a_family_that_is_judged_relieves_all_others() {
         let mut kin = Kin::default();
         for name in ["a", "b"] {
-            assert_eq!(kin.enter(&store(name), identity("one"), false), None);
+            assert_eq!(kin.enter(&store(name), identity("one"), false), []);
         }
-        assert_eq!(kin.enter(&store("a"), identity("one"), true), None);
+        assert_eq!(kin.enter(&store("a"), identity("one"), true), []);
         assert!(kin.is_awaited(&identity("one").unwrap()));
-        let mut told = kin.enter(&store("b"), identity("one"), true).unwrap();
-        told.sort();
-        assert_eq!(told, [store("a"), store("b")]);
+        assert_eq!(kin.enter(&store("b"), identity("one"), true), [store("a")]);
         assert!(!kin.is_awaited(&identity("one").unwrap()));
     }
 
     #[test]
-    fn a_store_alone_and_one_that_was_judged_before_tell_of_nobody() {
+    fn a_store_alone_and_one_that_was_judged_before_relieve_nobody() {
         let mut kin = Kin::default();
         kin.enter(&store("a"), identity("one"), false);
         kin.enter(&store("b"), identity("two"), true);
-        assert_eq!(kin.enter(&store("a"), identity("one"), true), None);
-        assert_eq!(kin.enter(&store("b"), identity("one"), true), None);
+        assert_eq!(kin.enter(&store("a"), identity("one"), true), []);
+        assert_eq!(kin.enter(&store("b"), identity("one"), true), []);
     }
 
     #[test]
@@ -99,9 +109,10 @@ mod tests {
         let mut kin = Kin::default();
         kin.enter(&store("a"), identity("one"), true);
         kin.enter(&store("b"), identity("one"), false);
-        kin.enter(&store("b"), identity("two"), false);
+        assert_eq!(kin.enter(&store("b"), identity("two"), false), [store("a")]);
         assert!(!kin.is_awaited(&identity("one").unwrap()));
-        kin.leave(&store("b"));
+        kin.enter(&store("c"), identity("two"), true);
+        assert_eq!(kin.leave(&store("b")), [store("c")]);
         assert!(!kin.is_awaited(&identity("two").unwrap()));
     }
 }

@@ -4,8 +4,9 @@
 //! `refreshInterval`. The judgement shares the pool's login with the reads. The status is written only when it differs, and an event
 //! is recorded only with a change (Appendix B10).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use keyferry_stores::{
     base::{Clock, Error, Kind, Result, limits},
@@ -77,6 +78,14 @@ pub struct Judged {
     failed: bool,
     wait: Option<Duration>,
     written: Option<(Value, String)>,
+}
+
+impl Judged {
+    /// A judgement that panicked: our fault, tried again with a growing wait.
+    fn panicked(began: Timestamp) -> Self {
+        tracing::error!("a judgement panicked; this is a bug of keyferry");
+        Self { began, ready: None, failed: true, wait: None, written: None }
+    }
 }
 
 /// What a judgement says (the table of reference 3.1).
@@ -208,7 +217,9 @@ impl Stores {
         let status = latest_status(record, &raw);
         let (context, sender, store) = (self.context.clone(), self.sender.clone(), store.clone());
         tokio::spawn(async move {
-            let judged = context.judge(&store, &raw, status).await;
+            let began = context.clock.now();
+            let judged = AssertUnwindSafe(context.judge(&store, &raw, status)).catch_unwind().await;
+            let judged = judged.unwrap_or_else(|_| Judged::panicked(began));
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(store, Box::new(judged)));
         });

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -214,12 +215,10 @@ impl World {
             Effect::Nothing => Vec::new(),
             Effect::Added(key) => self.learn(store(key)),
             Effect::Updated(old) => self.learn(store(old.key)),
-            Effect::Removed(old) => vec![self.unlearn(store(old.key))],
+            Effect::Removed(old) => self.unlearn(store(old.key)),
             Effect::Listed(gone) => {
-                let mut signals: Vec<Signal> =
-                    gone.into_iter().map(|old| self.unlearn(store(old.key))).collect();
-                signals.push(Signal::Listed);
-                signals
+                let gone = gone.into_iter().flat_map(|old| self.unlearn(store(old.key)));
+                gone.collect::<Vec<_>>().into_iter().chain([Signal::Listed]).collect()
             }
         }
     }
@@ -227,18 +226,18 @@ impl World {
     fn learn(&mut self, store: StoreRef) -> Vec<Signal> {
         self.usable.clear();
         if let Some(raw) = self.store(&store) {
-            let parsed = Parsed::of(raw, &store);
+            let parsed = catch_unwind(|| Parsed::of(raw, &store)).unwrap_or_else(|_| Parsed::broken());
             self.unname(&store);
             let scope = scope_of(&store, None);
             self.name_refs(&store, &parsed.refs, &scope);
             self.parsed.insert(store.clone(), parsed);
         }
-        let judged = self.enter_kin(&store).map(Signal::Judged);
-        judged.into_iter().chain([Signal::Store(store)]).collect()
+        let relieved = self.enter_kin(&store);
+        relieving(relieved).chain([Signal::Store(store)]).collect()
     }
 
     /// See [`Kin::enter`]. A store that cannot be asked, or that others judge, is nobody's kin.
-    fn enter_kin(&mut self, store: &StoreRef) -> Option<Vec<StoreRef>> {
+    fn enter_kin(&mut self, store: &StoreRef) -> Vec<StoreRef> {
         let class = self.spec(store).ok().and_then(|spec| spec.controller.clone()).unwrap_or_default();
         let ours = class.is_empty() || class == self.expected.class;
         let usable = self.usable(store, None, false).ok().filter(|_| ours);
@@ -252,12 +251,12 @@ impl World {
         self.kin.is_awaited(identity)
     }
 
-    fn unlearn(&mut self, store: StoreRef) -> Signal {
+    fn unlearn(&mut self, store: StoreRef) -> Vec<Signal> {
         self.usable.clear();
         self.parsed.remove(&store);
-        self.kin.leave(&store);
+        let relieved = self.kin.leave(&store);
         self.unname(&store);
-        Signal::Store(store)
+        relieving(relieved).chain([Signal::Store(store)]).collect()
     }
 
     fn unname(&mut self, store: &StoreRef) {
@@ -335,24 +334,23 @@ impl World {
     pub fn apply_metadata(&mut self, kind: MetadataKind, change: Change<Metadata>) -> Vec<Signal> {
         match self.versions.apply(kind, change) {
             versions::Effect::Nothing => Vec::new(),
-            versions::Effect::Changed(object) => self.wake(&object).into_iter().collect(),
+            versions::Effect::Changed(object) => self.wake(&object),
             versions::Effect::Listed(gone) => self.gone(&gone),
         }
     }
 
-    fn wake(&mut self, object: &Resolved) -> Option<Signal> {
-        let stores: Vec<StoreRef> = self.named.get(object)?.iter().cloned().collect();
+    fn wake(&mut self, object: &Resolved) -> Vec<Signal> {
+        let Some(stores) = self.named.get(object) else { return Vec::new() };
+        let stores: Vec<StoreRef> = stores.iter().cloned().collect();
         self.usable.clear();
-        for store in &stores {
-            self.enter_kin(store);
-        }
-        Some(Signal::Credential(stores))
+        let relieved = stores.iter().flat_map(|store| self.enter_kin(store)).collect::<Vec<_>>();
+        relieving(relieved).chain([Signal::Credential(stores)]).collect()
     }
 
     fn gone(&mut self, gone: &HashSet<u64>) -> Vec<Signal> {
         let named: Vec<Resolved> =
             self.named.keys().filter(|object| self.versions.is_among(object, gone)).cloned().collect();
-        named.iter().filter_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
+        named.iter().flat_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
     }
 
     /// A store for a consumer in `namespace` (`None` = the store's own validation), with every check of reference 2.6: it exists,
@@ -370,7 +368,8 @@ impl World {
         if let Some(usable) = self.usable.get(&asked) {
             return Ok(usable.clone());
         }
-        let usable = Arc::new(self.find_usable(store, namespace, gate)?);
+        let found = catch_unwind(AssertUnwindSafe(|| self.find_usable(store, namespace, gate)));
+        let usable = Arc::new(found.unwrap_or_else(|_| Err(Unusable::No(panicked())))?);
         self.usable.insert(asked, usable.clone());
         Ok(usable)
     }
@@ -494,6 +493,22 @@ impl Parsed {
         let line = config.as_ref().ok().map(|config| config.identity(&consumer));
         Self { spec, config, retry, refs, ready: ready(raw.status.as_deref()), line }
     }
+
+    /// A store that could not be taken in through a fault of ours.
+    fn broken() -> Self {
+        let (spec, config) = (Err(panicked()), Err(panicked()));
+        Self { spec, config, retry: None, refs: Vec::new(), ready: None, line: None }
+    }
+}
+
+/// What a panic of ours is to the object that brought it about; all others go on.
+pub(super) fn panicked() -> Error {
+    Error::new(Kind::Bug, "the reconciler panicked")
+}
+
+/// Objects of these stores waited for their kin.
+fn relieving(stores: Vec<StoreRef>) -> impl Iterator<Item = Signal> {
+    Some(stores).filter(|stores| !stores.is_empty()).map(Signal::Judged).into_iter()
 }
 
 /// The status of the Ready condition; `None` if there is none.

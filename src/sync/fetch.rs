@@ -11,12 +11,16 @@
 //! - Reads of a store that is not open wait until its one opening ends; a failed opening answers all of them.
 //! - A refused *batch call* is no answer for a key: its reads go singly, and the identity reads singly for an hour.
 //! - A throttled read goes back into its gate, which is closed meanwhile; after [`THROTTLED_TRIES`] tries its objects hear of it.
-//! - A read that a store failed to answer is tried once more after [`BLIP`]. After [`DOWN_AFTER`] failures in a row the store is down: who
-//!   waits for it hears of that once, and then waits here, silently ([`Waiter::patient`]), while one read of its quota every
-//!   [`PROBE_EVERY`] finds out when it is back.
+//! - A read, or an opening, that a store failed to answer is tried once more after [`BLIP`]. While a store is down
+//!   (`outage.rs`) its reads wait, and take turns in finding out whether it is back. When one that has not failed before fails, all
+//!   who waited are told ([`Delivery::is_down`]); their reads stay in line without them, and [`Reads::take_back`] says when the store is
+//!   back.
+
+mod down;
+mod outage;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -25,18 +29,17 @@ use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::{
     base::{
         Error, Kind, Result,
-        limits::{self, BLIP, DOWN_AFTER, PROBE_EVERY},
+        limits::{self, BLIP},
     },
     provider::{Budget, Capabilities, Digest, Entry, Found, Query, RemoteKey},
 };
 
+use self::outage::{Outage, Turn};
 use super::gate::{Gate, Lane, ReadId, Verdict, later};
 use crate::cluster::ObjectKey;
 
 /// How often a read is tried while the store throttles.
 pub const THROTTLED_TRIES: u32 = 3;
-/// What is true of a store, and not of one entry: all that an error says to those whose entry it is not about.
-const OF_THE_STORE: &[&str] = &["host", "reason", "status"];
 /// How long a gate without reads is kept. Longer than most refresh intervals, so that a pace that was cut is remembered between two ticks.
 const GATE_IDLE: SignedDuration = SignedDuration::from_secs(3_600);
 
@@ -67,9 +70,6 @@ pub struct Waiter {
     pub slot: usize,
     /// The attempt.
     pub ticket: u64,
-    /// True for an object whose status says already that its store fails: while the store is down it waits for an answer, and does not
-    /// hear the same again.
-    pub patient: bool,
 }
 
 /// The store a request goes to.
@@ -158,6 +158,8 @@ pub struct Delivery {
     pub answer: Result<Answered>,
     /// What the store can do.
     pub capabilities: Option<Capabilities>,
+    /// True for an error of a store that is down: that it is back will be told.
+    pub is_down: bool,
 }
 
 /// All reads, queued and under way.
@@ -169,9 +171,9 @@ pub struct Reads {
     queued: HashMap<Arc<ReadKey>, ReadId>,
     flying: HashMap<Arc<ReadKey>, Vec<ReadId>>,
     delayed: BTreeSet<(Timestamp, Arc<ReadKey>, ReadId)>,
-    /// When the stores of a quota may be asked next while they are down.
-    probes: HashMap<Digest, Timestamp>,
-    came_back: bool,
+    /// The quotas of which some store is down.
+    turns: HashMap<Digest, Turn>,
+    back: Vec<Digest>,
     next_id: ReadId,
 }
 
@@ -192,8 +194,8 @@ struct Read {
     started: Option<Timestamp>,
     throttled: u32,
     failed: bool,
-    /// True while it waits for its store to come back.
-    stranded: bool,
+    /// Since when it waits for its store to come back.
+    stranded: Option<Timestamp>,
 }
 
 /// One identity.
@@ -203,20 +205,14 @@ struct Line {
     state: LineState,
     parked: Vec<(ReadId, String)>,
     batch_refused_until: Option<Timestamp>,
-    failures: u32,
-    last_error: Option<Error>,
-    /// Reads that wait until the store is back.
-    stranded: VecDeque<ReadId>,
-    /// When one of them was last let through to find out.
-    asked: Option<Timestamp>,
-    /// When the last failure was counted.
-    failed: Option<Timestamp>,
+    outage: Outage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineState {
     Closed,
-    Opening,
+    /// Since when.
+    Opening(Timestamp),
     Open(Capabilities),
 }
 
@@ -233,8 +229,19 @@ impl Read {
             started: None,
             throttled: 0,
             failed: false,
-            stranded: false,
+            stranded: None,
         }
+    }
+
+    /// False while it is under way, while it waits for its store or for its next try.
+    fn may_go(&self, now: Timestamp) -> bool {
+        let is_due = self.not_before.is_some_and(|at| at <= now);
+        self.started.is_none() && self.stranded.is_none() && is_due
+    }
+
+    /// The namespace that pays for it.
+    fn namespace(&self) -> &str {
+        self.namespaces.first().map_or("", |object| object.namespace())
     }
 
     /// Adds a waiter; true if it is the first of its namespace.
@@ -250,41 +257,14 @@ impl Read {
 
 impl Line {
     fn new(quota: Digest) -> Self {
-        let (parked, state, stranded) = (Vec::new(), LineState::Closed, VecDeque::new());
-        Self {
-            quota,
-            state,
-            parked,
-            batch_refused_until: None,
-            failures: 0,
-            last_error: None,
-            stranded,
-            asked: None,
-            failed: None,
-        }
-    }
-
-    fn strand(&mut self, id: ReadId, read: &mut Read) {
-        if !std::mem::replace(&mut read.stranded, true) {
-            self.stranded.push_back(id);
-        }
-    }
-
-    /// The store is back: the reads that waited for it.
-    fn come_back(&mut self) -> VecDeque<ReadId> {
-        self.failures = 0;
-        self.last_error = None;
-        std::mem::take(&mut self.stranded)
-    }
-
-    fn is_down(&self) -> bool {
-        self.failures >= DOWN_AFTER
+        let (parked, state, outage) = (Vec::new(), LineState::Closed, Outage::default());
+        Self { quota, state, parked, batch_refused_until: None, outage }
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
         match self.state {
             LineState::Open(capabilities) => Some(capabilities),
-            LineState::Closed | LineState::Opening => None,
+            LineState::Closed | LineState::Opening(_) => None,
         }
     }
 
@@ -344,7 +324,6 @@ impl Reads {
     /// Joins a queued read. A first sync pulls a periodic read forward; a second namespace takes a turn of its own for it.
     fn join_queued(&mut self, id: ReadId, waiter: Waiter, lane: Lane, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
-        let object = waiter.object.clone();
         let new_namespace = read.join(waiter);
         let promoted = lane < read.lane;
         read.lane = read.lane.min(lane);
@@ -355,10 +334,7 @@ impl Reads {
         }
         let is_delayed = start > now && !promoted;
         if (promoted || new_namespace) && !is_delayed {
-            let (quota, lane) = (read.quota, read.lane);
-            if let Some(gate) = self.gates.get_mut(&quota) {
-                gate.push(lane, object.namespace(), id);
-            }
+            self.push_last(id, now);
         }
     }
 
@@ -370,15 +346,13 @@ impl Reads {
             self.delayed.insert((start, read.key.clone(), id));
             return;
         }
-        self.push(id);
+        self.push(id, now);
     }
 
-    /// Puts a due read into its gate, or leaves it with the others if its store is down.
-    fn push(&mut self, id: ReadId) {
-        let Some(read) = self.reads.get_mut(&id) else { return };
-        match self.lines.get_mut(&read.key.identity).filter(|line| line.is_down()) {
-            Some(line) => line.strand(id, read),
-            None => self.push_to_gate(id),
+    /// Puts a due read into its gate, or in line if its store is down.
+    fn push(&mut self, id: ReadId, now: Timestamp) {
+        if !self.strand(id, now) {
+            self.push_to_gate(id);
         }
     }
 
@@ -390,10 +364,21 @@ impl Reads {
         }
     }
 
+    /// Puts a due read into its gate for the namespace that joined last, or in line if its store is down.
+    fn push_last(&mut self, id: ReadId, now: Timestamp) {
+        if self.strand(id, now) {
+            return;
+        }
+        let Some(read) = self.reads.get(&id) else { return };
+        if let (Some(gate), Some(object)) = (self.gates.get_mut(&read.quota), read.namespaces.last()) {
+            gate.push(read.lane, object.namespace(), id);
+        }
+    }
+
     /// The calls to make now. `full` says of a namespace that the plaintext held for it is at its bound.
     pub fn work(&mut self, now: Timestamp, full: &dyn Fn(&str) -> bool) -> Work {
         self.release_due(now);
-        let probe = self.release_probes(now);
+        let probe = self.take_turns(now);
         let due = self.delayed.first().map(|(at, _, _)| *at);
         let mut work = Work { wake: [due, probe].into_iter().flatten().min(), ..Work::default() };
         let quotas: Vec<Digest> =
@@ -408,42 +393,8 @@ impl Reads {
     fn release_due(&mut self, now: Timestamp) {
         while self.delayed.first().is_some_and(|(at, _, _)| *at <= now) {
             let Some((_, _, id)) = self.delayed.pop_first() else { return };
-            self.push(id);
+            self.push(id, now);
         }
-    }
-
-    /// Lets one read of every quota whose time has come find out whether its store is back; when the next one may.
-    fn release_probes(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let mut next: Option<Timestamp> = None;
-        let lines = self.lines.iter().filter(|(_, line)| !line.stranded.is_empty());
-        let mut stranded: Vec<(Option<Timestamp>, Digest, Digest)> =
-            lines.map(|(identity, line)| (line.asked, line.quota, *identity)).collect();
-        // Who has not been asked for longest goes first: one that stays down takes no turn from another that is back.
-        stranded.sort_by_key(|(asked, _, _)| *asked);
-        for (_, quota, identity) in stranded {
-            let mut at = self.probes.get(&quota).copied().unwrap_or(now);
-            if at <= now && self.release_first(identity, now) {
-                at = later(now, PROBE_EVERY);
-                self.probes.insert(quota, at);
-            }
-            next = Some(next.map_or(at, |next| next.min(at)));
-        }
-        next
-    }
-
-    /// False if nothing waits any more.
-    fn release_first(&mut self, identity: Digest, now: Timestamp) -> bool {
-        if let Some(line) = self.lines.get_mut(&identity) {
-            line.asked = Some(now);
-        }
-        while let Some(id) = self.lines.get_mut(&identity).and_then(|line| line.stranded.pop_front()) {
-            if let Some(read) = self.reads.get_mut(&id).filter(|read| read.stranded) {
-                read.stranded = false;
-                self.push_to_gate(id);
-                return true;
-            }
-        }
-        false
     }
 
     fn drain(
@@ -464,16 +415,16 @@ impl Reads {
 
     /// Makes a call out of a read that the gate let through, or parks it until its store is open.
     fn dispatch(&mut self, quota: Digest, id: ReadId, now: Timestamp) -> Option<Call> {
-        let read = self.reads.get(&id).filter(|read| read.started.is_none() && !read.stranded)?;
-        let (key, namespace) = (read.key.clone(), read.waiters.first()?.object.namespace().to_string());
+        let read = self.reads.get(&id).filter(|read| read.may_go(now))?;
+        let (key, namespace) = (read.key.clone(), read.namespace().to_string());
         let line = self.lines.get_mut(&key.identity)?;
         match line.state {
-            LineState::Opening => {
+            LineState::Opening(_) => {
                 line.parked.push((id, namespace));
                 None
             }
             LineState::Closed => {
-                line.state = LineState::Opening;
+                line.state = LineState::Opening(now);
                 line.parked.push((id, namespace));
                 Some(Call::Open(key.identity))
             }
@@ -536,6 +487,7 @@ impl Reads {
             self.delayed.remove(&(start, read.key.clone(), id));
         }
         read.started = Some(now);
+        read.stranded = None;
         self.queued.remove(&read.key);
         self.flying.entry(read.key.clone()).or_default().push(id);
     }
@@ -552,39 +504,31 @@ impl Reads {
         }
     }
 
-    /// The store of an identity could not be opened: everything that waits for it hears why.
+    /// The store of an identity could not be opened. If it gave no answer, that is what happened to the reads for which it was opened; else
+    /// everything that waits for it hears why.
     pub fn not_opened(&mut self, identity: Digest, error: &Error, now: Timestamp) -> Vec<Delivery> {
-        if let Some(line) = self.lines.get_mut(&identity) {
-            line.state = LineState::Closed;
-            line.parked.clear();
+        let Some(line) = self.lines.get_mut(&identity) else { return Vec::new() };
+        let began = if let LineState::Opening(began) = line.state { began } else { now };
+        let parked: BTreeSet<ReadId> =
+            std::mem::take(&mut line.parked).into_iter().map(|(id, _)| id).collect();
+        line.state = LineState::Closed;
+        match (error.kind(), self.gates.get_mut(&line.quota)) {
+            (Kind::Throttled, Some(gate)) => gate.slow_down(now, error.wait()),
+            (Kind::Throttled | Kind::Unavailable, _) => (),
+            _ => {
+                self.note_answer(identity);
+                return self.fail_queued(identity, error);
+            }
         }
-        if error.kind() == Kind::Unavailable {
-            self.note_silence(identity, error, now, now);
-        }
-        self.fail_queued(identity, error)
+        let failed = |id| self.settle(id, Err(error.clone()), began, now);
+        parked.into_iter().flat_map(failed).collect()
     }
 
-    /// Answers what is queued for a store with its error. The patient stay, if the store is down.
+    /// Answers what is queued for a store with its error.
     fn fail_queued(&mut self, identity: Digest, error: &Error) -> Vec<Delivery> {
         let ids: Vec<ReadId> =
             self.queued.iter().filter(|(key, _)| key.identity == identity).map(|(_, id)| *id).collect();
-        ids.into_iter().flat_map(|id| self.fail(id, error)).collect()
-    }
-
-    fn fail(&mut self, id: ReadId, error: &Error) -> Vec<Delivery> {
-        let Some(read) = self.reads.get_mut(&id) else { return Vec::new() };
-        let line = self.lines.get_mut(&read.key.identity).filter(|line| line.is_down());
-        let (Some(line), true) = (line, read.waiters.iter().any(|waiter| waiter.patient)) else {
-            return self.deliver(id, Err(error.clone()));
-        };
-        let capabilities = line.capabilities();
-        let told = read.waiters.extract_if(.., |waiter| !waiter.patient);
-        let told = told.map(|waiter| Delivery { waiter, answer: Err(error.clone()), capabilities }).collect();
-        if let Some(start) = read.not_before {
-            self.delayed.remove(&(start, read.key.clone(), id));
-        }
-        line.strand(id, read);
-        told
+        ids.into_iter().flat_map(|id| self.deliver(id, Err(error.clone()))).collect()
     }
 
     /// The batch call was refused: its reads go singly, and so does this identity for an hour.
@@ -611,12 +555,12 @@ impl Reads {
             running.retain(|other| *other != id);
         }
         match self.queued.get(&key).copied() {
-            Some(other) => self.merge(id, other, now),
-            None => {
+            Some(other) if other != id => self.merge(id, other, now),
+            _ => {
                 self.queued.insert(key.clone(), id);
                 match start > now {
                     true => drop(self.delayed.insert((start, key, id))),
-                    false => self.push(id),
+                    false => self.push(id, now),
                 }
             }
         }
@@ -625,6 +569,9 @@ impl Reads {
     /// A read that goes back into the queue meets one of the same key that was queued meanwhile.
     fn merge(&mut self, from: ReadId, into: ReadId, now: Timestamp) {
         let Some(read) = self.reads.remove(&from) else { return };
+        if let Some(into) = self.reads.get_mut(&into) {
+            into.failed |= read.failed;
+        }
         for waiter in read.waiters {
             self.join_queued(into, waiter, read.lane, now);
         }
@@ -641,7 +588,8 @@ impl Reads {
         self.pace(quota, &results, now);
         let mut deliveries = Vec::with_capacity(results.len());
         for (id, result) in results {
-            deliveries.extend(self.settle(id, result, now));
+            let began = self.reads.get(&id).and_then(|read| read.started).unwrap_or(now);
+            deliveries.extend(self.settle(id, result, began, now));
         }
         deliveries
     }
@@ -656,47 +604,53 @@ impl Reads {
         }
     }
 
-    fn settle(&mut self, id: ReadId, result: Result<Answered>, now: Timestamp) -> Vec<Delivery> {
+    /// What became of a read that went out, or wanted to, at `began`.
+    fn settle(
+        &mut self,
+        id: ReadId,
+        result: Result<Answered>,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Vec<Delivery> {
         let Some(identity) = self.reads.get(&id).map(|read| read.key.identity) else { return Vec::new() };
-        let was_down = self.lines.get(&identity).is_some_and(Line::is_down);
         match result {
-            Err(error) if error.kind() == Kind::Unavailable => self.unanswered(id, identity, &error, now),
+            Err(error) if error.kind() == Kind::Unavailable => {
+                self.note_silence(identity, &error, began, now);
+                self.unanswered(id, &error, began, now)
+            }
             // A store that is coming back is not back while it wants to be left alone.
-            Err(error) if error.kind() == Kind::Throttled && was_down => {
-                self.requeue(id, now);
-                Vec::new()
+            Err(error) if error.kind() == Kind::Throttled && self.is_down(identity) => {
+                self.still_down(id, &error, began, now)
             }
             Err(error) if error.kind() == Kind::Throttled && self.may_try_again(id) => {
                 self.requeue(id, now);
-                drop(error);
                 Vec::new()
             }
             result => {
-                self.note_answer(identity);
+                if result.as_ref().err().is_none_or(is_answer) {
+                    self.note_answer(identity);
+                }
                 self.deliver(id, result)
             }
         }
     }
 
     /// A read that the store failed to answer: a first failure is tried again, unless the store is down.
-    fn unanswered(&mut self, id: ReadId, identity: Digest, error: &Error, now: Timestamp) -> Vec<Delivery> {
-        let began = self.reads.get(&id).and_then(|read| read.started).unwrap_or(now);
-        self.note_silence(identity, error, began, now);
-        match self.down_error(identity) {
-            None if self.may_blip(id) => {
-                self.requeue_at(id, later(now, BLIP), now);
-                Vec::new()
-            }
-            None => self.deliver(id, Err(error.clone())),
-            Some(down) => {
-                self.requeue(id, now);
-                self.fail_queued(identity, &down)
-            }
+    fn unanswered(&mut self, id: ReadId, error: &Error, began: Timestamp, now: Timestamp) -> Vec<Delivery> {
+        let identity = self.reads[&id].key.identity;
+        if self.is_down(identity) {
+            return self.still_down(id, error, began, now);
         }
+        if self.fails_again(id) {
+            return self.deliver(id, Err(error.clone()));
+        }
+        self.requeue_at(id, later(now, BLIP), now);
+        Vec::new()
     }
 
-    fn may_blip(&mut self, id: ReadId) -> bool {
-        self.reads.get_mut(&id).is_some_and(|read| !std::mem::replace(&mut read.failed, true))
+    /// Notes that a read failed; whether it had before.
+    fn fails_again(&mut self, id: ReadId) -> bool {
+        self.reads.get_mut(&id).is_some_and(|read| std::mem::replace(&mut read.failed, true))
     }
 
     fn may_try_again(&mut self, id: ReadId) -> bool {
@@ -705,57 +659,15 @@ impl Reads {
         read.throttled < THROTTLED_TRIES
     }
 
-    /// A store gave no answer to a read or a probe that began at `began`. What was under way together fails together and counts once: one
-    /// cut connection, or one login that all share, does not make a store count as down.
-    pub fn note_silence(&mut self, identity: Digest, error: &Error, began: Timestamp, now: Timestamp) {
-        let Some(line) = self.lines.get_mut(&identity) else { return };
-        if line.failed.is_none_or(|failed| began >= failed) {
-            line.failures = line.failures.saturating_add(1);
-            line.failed = Some(now);
-        }
-        line.last_error = Some(error.clone().only(OF_THE_STORE));
-        self.probes.insert(line.quota, later(now, PROBE_EVERY));
-    }
-
-    /// A store answered a read or a probe. If it was down it is back, and so may be all others of its quota: what waits for them is sent.
-    pub fn note_answer(&mut self, identity: Digest) {
-        let Some(line) = self.lines.get_mut(&identity) else { return };
-        if !line.is_down() {
-            line.failures = 0;
-            return;
-        }
-        let quota = line.quota;
-        self.probes.remove(&quota);
-        let back = self.lines.values_mut().filter(|line| line.quota == quota && line.is_down());
-        let stranded: Vec<ReadId> = back.flat_map(Line::come_back).collect();
-        for id in stranded {
-            if let Some(read) = self.reads.get_mut(&id).filter(|read| read.stranded) {
-                read.stranded = false;
-                self.push_to_gate(id);
-            }
-        }
-        self.came_back = true;
-    }
-
-    /// True once after a store came back.
-    pub fn take_came_back(&mut self) -> bool {
-        std::mem::take(&mut self.came_back)
-    }
-
-    fn down_error(&self, identity: Digest) -> Option<Error> {
-        self.lines.get(&identity).filter(|line| line.is_down())?.last_error.clone()
-    }
-
-    /// If the store of this identity is down, and it is not time to ask it again: the error to answer with at once.
-    #[must_use]
-    pub fn refusal(&self, identity: Digest, now: Timestamp) -> Option<Error> {
-        let line = self.lines.get(&identity).filter(|line| line.is_down())?;
-        let early = self.probes.get(&line.quota).is_some_and(|at| *at > now);
-        line.last_error.clone().filter(|_| early)
-    }
-
     fn deliver(&mut self, id: ReadId, result: Result<Answered>) -> Vec<Delivery> {
-        let Some(read) = self.reads.remove(&id) else { return Vec::new() };
+        let Some(read) = self.drop_read(id) else { return Vec::new() };
+        let capabilities = self.lines.get(&read.key.identity).and_then(Line::capabilities);
+        let deliver = |waiter| Delivery { waiter, answer: result.clone(), capabilities, is_down: false };
+        read.waiters.into_iter().map(deliver).collect()
+    }
+
+    fn drop_read(&mut self, id: ReadId) -> Option<Read> {
+        let read = self.reads.remove(&id)?;
         if let Some(start) = read.not_before {
             self.delayed.remove(&(start, read.key.clone(), id));
         }
@@ -768,15 +680,13 @@ impl Reads {
                 self.flying.remove(&read.key);
             }
         }
-        let capabilities = self.lines.get(&read.key.identity).and_then(Line::capabilities);
-        let deliver = |waiter| Delivery { waiter, answer: result.clone(), capabilities };
-        read.waiters.into_iter().map(deliver).collect()
+        Some(read)
     }
 
     /// The namespace to which the plaintext of a running read is charged.
     #[must_use]
     pub fn namespace_of(&self, id: ReadId) -> Option<&str> {
-        Some(self.reads.get(&id)?.waiters.first()?.object.namespace())
+        Some(self.reads.get(&id)?.namespace())
     }
 
     /// The quota of a running read.
@@ -787,9 +697,14 @@ impl Reads {
 
     /// Forgets an identity whose store was closed; false if reads still use it.
     pub fn forget(&mut self, identity: Digest) -> bool {
-        if self.reads.values().any(|read| read.key.identity == identity) {
+        let of_it = |read: &Read| read.key.identity == identity;
+        if self.reads.values().any(|read| of_it(read) && (!read.waiters.is_empty() || read.started.is_some()))
+        {
             return false;
         }
+        let unwanted: Vec<ReadId> =
+            self.reads.iter().filter(|(_, read)| of_it(read)).map(|(id, _)| *id).collect();
+        unwanted.into_iter().for_each(|id| drop(self.drop_read(id)));
         self.lines.remove(&identity);
         true
     }
@@ -799,7 +714,15 @@ impl Reads {
     pub fn sweep_gates(&mut self, now: Timestamp) {
         let needed: HashSet<Digest> = self.reads.values().map(|read| read.quota).collect();
         self.gates.retain(|quota, gate| needed.contains(quota) || !gate.is_idle_since(now, GATE_IDLE));
+        let down = self.lines.values().filter(|line| line.outage.is_down());
+        let down: HashSet<Digest> = down.map(|line| line.quota).collect();
+        self.turns.retain(|quota, _| down.contains(quota));
     }
+}
+
+/// True for an error that only a store which answers can cause.
+pub(super) fn is_answer(error: &Error) -> bool {
+    !matches!(error.kind(), Kind::Unavailable | Kind::Throttled | Kind::Bug)
 }
 
 #[cfg(test)]

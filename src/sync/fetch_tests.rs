@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use keyferry_stores::{
-    base::SecretBytes,
+    base::{SecretBytes, limits::DOWN_AFTER},
     provider::{Access, MapRule, PropertyRule, Want},
 };
 
-use super::*;
+use super::{down::ASKING, *};
 
 const NOT_FULL: &dyn Fn(&str) -> bool = &|_| false;
 
@@ -25,7 +27,7 @@ fn target(identity: &str) -> Target {
 
 fn request(identity: &str, key: &str, object: &str, cause: i64) -> Request {
     let (namespace, name) = object.split_once('/').unwrap_or(("n", object));
-    let waiter = Waiter { object: ObjectKey::new(namespace, name), slot: 0, ticket: 1, patient: false };
+    let waiter = Waiter { object: ObjectKey::new(namespace, name), slot: 0, ticket: 1 };
     let ask = Ask::Key(RemoteKey::value(key));
     Request { target: target(identity), ask, waiter, cause: at(cause), lane: Lane::Second }
 }
@@ -279,27 +281,42 @@ fn a_store_that_throttles_for_good_is_heard_of() {
     assert_eq!(deliveries[0].answer.as_ref().unwrap_err().kind(), Kind::Throttled);
 }
 
-/// A store that has failed so often that it is down, `now` being 10: how many objects heard of it.
-fn take_down(reads: &mut Reads) -> usize {
-    let wide = |mut request: Request| {
-        request.target.budget.in_flight = DOWN_AFTER as usize;
-        request
-    };
-    let keys = (0..DOWN_AFTER).map(|n| wide(request("a", &format!("k{n}"), "n/1", 0)));
-    reads.request(at(0), keys.collect(), None);
-    for failed in 1..DOWN_AFTER {
-        let (error, at) = (Error::new(Kind::Unavailable, "scripted"), at(failed.into()));
-        reads.note_silence(digest("a"), &error, at, at);
-    }
-    let calls = open(reads, "a", 1, 5);
-    reads.request(at(6), vec![request("a", "waiting", "n/2", 6)], None);
-    calls.iter().map(|call| answer_all(reads, call, &failure(Kind::Unavailable), 10).len()).sum()
+/// Makes the store `a` fail so often, one round after the other, that it is down; nobody waits for it then.
+fn take_down(reads: &mut Reads) {
+    reads.request(at(0), vec![request("a", "first", "n/first", 0)], None);
+    open(reads, "a", 1, 0);
+    fail_in_a_row(reads, "a");
+    let ids: Vec<ReadId> = reads.reads.keys().copied().collect();
+    ids.into_iter().for_each(|id| drop(reads.drop_read(id)));
+    reads.gates.get_mut(&digest("quota")).unwrap().answered(at(10));
 }
 
-fn patient(key: &str, object: &str, cause: i64) -> Request {
-    let mut request = request("a", key, object, cause);
-    request.waiter.patient = true;
-    request
+fn fail_in_a_row(reads: &mut Reads, identity: &str) {
+    for round in 1..=i64::from(DOWN_AFTER) {
+        let error = Error::new(Kind::Unavailable, "scripted").with("path", "somebody/else").with("host", "h");
+        reads.note_silence(digest(identity), &error, at(round), at(round));
+    }
+}
+
+/// Something with the millisecond at which it happened.
+type At<T> = (i64, T);
+
+/// Works until `end`, a step each 100 ms; the store answers each key as `answer` says. What was asked when, and what was delivered.
+fn work_until(
+    reads: &mut Reads,
+    (start, end): (i64, i64),
+    answer: impl Fn(&str) -> Result<Answered>,
+) -> (Vec<At<String>>, Vec<At<Delivery>>) {
+    let (mut asked, mut delivered) = (Vec::new(), Vec::new());
+    for now in (start..end).step_by(100) {
+        for call in reads.work(at(now), NOT_FULL).calls {
+            let key = keys(&call)[0].to_string();
+            let answers = answer_all(reads, &call, &answer(&key), now + 1);
+            delivered.extend(answers.into_iter().map(|delivery| (now, delivery)));
+            asked.push((now, key));
+        }
+    }
+    (asked, delivered)
 }
 
 #[test]
@@ -313,85 +330,122 @@ fn a_read_that_failed_once_is_tried_again_a_moment_later_and_nobody_hears_of_it(
     let second = reads.work(at(201), NOT_FULL).calls;
     let heard = answer_all(&mut reads, &second[0], &failure(Kind::Unavailable), 202);
     assert_eq!(heard[0].answer.as_ref().unwrap_err().kind(), Kind::Unavailable);
+    assert!(!heard[0].is_down, "two failures are no outage");
+}
+
+#[test]
+fn an_opening_that_failed_once_is_tried_again_a_moment_later_and_nobody_hears_of_it() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "k", "n/1", 0), request("a", "l", "n/2", 0)], None);
+    let opening = [Call::Open(digest("a"))];
+    let error = Error::new(Kind::Unavailable, "no route");
+    assert_eq!(reads.work(at(0), NOT_FULL).calls, opening);
+    assert!(reads.not_opened(digest("a"), &error, at(10)).is_empty());
+    let work = reads.work(at(11), NOT_FULL);
+    assert_eq!((work.calls.len(), work.wake), (0, Some(at(210))));
+    assert_eq!(reads.work(at(210), NOT_FULL).calls, opening);
+    assert_eq!(reads.not_opened(digest("a"), &error, at(220)).len(), 2);
+}
+
+#[test]
+fn a_throttled_opening_closes_the_gate_and_nobody_hears_of_it() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "k", "n/1", 0)], None);
+    reads.work(at(0), NOT_FULL);
+    let error = Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(5)));
+    assert!(reads.not_opened(digest("a"), &error, at(1)).is_empty());
+    let work = reads.work(at(2), NOT_FULL);
+    assert_eq!((work.calls.len(), work.wake), (0, Some(at(5_001))));
+    assert_eq!(reads.work(at(5_001), NOT_FULL).calls, [Call::Open(digest("a"))]);
 }
 
 #[test]
 fn reads_that_were_under_way_together_and_fail_together_do_not_make_a_store_count_as_down() {
     let mut reads = Reads::default();
-    reads.request(
-        at(0),
-        (0..20).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(),
-        None,
-    );
+    let requests = (0..20).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect();
+    reads.request(at(0), requests, None);
     let calls = open(&mut reads, "a", 1, 0);
     for call in &calls {
         assert!(answer_all(&mut reads, call, &failure(Kind::Unavailable), 1).is_empty());
     }
-    assert!(calls.len() > DOWN_AFTER as usize && reads.refusal(digest("a"), at(2)).is_none());
+    assert!(calls.len() > DOWN_AFTER as usize && !reads.is_down(digest("a")));
 }
 
 #[test]
-fn a_store_that_is_down_fails_what_waits_and_refuses_until_it_may_be_asked_again() {
-    let mut reads = Reads::default();
-    assert_eq!(take_down(&mut reads), DOWN_AFTER as usize + 1);
-    assert!(reads.refusal(digest("a"), at(500)).is_some());
-    assert!(reads.refusal(digest("a"), at(2_010)).is_none(), "somebody must find out");
-    assert!(reads.refusal(digest("b"), at(500)).is_none());
-}
-
-#[test]
-fn the_patient_wait_silently_for_a_store_that_is_down_and_one_read_at_a_time_finds_out() {
+fn while_a_store_is_down_one_read_in_two_seconds_asks_and_all_who_waited_for_it_are_told_once() {
     let mut reads = Reads::default();
     take_down(&mut reads);
-    reads.request(
-        at(20),
-        (0..50).map(|n| patient(&format!("p{n:02}"), &format!("n/p{n}"), 20)).collect(),
-        None,
-    );
-    let mut asked = 0;
-    for now in (20..20_000).step_by(100) {
-        for call in reads.work(at(now), NOT_FULL).calls {
-            asked += 1;
-            assert!(answer_all(&mut reads, &call, &failure(Kind::Unavailable), now).is_empty());
-        }
-    }
-    assert!((9..=10).contains(&asked), "one in two seconds: {asked}");
+    let requests = (0..50).map(|n| request("a", &format!("k{n:02}"), &format!("n/{n}"), 20)).collect();
+    reads.request(at(20), requests, None);
+    let (asked, told) = work_until(&mut reads, (20, 20_020), |_| failure(Kind::Unavailable));
+    assert!((9..=10).contains(&asked.len()), "{asked:?}");
+    assert_eq!(told.len(), 50);
+    assert!(told.iter().all(|(when, delivery)| delivery.is_down && *when < 2_200));
+    assert!(reads.reads.len() <= ASKING, "nobody waits for {} reads", reads.reads.len());
 }
 
 #[test]
-fn when_a_store_is_back_all_who_waited_are_served() {
+fn what_others_hear_of_a_store_that_is_down_names_no_entry() {
     let mut reads = Reads::default();
     take_down(&mut reads);
-    reads.request(at(20), (0..5).map(|n| patient(&format!("p{n}"), &format!("n/p{n}"), 20)).collect(), None);
-    let probe = reads.work(at(2_010), NOT_FULL).calls;
-    assert_eq!(probe.len(), 1);
-    let mut served = answer_all(&mut reads, &probe[0], &Ok(entry()), 2_020).len();
-    assert!(reads.take_came_back() && !reads.take_came_back());
-    for now in (2_020..3_000).step_by(10) {
-        for call in reads.work(at(now), NOT_FULL).calls {
-            served += answer_all(&mut reads, &call, &Ok(entry()), now).len();
-        }
-    }
-    assert_eq!(served, 5);
-    assert!(reads.reads.is_empty());
+    reads.request(at(20), vec![request("a", "k", "n/1", 20), request("a", "l", "n/2", 20)], None);
+    let error = Error::new(Kind::Unavailable, "no answer").with("path", "its/own").with("host", "h");
+    let (_, told) = work_until(&mut reads, (20, 3_000), |_| Err(error.clone()));
+    let text = |n: usize| told[n].1.answer.as_ref().unwrap_err().to_string();
+    assert!(text(0).contains("its/own"), "{}", text(0));
+    assert!(text(1).contains('h') && !text(1).contains("its/own"), "{}", text(1));
+}
+
+#[test]
+fn an_entry_that_always_fails_does_not_keep_the_others_from_a_store_that_answers() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    let answer = |key: &str| if key == "bad" { failure(Kind::Unavailable) } else { Ok(entry()) };
+    reads.request(at(20), vec![request("a", "bad", "n/bad", 20)], None);
+    let (asked, told) = work_until(&mut reads, (20, 5_000), answer);
+    assert_eq!((asked.len(), told.len()), (2, 1), "{asked:?}");
+    let good = (0..5).map(|n| request("a", &format!("good{n}"), &format!("n/{n}"), 5_000)).collect();
+    reads.request(at(5_000), good, None);
+    let (_, told) = work_until(&mut reads, (5_000, 8_000), answer);
+    assert_eq!(told.iter().filter(|(_, delivery)| delivery.answer.is_ok()).count(), 5);
+    assert!(told.iter().all(|(_, delivery)| delivery.answer.is_ok()), "nobody hears of an outage");
+}
+
+#[test]
+fn who_came_after_a_read_had_gone_out_is_not_told_of_its_failure() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+    let calls = reads.work(at(3_000), NOT_FULL).calls;
+    reads.request(at(3_001), vec![request("a", "l", "n/2", 3_001)], None);
+    let told = answer_all(&mut reads, &calls[0], &failure(Kind::Unavailable), 9_000);
+    assert_eq!(told.iter().map(|delivery| delivery.waiter.object.name()).collect::<Vec<_>>(), ["1"]);
+}
+
+#[test]
+fn when_a_store_is_back_all_who_waited_are_served_and_the_others_are_told() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    let requests = |from: i64| (0..5).map(move |n| request("a", &format!("k{n}"), &format!("n/{n}"), from));
+    reads.request(at(20), requests(20).collect(), None);
+    work_until(&mut reads, (20, 2_100), |_| failure(Kind::Unavailable));
+    reads.request(at(2_100), requests(2_100).take(3).collect(), None);
+    let (_, served) = work_until(&mut reads, (2_100, 6_000), |_| Ok(entry()));
+    assert_eq!(served.len(), 3);
+    assert_eq!(reads.take_back(), [digest("a")]);
+    assert!(reads.take_back().is_empty() && reads.reads.is_empty() && reads.turns.is_empty());
 }
 
 #[test]
 fn an_identity_that_stays_down_takes_no_turn_from_one_that_is_back() {
     let mut reads = Reads::default();
-    let error = Error::new(Kind::Unavailable, "scripted");
     for identity in ["a", "b"] {
         reads.request(at(0), vec![request(identity, "key", "n/1", 0)], None);
         reads.work(at(0), NOT_FULL);
         reads.opened(digest(identity), capabilities(1));
-        (0..DOWN_AFTER).for_each(|_| reads.note_silence(digest(identity), &error, at(1), at(1)));
+        fail_in_a_row(&mut reads, identity);
     }
-    let waiting = |identity: &str| Request {
-        waiter: patient("x", "n/x", 2).waiter,
-        ..request(identity, "x", "n/x", 2)
-    };
-    reads.request(at(2), vec![waiting("a"), waiting("b")], None);
-    let mut asked = std::collections::BTreeSet::new();
+    let mut asked = BTreeSet::new();
     for now in (2..9_000).step_by(100) {
         for call in reads.work(at(now), NOT_FULL).calls {
             if let Call::Get(identity, _) = &call {
@@ -404,38 +458,61 @@ fn an_identity_that_stays_down_takes_no_turn_from_one_that_is_back() {
 }
 
 #[test]
-fn a_store_that_wants_to_be_left_alone_while_it_comes_back_is_not_back() {
+fn a_store_that_wants_to_be_left_alone_while_it_comes_back_is_not_back_and_says_so() {
     let mut reads = Reads::default();
     take_down(&mut reads);
-    reads.request(at(20), (0..5).map(|n| patient(&format!("p{n}"), &format!("n/p{n}"), 20)).collect(), None);
-    let throttled = Err(Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(5))));
-    let mut asked = 0;
-    for now in (20..22_020).step_by(100) {
-        for call in reads.work(at(now), NOT_FULL).calls {
-            asked += 1;
-            assert!(answer_all(&mut reads, &call, &throttled, now).is_empty());
-        }
-    }
-    assert!((4..=5).contains(&asked), "one in five seconds: {asked}");
-    assert!(!reads.take_came_back());
+    let requests = (0..5).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 20)).collect();
+    reads.request(at(20), requests, None);
+    let throttled = Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(5)));
+    let (asked, told) = work_until(&mut reads, (20, 22_020), |_| Err(throttled.clone()));
+    assert!((4..=5).contains(&asked.len()), "one in five seconds: {asked:?}");
+    assert!(told.len() == 5 && reads.take_back().is_empty());
 }
 
 #[test]
-fn what_others_hear_of_a_store_that_is_down_names_no_entry() {
+fn one_read_at_a_time_asks_however_long_its_answer_takes() {
     let mut reads = Reads::default();
-    reads.request(
-        at(0),
-        (0..4).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect(),
-        None,
-    );
-    open(&mut reads, "a", 1, 0);
-    for _ in 0..DOWN_AFTER {
-        let error =
-            Error::new(Kind::Unavailable, "no answer").with("path", "somebody/else").with("host", "h");
-        reads.note_silence(digest("a"), &error, at(1), at(1));
+    take_down(&mut reads);
+    let requests = (0..5).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 20)).collect();
+    reads.request(at(20), requests, None);
+    let asked: usize = (20..30_000).step_by(100).map(|now| reads.work(at(now), NOT_FULL).calls.len()).sum();
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn proofs_of_a_store_that_is_down_take_turns_with_its_reads() {
+    let mut reads = Reads::default();
+    assert_eq!(reads.take_turn(digest("a"), at(0)), Ok(()), "nothing is known against it");
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+    let wait = reads.take_turn(digest("a"), at(20)).unwrap_err();
+    let turn = 20 + i64::try_from(wait.as_millis()).unwrap();
+    assert_eq!(reads.take_turn(digest("a"), at(turn)), Ok(()));
+    assert_eq!(reads.work(at(turn), NOT_FULL).calls.len(), 0, "the turn is taken");
+    assert_eq!(reads.work(at(turn + 2_000), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn an_answer_of_another_kind_is_an_answer_and_a_fault_of_ours_is_none() {
+    for (kind, is_back) in [(Kind::NotFound, true), (Kind::Forbidden, true), (Kind::Bug, false)] {
+        let mut reads = Reads::default();
+        take_down(&mut reads);
+        reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+        work_until(&mut reads, (20, 3_000), |_| failure(kind));
+        assert_eq!(!reads.is_down(digest("a")), is_back, "{kind:?}");
     }
-    let refusal = reads.refusal(digest("a"), at(2)).unwrap().to_string();
-    assert!(refusal.contains('h') && !refusal.contains("somebody"), "{refusal}");
+}
+
+#[test]
+fn a_store_that_is_down_and_that_nobody_waits_for_can_be_forgotten() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+    assert!(!reads.forget(digest("a")), "an object waits for it");
+    work_until(&mut reads, (20, 3_000), |_| failure(Kind::Unavailable));
+    assert!(reads.forget(digest("a")) && reads.reads.is_empty() && reads.queued.is_empty());
+    reads.sweep_gates(at(3_000));
+    assert!(reads.turns.is_empty());
 }
 
 #[test]

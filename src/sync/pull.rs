@@ -123,6 +123,18 @@ impl Slot {
         self.answer = Some(Answer::Store(answer, held));
     }
 
+    /// True if it tells an object nothing whose status says that its store does not answer.
+    #[must_use]
+    pub fn says_nothing_new(&self) -> bool {
+        let silent =
+            |error: &Error| matches!(error.kind(), Kind::Unavailable | Kind::Throttled | Kind::NotFound);
+        match &self.answer {
+            Some(Answer::Store(answer, _)) => answer.as_ref().err().is_none_or(silent),
+            Some(Answer::Nothing) => true,
+            Some(Answer::Failed(_)) | None => false,
+        }
+    }
+
     /// The answer as `shape` takes it. Values stay shared; only names are copied.
     fn answer(&self) -> shape::Answer {
         let unanswered =
@@ -169,6 +181,8 @@ pub struct Finished {
     pub error: Option<Error>,
     /// The Ready condition now; `None` if there is none.
     pub ready: Option<bool>,
+    /// True if the status could not be written.
+    pub untold: bool,
     /// The status as written, with its resourceVersion; `None` if nothing was written.
     pub status: Option<(Box<[u8]>, Version)>,
     /// When the object was last refreshed, if this job did it.
@@ -220,6 +234,7 @@ impl Finished {
             began,
             error: None,
             ready: None,
+            untold: false,
             status: None,
             refreshed: None,
             written: None,
@@ -366,7 +381,7 @@ async fn write_status(pipeline: &Pipeline, object: &Object, patch: Value, finish
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => finished,
         Err(error) => {
             tracing::warn!(externalsecret = %object.raw.key, %error, "the status could not be written");
-            Finished { error: finished.error.or(Some(error)), ..finished }
+            Finished { error: finished.error.or(Some(error)), untold: true, ..finished }
         }
     }
 }

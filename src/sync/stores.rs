@@ -23,7 +23,7 @@ use keyferry_stores::{
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    fetch::{Answered, Call, Delivery, Fresh, Reads, Request, Spread, Target, Work},
+    fetch::{Answered, Call, Delivery, Fresh, Reads, Request, Spread, Target, Work, is_answer},
     gate::ReadId,
 };
 use crate::cluster::{Cluster, ObjectKey, StatusKind, credentials::ScopedCredentials};
@@ -116,6 +116,15 @@ impl Delivered {
     }
 }
 
+/// What the fetcher tells those who asked, in the order in which it happened.
+#[derive(Debug)]
+pub enum Notice {
+    /// Answers.
+    Answers(Vec<Delivered>),
+    /// The stores of these identities, which were down, answer again.
+    Back(Vec<Digest>),
+}
+
 /// The pool, the reads, and the task that serves them.
 #[derive(Debug, Clone)]
 pub struct Fetcher(Arc<Shared>);
@@ -127,7 +136,7 @@ struct Shared {
     back: Arc<Notify>,
     clock: Arc<dyn Clock>,
     plaintext: Arc<Plaintext>,
-    deliveries: mpsc::UnboundedSender<Vec<Delivered>>,
+    notices: mpsc::UnboundedSender<Notice>,
 }
 
 #[derive(Debug, Default)]
@@ -171,7 +180,6 @@ pub struct Gathering {
     now: Timestamp,
     spread: Option<Spread>,
     fresh: Fresh,
-    refused: Vec<Delivery>,
 }
 
 /// What a store says of itself.
@@ -184,39 +192,34 @@ pub struct Probed {
 }
 
 impl Fetcher {
-    /// A fetcher whose answers go to `deliveries`. It does nothing until [`Fetcher::run`] runs.
+    /// A fetcher whose answers go to `notices`. It does nothing until [`Fetcher::run`] runs.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, deliveries: mpsc::UnboundedSender<Vec<Delivered>>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, notices: mpsc::UnboundedSender<Notice>) -> Self {
         let wake = Arc::new(Notify::new());
         let plaintext = Arc::new(Plaintext { ledger: Mutex::default(), freed: wake.clone() });
         let (state, back) = (Mutex::default(), Arc::default());
-        Self(Arc::new(Shared { state, wake, back, clock, plaintext, deliveries }))
+        Self(Arc::new(Shared { state, wake, back, clock, plaintext, notices }))
     }
 
     /// Gathers requests that are to be queued together, none of them sent before all are. With `spread` they start evenly over its window.
     pub fn gather(&self, spread: Option<Spread>) -> Gathering {
         let (shared, now) = (self.0.clone(), self.0.clock.now());
-        Gathering { shared, now, spread, fresh: Fresh::default(), refused: Vec::new() }
+        Gathering { shared, now, spread, fresh: Fresh::default() }
     }
 
     /// Proves the credential of a store, sharing its login with the reads; stores of one identity that are judged together share one
-    /// proof. A store that is known to be down is not asked.
+    /// proof. A store that is down is asked in its turn.
     ///
     /// # Errors
-    /// The error of opening it, or that with which it is down.
+    /// The error of opening it.
     pub async fn probe(&self, identity: Digest, opener: Arc<dyn Opener>) -> Result<Probed> {
         let asked = self.0.clock.now();
-        let (refusal, pooled) = {
-            let mut state = self.0.state();
-            (state.reads.refusal(identity, asked), state.pooled(identity, || opener))
-        };
-        if let Some(error) = refusal {
-            return Err(error);
-        }
+        let pooled = self.0.state().pooled(identity, || opener);
         let mut last = pooled.probed.lock().await;
         if let Some((_, probed)) = last.as_ref().filter(|(began, _)| *began >= asked) {
             return probed.clone();
         }
+        self.0.turn(identity).await;
         let began = self.0.clock.now();
         let probed = pooled.probe().await;
         self.0.note_probe(identity, &probed, began);
@@ -281,26 +284,16 @@ impl Fetcher {
 }
 
 impl Gathering {
-    /// Enters a request. `opener` is asked for only if its identity is not in the pool. A request to a store that is known to be down
-    /// is answered with that error.
+    /// Enters a request. `opener` is asked for only if its identity is not in the pool.
     pub fn add(&mut self, request: Request, opener: impl FnOnce() -> Arc<dyn Opener>) {
         let mut state = self.shared.state();
-        match state.reads.refusal(request.target.identity, self.now).filter(|_| !request.waiter.patient) {
-            Some(error) => {
-                let (waiter, answer) = (request.waiter, Err(error));
-                self.refused.push(Delivery { waiter, answer, capabilities: None });
-            }
-            None => {
-                state.pooled(request.target.identity, opener);
-                state.reads.add(self.now, request, &mut self.fresh);
-            }
-        }
+        state.pooled(request.target.identity, opener);
+        state.reads.add(self.now, request, &mut self.fresh);
     }
 
     /// Queues what was gathered.
     pub fn send(self) {
         self.shared.state().reads.start(self.now, self.fresh, self.spread);
-        self.shared.deliver(self.refused, None);
         self.shared.wake.notify_one();
     }
 }
@@ -340,8 +333,9 @@ impl Shared {
         match pooled.open().await {
             Ok(store) => self.state().reads.opened(identity, store.capabilities()),
             Err(error) => {
-                let failed = self.state().reads.not_opened(identity, &error, self.clock.now());
-                self.deliver(failed, None);
+                let mut state = self.state();
+                let failed = state.reads.not_opened(identity, &error, self.clock.now());
+                self.tell(&mut state, failed, None);
             }
         }
     }
@@ -394,47 +388,55 @@ impl Shared {
         let first = results.first().map(|(id, _)| *id);
         let size: usize =
             results.iter().filter_map(|(_, result)| result.as_ref().ok()).map(Answered::size).sum();
-        let (held, deliveries) = {
-            let mut state = self.state();
-            let namespace = first.and_then(|id| state.reads.namespace_of(id)).unwrap_or_default().to_string();
-            let Some(quota) = first.and_then(|id| state.reads.quota_of(id)) else { return };
-            self.plaintext.ended(&namespace);
-            (Held::new(&self.plaintext, namespace, size), state.reads.done(quota, results, self.clock.now()))
-        };
-        self.tell_if_back();
-        self.deliver(deliveries, Some(held));
+        let mut state = self.state();
+        let namespace = first.and_then(|id| state.reads.namespace_of(id)).unwrap_or_default().to_string();
+        let Some(quota) = first.and_then(|id| state.reads.quota_of(id)) else { return };
+        self.plaintext.ended(&namespace);
+        let held = Held::new(&self.plaintext, namespace, size);
+        let deliveries = state.reads.done(quota, results, self.clock.now());
+        self.tell(&mut state, deliveries, Some(held));
     }
 
-    fn note_probe(&self, identity: Digest, probed: &Result<Probed>, began: Timestamp) {
-        let error = probed.as_ref().map_or_else(Some, |probed| probed.probe.as_ref().err());
-        {
-            let mut state = self.state();
-            match error {
-                Some(error) if error.kind() == Kind::Unavailable => {
-                    state.reads.note_silence(identity, error, began, self.clock.now());
-                }
-                Some(_) => (),
-                None => state.reads.note_answer(identity),
+    /// Waits until it is this store's turn to be asked.
+    async fn turn(&self, identity: Digest) {
+        loop {
+            let turn = self.state().reads.take_turn(identity, self.clock.now());
+            match turn {
+                Ok(()) => return,
+                Err(wait) => self.clock.sleep(wait).await,
             }
         }
-        self.tell_if_back();
     }
 
-    fn tell_if_back(&self) {
-        if self.state().reads.take_came_back() {
+    /// What a proof says of the store's silence. One that cannot tell proves nothing.
+    fn note_probe(&self, identity: Digest, probed: &Result<Probed>, began: Timestamp) {
+        let probe = probed.as_ref().map_or_else(Err, |probed| probed.probe.as_ref());
+        let mut state = self.state();
+        match probe {
+            Ok(Probe::Unknown(_)) => (),
+            Err(error) if error.kind() == Kind::Unavailable => {
+                state.reads.note_silence(identity, error, began, self.clock.now());
+            }
+            Err(error) if !is_answer(error) => (),
+            Ok(Probe::Ready) | Err(_) => state.reads.note_answer(identity),
+        }
+        self.tell(&mut state, Vec::new(), None);
+    }
+
+    /// Sends while the state is locked, so that nobody hears of two things in another order than they happened in.
+    fn tell(&self, state: &mut State, deliveries: Vec<Delivery>, held: Option<Arc<Held>>) {
+        let deliver = |delivery| Delivered { delivery, held: held.clone() };
+        let answers: Vec<Delivered> = deliveries.into_iter().map(deliver).collect();
+        let back = state.reads.take_back();
+        // The receiver is gone only when the process ends.
+        if !answers.is_empty() {
+            let _ended = self.notices.send(Notice::Answers(answers));
+        }
+        if !back.is_empty() {
+            let _ended = self.notices.send(Notice::Back(back));
             self.back.notify_one();
             self.wake.notify_one();
         }
-    }
-
-    fn deliver(&self, deliveries: Vec<Delivery>, held: Option<Arc<Held>>) {
-        if deliveries.is_empty() {
-            return;
-        }
-        let delivered =
-            deliveries.into_iter().map(|delivery| Delivered { delivery, held: held.clone() }).collect();
-        // The receiver is gone only when the process ends.
-        let _ended = self.deliveries.send(delivered);
     }
 }
 

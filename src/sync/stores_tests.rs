@@ -1,5 +1,5 @@
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -24,6 +24,7 @@ struct Counts {
     most_at_once: AtomicUsize,
     now: AtomicUsize,
     closes: AtomicUsize,
+    probes: AtomicUsize,
 }
 
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ struct Scripted {
     size: usize,
     opens: bool,
     panics: bool,
+    /// While it is set, the store gives no answer.
+    is_down: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -64,6 +67,11 @@ impl Store for Scripted {
 
     async fn get(&self, keys: &[RemoteKey]) -> Batch {
         assert!(!self.panics, "a provider's bug");
+        if self.is_down.load(Ordering::SeqCst) {
+            return Batch::Answers(
+                keys.iter().map(|_| Err(Error::new(Kind::Unavailable, "no answer"))).collect(),
+            );
+        }
         let now = self.counts.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.counts.most_at_once.fetch_max(now, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -75,11 +83,20 @@ impl Store for Scripted {
     }
 
     async fn probe(&self) -> Result<Probe> {
+        self.counts.probes.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(10)).await;
         Ok(Probe::Ready)
     }
 
     async fn close(&self) {
         self.counts.closes.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Delivered {
+    /// An answer whose bytes nobody counts.
+    pub(crate) const fn uncounted(delivery: Delivery) -> Self {
+        Self { delivery, held: None }
     }
 }
 
@@ -93,7 +110,7 @@ impl Fetcher {
 }
 
 fn scripted(size: usize) -> Scripted {
-    Scripted { counts: Arc::default(), size, opens: true, panics: false }
+    Scripted { counts: Arc::default(), size, opens: true, panics: false, is_down: Arc::default() }
 }
 
 fn identity() -> Digest {
@@ -106,14 +123,14 @@ fn requests(count: usize, store: &Scripted) -> Vec<(Request, Arc<dyn Opener>)> {
     let request = |n: usize| Request {
         target,
         ask: Ask::Key(RemoteKey::value(format!("key-{n}"))),
-        waiter: Waiter { object: ObjectKey::new("n", format!("es-{n}")), slot: 0, ticket: 1, patient: false },
+        waiter: Waiter { object: ObjectKey::new("n", format!("es-{n}")), slot: 0, ticket: 1 },
         cause: Timestamp::UNIX_EPOCH,
         lane: Lane::First,
     };
     (0..count).map(|n| (request(n), Arc::new(store.clone()) as Arc<dyn Opener>)).collect()
 }
 
-fn fetcher() -> (Fetcher, mpsc::UnboundedReceiver<Vec<Delivered>>) {
+fn fetcher() -> (Fetcher, mpsc::UnboundedReceiver<Notice>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let fetcher = Fetcher::new(Arc::new(SystemClock::starting_at(Timestamp::UNIX_EPOCH)), sender);
     let running = fetcher.clone();
@@ -121,10 +138,12 @@ fn fetcher() -> (Fetcher, mpsc::UnboundedReceiver<Vec<Delivered>>) {
     (fetcher, receiver)
 }
 
-async fn receive(receiver: &mut mpsc::UnboundedReceiver<Vec<Delivered>>, count: usize) -> Vec<Delivered> {
+async fn receive(receiver: &mut mpsc::UnboundedReceiver<Notice>, count: usize) -> Vec<Delivered> {
     let mut all = Vec::new();
     while all.len() < count {
-        all.extend(receiver.recv().await.unwrap());
+        if let Notice::Answers(answers) = receiver.recv().await.unwrap() {
+            all.extend(answers);
+        }
     }
     all
 }
@@ -157,6 +176,69 @@ async fn a_panic_of_a_provider_is_a_bug_of_that_read_and_nothing_else() {
     fetcher.queue(requests(1, &store), None);
     let all = receive(&mut receiver, 1).await;
     assert_eq!(all[0].delivery.answer.as_ref().unwrap_err().kind(), Kind::Bug);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stores_of_one_identity_that_are_judged_together_share_one_proof() {
+    let store = scripted(1);
+    let (fetcher, _receiver) = fetcher();
+    let prove = || fetcher.probe(identity(), Arc::new(store.clone()));
+    let (first, second) = tokio::join!(prove(), prove());
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(store.counts.probes.load(Ordering::SeqCst), 1);
+    prove().await.unwrap();
+    assert_eq!(
+        store.counts.probes.load(Ordering::SeqCst),
+        2,
+        "what was proved before it was asked proves nothing"
+    );
+}
+
+/// Answers that came before it was told that the store is back.
+async fn until_back(receiver: &mut mpsc::UnboundedReceiver<Notice>) -> Vec<Delivered> {
+    let mut all = Vec::new();
+    loop {
+        match receiver.recv().await.unwrap() {
+            Notice::Answers(answers) => all.extend(answers),
+            Notice::Back(identities) => {
+                assert_eq!(identities, [identity()]);
+                return all;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_back_is_told_of_after_all_who_heard_that_it_is_down() {
+    let store = scripted(1);
+    let (fetcher, mut receiver) = fetcher();
+    let back = fetcher.back();
+    store.is_down.store(true, Ordering::SeqCst);
+    let mut heard = Vec::new();
+    while !heard.iter().any(|one: &Delivered| one.delivery.is_down) {
+        fetcher.queue(requests(1, &store), None);
+        heard = receive(&mut receiver, 1).await;
+    }
+    store.is_down.store(false, Ordering::SeqCst);
+    assert!(until_back(&mut receiver).await.is_empty(), "nobody waited any more");
+    back.notified().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_that_succeeds_is_what_brings_a_store_back_and_one_that_cannot_tell_is_not() {
+    let store = scripted(1);
+    let (fetcher, mut receiver) = fetcher();
+    store.is_down.store(true, Ordering::SeqCst);
+    let mut heard = Vec::new();
+    while !heard.iter().any(|one: &Delivered| one.delivery.is_down) {
+        fetcher.queue(requests(1, &store), None);
+        heard = receive(&mut receiver, 1).await;
+    }
+    let probed = |probe| Ok(Probed { probe: Ok(probe), capabilities: store.capabilities() });
+    fetcher.0.note_probe(identity(), &probed(Probe::Unknown(None)), fetcher.0.clock.now());
+    assert!(receiver.try_recv().is_err());
+    fetcher.0.note_probe(identity(), &probed(Probe::Ready), fetcher.0.clock.now());
+    assert!(matches!(receiver.try_recv(), Ok(Notice::Back(_))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,10 @@
 //! Messages in an order that stories cannot bring about: what reaches the reconciler while a job is under way.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 use keyferry_stores::{
-    base::{clock::SystemClock, refs::Scope},
+    base::{Clock, clock::SystemClock, refs::Scope},
     net::client::HttpPool,
 };
 use serde_json::json;
@@ -10,13 +13,37 @@ use super::*;
 use crate::{
     cluster::{Cluster, credentials::ScopedCredentials, fake::FakeCluster, managed::DigestKey},
     controller::world::Expected,
-    sync::{pipeline::Breaker, report::Stamp},
+    sync::{fetch::Delivery, pipeline::Breaker, report::Stamp},
 };
+
+/// A clock that panics, when it is told to, as it is read for the n-th time from then on.
+#[derive(Debug)]
+struct Mined {
+    clock: SystemClock,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl Clock for Mined {
+    fn now(&self) -> Timestamp {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert_ne!(left, Ok(1), "a bug of ours");
+        self.clock.now()
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        self.clock.sleep(wait).await;
+    }
+}
 
 /// A reconciler whose lists are complete, without anybody who runs it.
 fn reconciler(cluster: &FakeCluster) -> ExternalSecrets {
-    let shared: Arc<dyn Cluster> = Arc::new(cluster.clone());
     let clock = Arc::new(SystemClock::starting_at(Timestamp::UNIX_EPOCH));
+    reconciler_at(cluster, clock)
+}
+
+fn reconciler_at(cluster: &FakeCluster, clock: Arc<dyn Clock>) -> ExternalSecrets {
+    let shared: Arc<dyn Cluster> = Arc::new(cluster.clone());
     let (deliveries, answers) = mpsc::unbounded_channel();
     let pipeline = Pipeline {
         cluster: shared.clone(),
@@ -43,7 +70,7 @@ fn reconciler(cluster: &FakeCluster) -> ExternalSecrets {
             cluster_stores: true,
             class: "default".into(),
         }),
-        fetcher: Fetcher::new(clock, deliveries),
+        fetcher: Fetcher::new(Arc::new(SystemClock::starting_at(Timestamp::UNIX_EPOCH)), deliveries),
         env,
         table: Table::new("externalsecret"),
         settings: Arc::new(settings),
@@ -96,4 +123,123 @@ async fn nothing_is_read_behind_an_entry_whose_store_cannot_be_asked() {
         reconciler.changed(Change::Applied(object));
         assert_eq!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)), waits, "{name}");
     }
+}
+
+/// An object of the store `s`, as the watch brings it.
+fn bring(reconciler: &mut ExternalSecrets, cluster: &FakeCluster, name: &str) -> ObjectKey {
+    let spec = json!({ "secretStoreRef": { "name": "s" }, "data": [{ "secretKey": "a", "remoteRef": { "key": "k" } }] });
+    let key = ObjectKey::new("team", name);
+    reconciler.changed(Change::Applied(cluster.put_object(StatusKind::ExternalSecret, &key, &spec)));
+    key
+}
+
+/// The job of an object ends with this error.
+fn end_job(reconciler: &mut ExternalSecrets, key: &ObjectKey, kind: Kind) {
+    assert!(matches!(reconciler.records[key].phase, Phase::Working), "{:?}", reconciler.records[key].phase);
+    let uid = reconciler.objects.get(key).unwrap().uid.clone();
+    let error = Some(Error::new(kind, "scripted"));
+    reconciler.done(key, &uid, Finished { error, ..Finished::panicked(Timestamp::UNIX_EPOCH) });
+}
+
+/// Its store, which is down, gives an object no answer.
+fn no_answer(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    let waiter = Waiter { object: key.clone(), slot: 0, ticket: reconciler.records[key].ticket };
+    let answer = Err(Error::new(Kind::Unavailable, "no answer"));
+    let delivery = Delivery { waiter, answer, capabilities: None, is_down: true };
+    reconciler.noticed(Notice::Answers(vec![Delivered::uncounted(delivery)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_one_reconcile_never_ends_the_process() {
+    let cluster = FakeCluster::new();
+    let clock = SystemClock::starting_at(Timestamp::UNIX_EPOCH);
+    let clock = Arc::new(Mined { clock, left: AtomicUsize::new(0) });
+    let mut reconciler = reconciler_at(&cluster, clock.clone());
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let mut hit = 0;
+    // Wherever it looks at the clock: the object fails, and is tried again.
+    for nth in 2..=3 {
+        clock.left.store(nth, Ordering::SeqCst);
+        let key = bring(&mut reconciler, &cluster, &format!("unlucky-{nth}"));
+        clock.left.store(0, Ordering::SeqCst);
+        if matches!(reconciler.records[&key].phase, Phase::Working) {
+            hit += 1;
+            end_job(&mut reconciler, &key, Kind::Bug);
+            assert!(reconciler.records[&key].failing && reconciler.schedule.next().is_some());
+        }
+    }
+    assert!(hit > 0, "the panic came about");
+    let other = bring(&mut reconciler, &cluster, "other");
+    assert!(matches!(reconciler.records[&other].phase, Phase::Waiting(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_hears_once_that_its_store_is_down_and_asks_when_it_is_back() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    no_answer(&mut reconciler, &key);
+    end_job(&mut reconciler, &key, Kind::Unavailable);
+    reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
+    no_answer(&mut reconciler, &key);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Parked), "its status says so already");
+    let identities = reconciler.records[&key].identities.to_vec();
+    reconciler.noticed(Notice::Back(vec![Digest::of([b"another".as_slice()])]));
+    assert!(matches!(reconciler.records[&key].phase, Phase::Parked));
+    reconciler.noticed(Notice::Back(identities));
+    assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_while_its_object_is_told_that_it_is_down_is_asked_at_once() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    let identities = reconciler.records[&key].identities.to_vec();
+    no_answer(&mut reconciler, &key);
+    reconciler.noticed(Notice::Back(identities));
+    end_job(&mut reconciler, &key, Kind::Unavailable);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_fails_for_another_reason_is_told_that_its_store_is_down() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    let fails = Job::Fail(Error::new(Kind::Invalid, "scripted"));
+    reconciler.records.get_mut(&key).unwrap().phase = Phase::Idle;
+    reconciler.work(&key, fails);
+    end_job(&mut reconciler, &key, Kind::Invalid);
+    reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
+    no_answer(&mut reconciler, &key);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Working), "its status says something else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_hears_once_that_its_store_is_not_ready() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "False"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    end_job(&mut reconciler, &key, Kind::Refused);
+    reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
+    assert!(matches!(reconciler.records[&key].phase, Phase::Idle));
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)), "now it is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_wakes_an_object_that_waits_for_answers_asks_nothing_twice() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    let ticket = reconciler.records[&key].ticket;
+    reconciler.records.get_mut(&key).unwrap().failing = true;
+    reconciler.signalled(&Signal::Credential(reconciler.records[&key].stores.to_vec()));
+    assert_eq!(reconciler.records[&key].ticket, ticket);
 }

@@ -30,12 +30,12 @@ impl Bench {
         self.world.apply_store(store.kind, Change::Applied(raw))
     }
 
-    fn judge(&mut self, store: &StoreRef, ready: &str) {
+    fn judge(&mut self, store: &StoreRef, ready: &str) -> Vec<Signal> {
         let status = json!({ "conditions": [{ "type": "Ready", "status": ready }] });
         let raw = self.cluster.change_object(store.kind, &store.key, |raw| {
             raw.status = Some(status.to_string().into_bytes().into());
         });
-        self.world.apply_store(store.kind, Change::Applied(raw));
+        self.world.apply_store(store.kind, Change::Applied(raw))
     }
 
     fn namespace(&mut self, name: &str, labels: &[(&str, &str)]) -> Vec<Signal> {
@@ -160,6 +160,66 @@ fn a_changed_label_of_a_namespace_is_told_and_admits_it() {
     bench.namespace("n", &[]);
     assert_eq!(bench.namespace("n", &[("team", "a")]), [Signal::Namespace("n".into())]);
     assert_eq!(bench.usable(&cluster_store(), "n", false), "usable");
+    bench.namespace("n", &[("team", "b"), ("more", "")]);
+    assert_eq!(
+        bench.usable(&cluster_store(), "n", false),
+        "refused",
+        "what was found once is not believed for ever"
+    );
+}
+
+#[test]
+fn a_store_that_was_usable_is_not_when_it_fails_its_judgement_or_goes() {
+    let mut bench = Bench::new();
+    bench.put(&store(), &fake());
+    bench.judge(&store(), "True");
+    assert_eq!(bench.usable(&store(), "team", true), "usable");
+    bench.judge(&store(), "False");
+    assert_eq!(bench.usable(&store(), "team", true), "refused");
+    bench.judge(&store(), "True");
+    assert_eq!(bench.usable(&store(), "team", true), "usable");
+    let raw = bench.world.store(&store()).cloned().unwrap();
+    bench.world.apply_store(STORE, Change::Deleted(Gone::of(&raw)));
+    assert_eq!(bench.usable(&store(), "team", true), "missing");
+}
+
+/// Two ClusterSecretStores that are configured alike, neither of them judged.
+fn kin(bench: &mut Bench) -> [StoreRef; 2] {
+    bench.credential("vault", "1");
+    ["c", "d"].map(|name| {
+        let store = StoreRef { kind: CLUSTER_STORE, key: ObjectKey::new("", name) };
+        bench.put(&store, &vault(Some("vault")));
+        store
+    })
+}
+
+#[test]
+fn objects_of_a_store_wait_for_its_kin_until_the_last_of_them_is_judged_or_gone() {
+    for is_judged in [true, false] {
+        let mut bench = Bench::new();
+        let [first, last] = kin(&mut bench);
+        let identity = bench.identity(&first, "team");
+        assert!(!bench.judge(&first, "True").contains(&Signal::Judged(vec![last.clone()])));
+        assert!(bench.world.awaits_kin(&identity));
+        let raw = bench.world.store(&last).cloned().unwrap();
+        let signals = match is_judged {
+            true => bench.judge(&last, "True"),
+            false => bench.world.apply_store(CLUSTER_STORE, Change::Deleted(Gone::of(&raw))),
+        };
+        assert!(signals.contains(&Signal::Judged(vec![first])), "{signals:?}");
+        assert!(!bench.world.awaits_kin(&identity));
+    }
+}
+
+#[test]
+fn stores_that_are_configured_alike_tick_together_whatever_the_version_of_their_credential() {
+    let mut bench = Bench::new();
+    let [first, last] = kin(&mut bench);
+    bench.put(&store(), &fake());
+    let line = bench.world.line(&first).unwrap();
+    bench.credential("vault", "2");
+    assert_eq!([bench.world.line(&first), bench.world.line(&last)], [Some(line), Some(line)]);
+    assert!(bench.world.line(&store()).is_some_and(|other| other != line));
 }
 
 #[test]

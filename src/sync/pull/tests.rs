@@ -26,7 +26,7 @@ use crate::{
         gate::Lane,
         pipeline::Breaker,
         report::Stamp,
-        stores::{Fetcher, Opening, Usable},
+        stores::{Fetcher, Notice, Opening, Usable},
     },
     telemetry::leak,
 };
@@ -40,7 +40,7 @@ struct Bench {
     pipeline: Pipeline,
     env: Env,
     fetcher: Fetcher,
-    deliveries: mpsc::UnboundedReceiver<Vec<Delivered>>,
+    notices: mpsc::UnboundedReceiver<Notice>,
     store: Vec<(String, String)>,
     /// When the last job's answers were found empty without a proof.
     empty_since: Option<Timestamp>,
@@ -64,7 +64,7 @@ impl Bench {
             calls: Arc::default(),
             retry: None,
         };
-        let (sender, deliveries) = mpsc::unbounded_channel();
+        let (sender, notices) = mpsc::unbounded_channel();
         let fetcher = Fetcher::new(clock.clone(), sender);
         let served = fetcher.clone();
         tokio::spawn(async move { served.run().await });
@@ -72,7 +72,7 @@ impl Bench {
         let (stamp, breaker) = (Stamp::Never, Arc::new(Breaker::default()));
         let pipeline = Pipeline { cluster: shared, clock, digests, stamp, breaker };
         let (store, empty_since, cached, refused) = (Vec::new(), None, None, None);
-        let bench = Self { cluster, pipeline, env, fetcher, deliveries, store, empty_since, cached, refused };
+        let bench = Self { cluster, pipeline, env, fetcher, notices, store, empty_since, cached, refused };
         bench.holding(&[("k", MARKER), ("l", "w")])
     }
 
@@ -120,13 +120,14 @@ impl Bench {
                 continue;
             };
             slots.push(Slot::waiting(usable.config.absence(), &ask));
-            let waiter = Waiter { object: object.clone(), slot, ticket: 0, patient: false };
+            let waiter = Waiter { object: object.clone(), slot, ticket: 0 };
             let request = Request { target: usable.target, ask, waiter, cause: now, lane: Lane::First };
             requests.push((request, Opening::of(&usable, &self.env, &self.pipeline.cluster)));
         }
         self.fetcher.queue(requests, None);
         while slots.iter().any(|slot| slot.answer.is_none()) {
-            for delivered in self.deliveries.recv().await.unwrap() {
+            let Notice::Answers(answers) = self.notices.recv().await.unwrap() else { continue };
+            for delivered in answers {
                 let slot = delivered.delivery.waiter.slot;
                 slots[slot].take(delivered);
             }

@@ -55,9 +55,10 @@ pub const FLOOD_GATE: Duration = Duration::from_secs(10);
 pub const JUDGED_TOGETHER: Duration = Duration::from_secs(2);
 /// Failures in a row after which a store counts as down.
 pub const DOWN_AFTER: u32 = 3;
-/// How often the stores of a quota are asked while they are down: less than once a second with all that was under way.
+/// How often the stores of one quota are asked while they are down, by reads and by proofs together.
 pub const PROBE_EVERY: Duration = Duration::from_secs(2);
-/// After this a read that a store failed to answer is tried once more.
+/// After this a read or an opening that a store failed to answer is tried once more, by the queue of reads: a blip of a store must not
+/// become the status of every object that was just being read.
 pub const BLIP: Duration = Duration::from_millis(200);
 /// The shortest time between two ticks, whatever an object asks for: a tenant's `refreshInterval: 1ns` is no hot loop.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);

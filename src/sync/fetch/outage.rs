@@ -1,0 +1,115 @@
+//! A store that does not answer: when it counts as down, who waits for it, and who asks next whether it is back. Pure.
+//!
+//! A store is down after [`DOWN_AFTER`] failures in a row. What was under way together fails together and counts once: one cut
+//! connection, or one login that all share, is no outage. While it is down its reads wait here, and one of them goes out every
+//! [`PROBE_EVERY`] over all stores of its quota: first those that have not failed yet, so that an entry which always fails does not keep
+//! the others from finding out that the store answers.
+
+use std::{collections::VecDeque, time::Duration};
+
+use jiff::Timestamp;
+use keyferry_stores::base::{
+    Error,
+    limits::{DOWN_AFTER, PROBE_EVERY},
+};
+
+use crate::sync::gate::{ReadId, later};
+
+/// What is true of a store, and not of one entry: all that an error says to those whose entry it is not about.
+const OF_THE_STORE: &[&str] = &["host", "reason", "status"];
+
+/// What is known of the silence of one store.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    failures: u32,
+    /// When the last failure was counted.
+    counted: Option<Timestamp>,
+    error: Option<Error>,
+    /// Reads that wait for their turn to ask: those that have not failed yet before those that have.
+    waiting: VecDeque<ReadId>,
+    /// When one of them last had its turn.
+    asked: Option<Timestamp>,
+}
+
+impl Outage {
+    /// The store gave no answer to a call that began at `began`. True if it counts as down from now on.
+    pub(super) fn failed(&mut self, error: &Error, began: Timestamp, now: Timestamp) -> bool {
+        let was_down = self.is_down();
+        if self.counted.is_none_or(|counted| began > counted) {
+            self.failures = self.failures.saturating_add(1);
+            self.counted = Some(now);
+        }
+        self.error = Some(error.clone().only(OF_THE_STORE));
+        self.is_down() && !was_down
+    }
+
+    /// The store answered: the reads that waited for that.
+    pub(super) fn end(&mut self) -> VecDeque<ReadId> {
+        std::mem::take(self).waiting
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.failures >= DOWN_AFTER
+    }
+
+    /// What to say to those whose own read did not fail.
+    pub(super) fn error(&self) -> Option<&Error> {
+        self.error.as_ref().filter(|_| self.is_down())
+    }
+
+    /// Puts a read in line.
+    pub(super) fn wait(&mut self, id: ReadId, has_failed: bool) {
+        match has_failed {
+            true => self.waiting.push_back(id),
+            false => self.waiting.push_front(id),
+        }
+    }
+
+    /// The reads in line.
+    pub(super) fn waiting(&self) -> &VecDeque<ReadId> {
+        &self.waiting
+    }
+
+    /// Keeps only some of them.
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(ReadId) -> bool) {
+        self.waiting.retain(|id| keeps(*id));
+    }
+
+    /// The read whose turn it is.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<ReadId> {
+        self.asked = Some(now);
+        self.waiting.pop_front()
+    }
+
+    /// When one of its reads last had a turn.
+    pub(super) fn asked(&self) -> Option<Timestamp> {
+        self.asked
+    }
+}
+
+/// Whose turn it is among the stores of one quota that are down.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// Nobody asks before.
+    pub(super) next: Timestamp,
+    /// The read that asks. It has its turn until it is answered.
+    pub(super) asking: Option<ReadId>,
+}
+
+impl Turn {
+    /// A turn after the usual wait.
+    pub(super) fn after(now: Timestamp) -> Self {
+        Self { next: later(now, PROBE_EVERY), asking: None }
+    }
+
+    /// Takes the turn, if it is free; else how long it is not.
+    pub(super) fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
+        match Duration::try_from(self.next.duration_since(now)) {
+            Ok(wait) if !wait.is_zero() => Err(wait),
+            Ok(_) | Err(_) => {
+                self.next = later(now, PROBE_EVERY);
+                Ok(())
+            }
+        }
+    }
+}
