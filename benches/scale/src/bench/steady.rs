@@ -289,8 +289,8 @@ struct Findings {
 impl Findings {
     fn report(&self) -> Report {
         let tables = vec![
-            self.requests("requests of keyferry", &self.stamped, self.expected_stamps().0),
-            self.requests("requests of keyferry, stamps off", &self.unstamped, 0.0),
+            asked("requests of keyferry", &self.stamped.requests, self.expected_stamps().0),
+            asked("requests of keyferry, stamps off", &self.unstamped.requests, 0.0),
             self.runs(),
         ];
         let figures = [self.costs(), self.counts(), self.writes(), self.spread()];
@@ -299,19 +299,6 @@ impl Findings {
 
     fn expected_stamps(&self) -> (f64, f64) {
         stamps_in(self.stamped.time(), self.objects)
-    }
-
-    fn requests(&self, title: &str, measured: &Measured, stamps: f64) -> Table {
-        let mut table = Table::new(title, &["verb", "resource", "count", "remark"]);
-        let remark = |verb: &str, of: &str| match (verb, of) {
-            ("patch", STATUS) => format!("stamps; the rule lets expect {stamps:.0}"),
-            ("watch", _) => "opened again".to_owned(),
-            _ => String::new(),
-        };
-        for (verb, of, count) in measured.requests.rows() {
-            table.row([verb.to_owned(), of.to_owned(), count.to_string(), remark(verb, of)]);
-        }
-        table
     }
 
     fn runs(&self) -> Table {
@@ -400,6 +387,20 @@ impl Findings {
             Figure::at_most("densest tenth of a tick (limit ours)", measured.densest(), "", even, dense),
         ]
     }
+}
+
+/// The requests of a run in which the rule lets expect so many stamps.
+fn asked(title: &str, requests: &Counts, stamps: f64) -> Table {
+    let mut table = Table::new(title, &["verb", "resource", "count", "remark"]);
+    let remark = |verb: &str, of: &str| match (verb, of) {
+        ("patch", STATUS) => format!("stamps; the rule lets expect {stamps:.0}"),
+        ("watch", _) => "opened again".to_owned(),
+        _ => String::new(),
+    };
+    for (verb, of, count) in requests.rows() {
+        table.row([verb.to_owned(), of.to_owned(), count.to_string(), remark(verb, of)]);
+    }
+    table
 }
 
 #[cfg(test)]
