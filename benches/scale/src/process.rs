@@ -95,6 +95,13 @@ pub async fn sample(pid: u32, every: Duration, time: Duration) -> Result<Series>
 }
 
 impl Usage {
+    /// The same with the peak of all the time until `later`. What was resident counts where the kernel's peak is behind it.
+    #[must_use]
+    pub fn with_peak_until(self, later: Self) -> Self {
+        let seen = [self.resident, self.peak, later.resident, later.peak];
+        Self { peak: seen.into_iter().fold(0, u64::max), ..self }
+    }
+
     /// True if nothing but timers ran in the [`SETTLE`] that lies between the two.
     fn rested_since(self, before: Self) -> bool {
         self.cpu.saturating_sub(before.cpu) <= AT_REST
@@ -205,6 +212,14 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_is_an_error() {
         assert!(usage(u32::MAX).unwrap_err().to_string().contains("/proc/4294967295/status"));
+    }
+
+    #[test]
+    fn a_peak_is_the_most_that_was_seen_until_later() {
+        let usage = |resident, peak| Usage { cpu: Duration::ZERO, resident, peak, anonymous: 0 };
+        assert_eq!(usage(2, 1).with_peak_until(usage(1, 1)), usage(2, 2));
+        assert_eq!(usage(1, 2).with_peak_until(usage(1, 5)), usage(1, 5));
+        assert_eq!(usage(1, 2).with_peak_until(usage(4, 3)), usage(1, 4));
     }
 
     #[test]

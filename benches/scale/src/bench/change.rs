@@ -283,7 +283,13 @@ impl Findings {
             Figure::at_most(name, samples.percentile(100), "% of the interval", SLACK, SLACK)
         };
         let figures = vec![
-            Figure::at_most("change to Secret p99, busy ÷ idle (goal ours)", self.ratio(99), "×", 3.0, 5.0),
+            Figure::at_most(
+                "change to Secret p99, busy ÷ idle (goal and limit ours)",
+                self.ratio(99),
+                "×",
+                3.0,
+                5.0,
+            ),
             most("refreshes late in their tick, the latest", late),
             most("refreshes off their distance, the farthest", off),
             Figure::exactly("keys that are not refreshed", *unread as f64, "", 0.0),

@@ -180,9 +180,9 @@ async fn start_keyferry(shape: &Shape) -> Result<(Timed, Reads)> {
     let controller = Controller::start(&identity, &[])?;
     let wall = scene.ready_by(&controller).await?.duration_since(begun);
     let at_ready = process::usage(controller.pid())?;
-    let peak = process::at_rest(controller.pid(), scene.patience()?).await?.peak;
+    let later = process::at_rest(controller.pid(), scene.patience()?).await?;
     controller.end().await?;
-    let timed = Timed { wall, usage: Usage { peak, ..at_ready } };
+    let timed = Timed { wall, usage: at_ready.with_peak_until(later) };
     Ok((timed, scene.reads()))
 }
 

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 const RELISTED_WITHIN: Duration = Duration::from_secs(600);
 /// How often it is looked whether a relist is over.
 const LOOK: Duration = Duration::from_millis(100);
-/// Long, so that hardly ever a tick falls into the measurement: all stores share theirs, which takes a tenth of the interval.
+/// Long, so that next to nothing is refreshed meanwhile: the stores share one tick in it, whose reads are spread over a tenth of it.
 const INTERVAL: &str = "24h";
 /// Relists in a row.
 const RELISTS: usize = 5;
