@@ -6,7 +6,8 @@
 //!
 //! All stores are one account, so all that arrives is of one quota. It is judged over the whole of each answer's time, and at its
 //! busiest second: in every second from the moment on at which keyferry can know that the store is down. That is when [`KNOWN_BY`]
-//! requests have failed and what was under way with them has ended. The second answer needs no such moment: the store is down already.
+//! requests have failed and what was under way with them has ended. What arrives before is judged by how much may be under way at once,
+//! which is ours. The second answer needs no such moment: the store is down already.
 //!
 //! keyferry runs with `--status-stamp-interval=never`, not with its defaults. A stamp is a status write that comes because of the time,
 //! store or no store (`steady` judges how many there are), and one that falls into the measurement would be taken for the outage's:
@@ -41,6 +42,8 @@ const RETRY_AFTER: u64 = 5;
 const KNOWN_BY: usize = 3;
 /// What was under way then has arrived after this time: answers take no time, and a read is tried again 0.2 s later.
 const UNDER_WAY: Duration = Duration::from_secs(1);
+/// Requests that may be under way at once, those that make it known included.
+const AT_ONCE: f64 = 64.0;
 const SECOND: Duration = Duration::from_secs(1);
 /// The status of an ExternalSecret, as the audit log names it.
 const STATUS: &str = "externalsecrets/status";
@@ -251,13 +254,18 @@ impl Phase {
         self.arrivals.iter().filter(|at| **at < self.known_from()).count()
     }
 
-    fn figures(&self) -> [Figure; 2] {
-        let answers = format!("while the store answers {}", self.status);
-        let busiest = format!("requests in the busiest second {answers}");
-        [
-            Figure::at_most(&format!("requests a second {answers}"), self.rate(), "/s", 1.0, 1.0),
-            Figure::at_most(&busiest, self.busiest() as f64, "", 1.0, 1.0),
-        ]
+    fn figures(&self) -> Vec<Figure> {
+        let figure = |what: &str, value: f64, unit: &str, most: f64| {
+            let name = format!("{what} while the store answers {}", self.status);
+            Figure::at_most(&name, value, unit, most, most)
+        };
+        let before =
+            || figure("requests until that is known (limit ours)", self.unknowing() as f64, "", AT_ONCE);
+        let known = [
+            figure("requests a second", self.rate(), "/s", 1.0),
+            figure("requests in the busiest second", self.busiest() as f64, "", 1.0),
+        ];
+        known.into_iter().chain((!self.known).then(before)).collect()
     }
 }
 
@@ -372,6 +380,16 @@ mod tests {
         assert!((rate - 0.5).abs() < f64::EPSILON);
         let outage = Outage { phases: [phase(503, 60, &[0.1; 61]), phase(429, 20, &[])], ..outage(&[2; 4]) };
         assert_eq!(missed(&outage), ["requests a second while the store answers 503"]);
+    }
+
+    #[test]
+    fn what_arrives_before_the_store_is_known_to_be_down_is_what_was_under_way() {
+        let with = |arrivals| {
+            let phases = [phase(503, 100, &vec![0.1; arrivals]), phase(429, 20, &[])];
+            missed(&Outage { phases, ..outage(&[2; 4]) })
+        };
+        assert_eq!(with(64), [""; 0]);
+        assert_eq!(with(65), ["requests until that is known (limit ours) while the store answers 503"]);
     }
 
     #[test]
