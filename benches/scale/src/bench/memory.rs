@@ -10,6 +10,7 @@
 //!   is paid once falls out. This is the stricter reading, and the first that is judged.
 //!
 //! The design's room for an idle controller and for one beside 10 000 objects leaves each of them [`ROOM`], which is judged as well.
+//! All of it means something for thousands of objects; of a few hundred, most is still paid once.
 
 use std::time::Duration;
 

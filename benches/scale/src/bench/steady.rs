@@ -143,7 +143,8 @@ impl Scene {
         rest::until_same(REST, within, count).await.map(drop)
     }
 
-    /// Waits until the store was not asked for a while, but no longer than an interval: if ticks do not fall together there is no such moment.
+    /// Waits until the store was not asked for a while, but no longer than an interval: there is no such moment if ticks do not fall
+    /// together.
     async fn until_between_ticks(&self) {
         let quiet = async {
             while self.store.arrivals().last().is_some_and(|at| clock::now().duration_since(*at) < QUIET) {
