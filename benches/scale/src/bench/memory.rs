@@ -83,6 +83,8 @@ struct Size {
     settled: Usage,
     /// After the relists; its peak is the one of the relists.
     relisted: Usage,
+    /// What no file backs after each relist, in bytes: what every relist adds to is lost, what the first alone adds is not.
+    after_each: [u64; RELISTS],
 }
 
 /// All that was measured.
@@ -122,10 +124,11 @@ async fn of_size(objects: usize) -> Result<Size> {
     let cpu = process::usage(scene.controller.pid())?.cpu;
     let settled = scene.at_rest().await?;
     process::reset_peak(scene.controller.pid())?;
-    for _ in 0..RELISTS {
-        scene.relist().await?;
+    let mut after_each = [0; RELISTS];
+    for after in &mut after_each {
+        *after = scene.relist().await?.anonymous;
     }
-    Ok(Size { objects, cpu, settled, relisted: scene.at_rest().await? })
+    Ok(Size { objects, cpu, settled, relisted: scene.at_rest().await?, after_each })
 }
 
 impl Scene {
@@ -149,8 +152,8 @@ impl Scene {
         process::at_rest(self.controller.pid(), PATIENCE).await
     }
 
-    /// Forces a list of everything that is watched, and waits until that is done with.
-    async fn relist(&self) -> Result<()> {
+    /// Forces a list of everything that is watched, and waits until that is done with; what the controller has used then.
+    async fn relist(&self) -> Result<Usage> {
         let watched = self.recorder.watched();
         let all = self.recorder.watches() + watched;
         self.recorder.relist();
@@ -165,7 +168,7 @@ impl Scene {
                 format!("{missing} of {watched} watches did not come back after a forced relist").into()
             );
         }
-        self.at_rest().await.map(drop)
+        self.at_rest().await
     }
 }
 
@@ -291,12 +294,14 @@ impl Memory {
 
     fn after_relists(&self) -> Table {
         let title = format!("memory in MiB before and after {RELISTS} relists");
-        let mut table =
-            Table::new(&title, &["objects", "resident before", "after", "peak", "anonymous before", "after"]);
-        for Size { objects, settled, relisted, .. } in &self.sizes {
-            let sizes =
-                [settled.resident, relisted.resident, relisted.peak, settled.anonymous, relisted.anonymous];
-            table.rows.push([objects.to_string()].into_iter().chain(sizes.map(told)).collect());
+        let mut table = Table::new(
+            &title,
+            &["objects", "resident before", "after", "peak", "anonymous before", "after each"],
+        );
+        for Size { objects, settled, relisted, after_each, .. } in &self.sizes {
+            let sizes = [settled.resident, relisted.resident, relisted.peak, settled.anonymous].map(told);
+            let each = after_each.map(told).join(", ");
+            table.rows.push([objects.to_string()].into_iter().chain(sizes).chain([each]).collect());
         }
         table
     }
@@ -328,7 +333,8 @@ mod tests {
     /// A size with so much memory before and after the relists, and so many seconds of CPU time.
     fn size(objects: usize, [settled, relisted]: [u64; 2], cpu: f64) -> Size {
         let cpu = Duration::from_secs_f64(cpu);
-        Size { objects, cpu, settled: usage(settled), relisted: usage(relisted) }
+        let after_each = [relisted << 20; RELISTS];
+        Size { objects, cpu, settled: usage(settled), relisted: usage(relisted), after_each }
     }
 
     fn memory(sizes: [Size; 3]) -> Memory {
