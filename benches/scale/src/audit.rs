@@ -42,10 +42,12 @@ struct User {
     username: String,
 }
 
-/// What was asked for. Both are empty where they do not apply.
+/// What was asked for. Each is empty where it does not apply.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ObjectRef {
+    namespace: String,
+    name: String,
     resource: String,
     subresource: String,
 }
@@ -55,13 +57,40 @@ struct ObjectRef {
 /// # Errors
 /// If the log cannot be read or is no audit log.
 pub fn count(log: &Path, user: &str) -> Result<Counts> {
-    let mut tally = Tally { user, seen: HashSet::new(), counts: Counts::default() };
+    let mut counts = Counts::default();
+    each(log, user, |event| {
+        let key = (event.verb.clone(), event.asked_for());
+        *counts.0.entry(key).or_default() += 1;
+    })?;
+    Ok(counts)
+}
+
+/// How often one user wrote each object's `resource` or `resource/subresource`, whatever the answer was; by `namespace/name`. A `create`
+/// names no object and is not among them.
+///
+/// # Errors
+/// As [`count`].
+pub fn writes_of_each(log: &Path, user: &str, resource: &str) -> Result<BTreeMap<String, u64>> {
+    let mut writes = BTreeMap::new();
+    each(log, user, |event| {
+        let Some(ObjectRef { namespace, name, .. }) = &event.object_ref else { return };
+        let object = format!("{namespace}/{name}");
+        if !name.is_empty() && WRITES.contains(&event.verb.as_str()) && event.asked_for() == resource {
+            *writes.entry(object).or_default() += 1;
+        }
+    })?;
+    Ok(writes)
+}
+
+/// Takes every request of one user once.
+fn each(log: &Path, user: &str, take: impl FnMut(Event)) -> Result<()> {
+    let mut tally = Tally { user, seen: HashSet::new(), take };
     // The log goes first: should it be moved aside meanwhile, it is read twice and counted once.
     tally.read_file(log)?;
     for file in moved_aside(log)? {
         tally.read_file(&file)?;
     }
-    Ok(tally.counts)
+    Ok(())
 }
 
 impl Counts {
@@ -106,14 +135,14 @@ impl Display for Counts {
 }
 
 /// A count under way.
-struct Tally<'a> {
+struct Tally<'a, T> {
     user: &'a str,
     /// The ids of the requests that are counted.
     seen: HashSet<String>,
-    counts: Counts,
+    take: T,
 }
 
-impl Tally<'_> {
+impl<T: FnMut(Event)> Tally<'_, T> {
     fn read_file(&mut self, file: &Path) -> Result<()> {
         let named = |error: &dyn Display| Failure::from(format!("{}: {error}", file.display()));
         let open = File::open(file).map_err(|error| named(&error))?;
@@ -131,8 +160,7 @@ impl Tally<'_> {
 
     fn add(&mut self, event: Event) {
         if event.user.username == self.user && self.seen.insert(event.id.clone()) {
-            let key = (event.verb.clone(), event.asked_for());
-            *self.counts.0.entry(key).or_default() += 1;
+            (self.take)(event);
         }
     }
 }
@@ -143,8 +171,8 @@ impl Event {
             ObjectRef { resource, .. } if resource.is_empty() => {
                 self.uri.split('?').next().unwrap_or_default().to_owned()
             }
-            ObjectRef { resource, subresource } if subresource.is_empty() => resource,
-            ObjectRef { resource, subresource } => format!("{resource}/{subresource}"),
+            ObjectRef { resource, subresource, .. } if subresource.is_empty() => resource,
+            ObjectRef { resource, subresource, .. } => format!("{resource}/{subresource}"),
         }
     }
 }
@@ -219,6 +247,36 @@ mod tests {
         std::fs::write(dir.path().join("audit.log"), new).unwrap();
         std::fs::write(dir.path().join("kube-apiserver.log"), "something else\n").unwrap();
         assert_eq!(count(&dir.path().join("audit.log"), "ours").unwrap(), counted(LOG));
+    }
+
+    #[test]
+    fn writes_are_counted_for_each_object() {
+        let line = |id: u64, user: &str, verb: &str, subresource: &str, name: &str| {
+            let of = serde_json::json!({
+                "resource": "externalsecrets", "subresource": subresource, "namespace": "shop", "name": name,
+            });
+            let user = serde_json::json!({ "username": user });
+            format!(
+                "{}\n",
+                serde_json::json!({
+                    "auditID": id.to_string(), "verb": verb, "requestURI": "/", "user": user, "objectRef": of,
+                })
+            )
+        };
+        let log = [
+            line(1, "ours", "patch", "status", "a"),
+            line(2, "ours", "update", "status", "a"),
+            line(2, "ours", "update", "status", "a"),
+            line(3, "ours", "patch", "status", "b"),
+            line(4, "ours", "patch", "", "b"),
+            line(5, "ours", "get", "status", "b"),
+            line(6, "admin", "patch", "status", "b"),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("audit.log");
+        std::fs::write(&file, log.concat()).unwrap();
+        let writes = writes_of_each(&file, "ours", "externalsecrets/status").unwrap();
+        assert_eq!(writes, BTreeMap::from([("shop/a".to_owned(), 2), ("shop/b".to_owned(), 1)]));
     }
 
     #[test]

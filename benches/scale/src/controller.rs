@@ -139,6 +139,16 @@ impl Controller {
     }
 }
 
+/// The size of the program that is measured, in bytes, as it lies there: symbols that were not stripped count.
+///
+/// # Errors
+/// If there is no program.
+pub fn program_size() -> Result<u64> {
+    let program = program(|name| std::env::var_os(name).map(PathBuf::from))?;
+    let metadata = std::fs::metadata(&program).map_err(|error| format!("{}: {error}", program.display()))?;
+    Ok(metadata.len())
+}
+
 /// The program to measure: the one that the environment names, else the release build in cargo's target directory.
 fn program(environment: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf> {
     let built = || {

@@ -10,6 +10,11 @@ use crate::{Result, clock};
 /// whatever the kernel's own tick is.
 const TICKS_A_SECOND: u64 = 100;
 
+/// How long a process must do next to nothing to count as at rest.
+const SETTLE: Duration = Duration::from_secs(5);
+/// The CPU time that it may use in [`SETTLE`]: no more than timers need.
+const AT_REST: Duration = Duration::from_millis(100);
+
 /// What a process has used so far. Sizes are bytes; the kernel counts them by the thread, so they may be some pages behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
@@ -41,6 +46,27 @@ pub fn usage(pid: u32) -> Result<Usage> {
     Ok(Usage { cpu, resident: size("VmRSS")?, peak: size("VmHWM")?, anonymous: size("RssAnon")? })
 }
 
+/// Waits until a process does nothing any more; what it has used by then, its peak included.
+///
+/// # Errors
+/// If the process ends, or still works after `within`.
+pub async fn at_rest(pid: u32, within: Duration) -> Result<Usage> {
+    let rest = tokio::time::timeout(within, until_at_rest(pid)).await;
+    rest.unwrap_or_else(|_| Err(format!("process {pid} still works after {within:?}").into()))
+}
+
+async fn until_at_rest(pid: u32) -> Result<Usage> {
+    let mut before = usage(pid)?;
+    loop {
+        tokio::time::sleep(SETTLE).await;
+        let now = usage(pid)?;
+        if now.rested_since(before) {
+            return Ok(now);
+        }
+        before = now;
+    }
+}
+
 /// Makes the peak of resident memory what is resident now.
 ///
 /// # Errors
@@ -65,6 +91,20 @@ pub async fn sample(pid: u32, every: Duration, time: Duration) -> Result<Series>
         if passed >= time {
             return Ok(series);
         }
+    }
+}
+
+impl Usage {
+    /// The same with the peak of all the time until `later`. What was resident counts where the kernel's peak is behind it.
+    #[must_use]
+    pub fn with_peak_until(self, later: Self) -> Self {
+        let seen = [self.resident, self.peak, later.resident, later.peak];
+        Self { peak: seen.into_iter().fold(0, u64::max), ..self }
+    }
+
+    /// True if nothing but timers ran in the [`SETTLE`] that lies between the two.
+    fn rested_since(self, before: Self) -> bool {
+        self.cpu.saturating_sub(before.cpu) <= AT_REST
     }
 }
 
@@ -172,6 +212,26 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_is_an_error() {
         assert!(usage(u32::MAX).unwrap_err().to_string().contains("/proc/4294967295/status"));
+    }
+
+    #[test]
+    fn a_peak_is_the_most_that_was_seen_until_later() {
+        let usage = |resident, peak| Usage { cpu: Duration::ZERO, resident, peak, anonymous: 0 };
+        assert_eq!(usage(2, 1).with_peak_until(usage(1, 1)), usage(2, 2));
+        assert_eq!(usage(1, 2).with_peak_until(usage(1, 5)), usage(1, 5));
+        assert_eq!(usage(1, 2).with_peak_until(usage(4, 3)), usage(1, 4));
+    }
+
+    #[test]
+    fn a_process_rests_that_uses_next_to_no_cpu_time() {
+        let after = |milliseconds: u64| Usage {
+            cpu: Duration::from_millis(milliseconds),
+            resident: 0,
+            peak: 0,
+            anonymous: 0,
+        };
+        assert!(after(1_100).rested_since(after(1_000)));
+        assert!(!after(1_110).rested_since(after(1_000)));
     }
 
     #[tokio::test]

@@ -4,16 +4,17 @@
 //! pairs, keyferry and the floor in turn, each in a fresh control plane without either. Both are timed from the moment at which they
 //! may begin until the same observer has seen the last object Ready. For keyferry that is the start of the process; the floor is
 //! started before and has read its requests, so its time is the shorter one by what a program takes to start. Both list what they
-//! watch within their time. CPU and memory are those at the end of that time; the floor's CPU is counted from the word to begin.
+//! watch within their time. CPU and resident memory are those at the end of that time; the floor's CPU is counted from the word to
+//! begin. keyferry's peak and its reads of the store are taken when it has come to rest after that, so that what follows is seen too.
 
 use std::time::{Duration, Instant};
 
-use super::{Arguments, Row, Run};
+use super::{Arguments, Row, Run, rest};
 use crate::{
     Result,
     audit::{self, Counts},
     clock,
-    controller::Controller,
+    controller::{self, Controller},
     floor::{self, Floor, Script, Spans, Uids},
     observer::Observer,
     plane::Plane,
@@ -43,12 +44,12 @@ const PAIRS_TITLE: &str = if cfg!(debug_assertions) {
     "pairs"
 };
 
-/// What comes of all objects Ready without having been asked for shows within this time.
-const AFTERMATH: Duration = Duration::from_secs(5);
+/// How long nothing may be asked of the API server before all that follows from all objects Ready counts as done.
+const REST: Duration = Duration::from_secs(5);
 
 /// All objects may take this long and [`PATIENCE_EACH`] for each; a machine that needs longer measures nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// See [`PATIENCE`].
+/// See [`PATIENCE`]. What follows, such as events, may take as long again.
 const PATIENCE_EACH: Duration = Duration::from_millis(100);
 
 /// The goals for CPU time and memory are those of this many objects.
@@ -71,7 +72,8 @@ async fn measure(objects: usize) -> Result<Report> {
     }
     let unshared = start_keyferry(&Shape::unshared(objects)).await?;
     let stores = shape.stores as u64;
-    Ok(Findings { objects, stores, counted, pairs, unshared }.report())
+    let program = controller::program_size()?;
+    Ok(Findings { objects, stores, program, counted, pairs, unshared }.report())
 }
 
 /// A control plane with all objects in it, the store that they draw from, and who watches them.
@@ -97,9 +99,11 @@ impl Scene {
 
     /// Waits until all objects are Ready; when the last became so.
     async fn all_ready(&self) -> Result<Instant> {
-        let objects = self.workload.shape().objects;
-        let patience = PATIENCE + PATIENCE_EACH * u32::try_from(objects)?;
-        self.observer.until_ready(objects, patience).await
+        self.observer.until_ready(self.workload.shape().objects, self.patience()?).await
+    }
+
+    fn patience(&self) -> Result<Duration> {
+        Ok(PATIENCE + PATIENCE_EACH * u32::try_from(self.workload.shape().objects)?)
     }
 
     async fn ready_by(&self, controller: &Controller) -> Result<Instant> {
@@ -130,6 +134,7 @@ struct Reads {
 /// One run on the clock.
 struct Timed {
     wall: Duration,
+    /// When all objects were Ready; keyferry's peak is that of the whole run.
     usage: Usage,
 }
 
@@ -146,9 +151,8 @@ async fn count(shape: &Shape) -> Result<Counted> {
     let identity = scene.plane.identity(recorder.address()).await?;
     let controller = Controller::start(&identity, &[])?;
     scene.ready_by(&controller).await?;
-    tokio::time::sleep(AFTERMATH).await;
     let log = scene.plane.audit().ok_or("the control plane has no audit log")?;
-    let requests = audit::count(log, &identity.user)?;
+    let requests = rest::until_same(REST, scene.patience()?, || audit::count(log, &identity.user)).await?;
     holds_the_same_watches(&requests)?;
     let script = Script::of(&recorder.written())?;
     if script.objects() != shape.objects {
@@ -175,8 +179,10 @@ async fn start_keyferry(shape: &Shape) -> Result<(Timed, Reads)> {
     let begun = clock::now();
     let controller = Controller::start(&identity, &[])?;
     let wall = scene.ready_by(&controller).await?.duration_since(begun);
-    let timed = Timed { wall, usage: process::usage(controller.pid())? };
+    let at_ready = process::usage(controller.pid())?;
+    let later = process::at_rest(controller.pid(), scene.patience()?).await?;
     controller.end().await?;
+    let timed = Timed { wall, usage: at_ready.with_peak_until(later) };
     Ok((timed, scene.reads()))
 }
 
@@ -201,6 +207,8 @@ async fn start_floor(shape: &Shape, script: &Script) -> Result<(Timed, Spans)> {
 struct Findings {
     objects: usize,
     stores: u64,
+    /// Bytes of the program.
+    program: u64,
     counted: Counted,
     pairs: Vec<Pair>,
     unshared: (Timed, Reads),
@@ -260,6 +268,7 @@ impl Findings {
             Figure::at_most("cold wall ÷ floor", ratio, "×", 1.25, 1.5),
             Figure::at_most("CPU", cpu, "s", 10.0 * share, 16.0 * share),
             Figure::at_most("peak RSS", peak, "MiB", room, room),
+            Figure::at_most("program", self.program as f64 / 1e6, "MB", 30.0, 30.0),
         ]
     }
 
@@ -332,6 +341,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::table::Verdict;
 
     /// Counts as the audit log of these requests gives them.
     fn requests(made: &[(&str, &str, u64)]) -> Counts {
@@ -362,7 +372,7 @@ mod tests {
             walls.map(|wall| Pair { keyferry: (timed(wall, wall), reads), floor: (timed(10, 9), spans) });
         let counted = Counted { requests: requests(made), reads, script: Script::of(&[]).unwrap() };
         let unshared = (timed(1, 1), Reads { made: 31, distinct: 30 });
-        Findings { objects: 10, stores: 2, counted, pairs: pairs.into(), unshared }
+        Findings { objects: 10, stores: 2, program: 30_000_000, counted, pairs: pairs.into(), unshared }
     }
 
     fn figure(findings: &Findings, name: &str) -> f64 {
@@ -374,6 +384,16 @@ mod tests {
         let findings = findings([11, 40, 12], &[]);
         assert!((figure(&findings, "cold wall ÷ floor") - 1.2).abs() < 1e-9);
         assert!((figure(&findings, "peak RSS") - 40.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_program_may_have_thirty_megabytes() {
+        let at = |program| Findings { program, ..findings([10; 3], &[]) };
+        let verdict = |findings: Findings| {
+            findings.report().figures.iter().find(|figure| figure.name == "program").unwrap().verdict()
+        };
+        assert_eq!(verdict(at(30_000_000)), Verdict::Good);
+        assert_eq!(verdict(at(30_000_001)), Verdict::Missed);
     }
 
     #[test]

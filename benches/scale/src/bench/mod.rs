@@ -5,6 +5,7 @@ pub mod cold;
 mod fair;
 mod memory;
 mod outage;
+mod rest;
 mod restart;
 mod running;
 mod steady;

@@ -47,7 +47,7 @@ fn run(arguments: Arguments) -> Run {
 async fn measure(objects: usize) -> Result<Report> {
     let shape = Shape { interval: "24h".to_owned(), ..Shape::shared(objects) };
     let scene = Scene::set(&shape).await?;
-    let controller = scene.start()?;
+    let controller = scene.start(&[])?;
     scene.until_in_sync(&controller).await?;
     controller.end().await?;
     let (controller, told) = restart(&scene, "SIGTERM").await?;
@@ -62,13 +62,13 @@ async fn restart(scene: &Scene, signal: &'static str) -> Result<(Controller, Res
     let before = scene.requests()?;
     scene.store.reset();
     let begun = clock::now();
-    let mut controller = scene.start()?;
+    let mut controller = scene.start(&[])?;
     controller.until_listed().await?;
     let listed = clock::now();
     let last = tokio::time::timeout(PATIENCE, until_quiet(scene, listed));
     let last = last.await.map_err(|_| format!("the store is still asked {PATIENCE:?} after the start"))?;
     let usage = process::usage(controller.pid())?;
-    scene.until_at_rest().await?;
+    scene.until_at_rest(PATIENCE).await?;
     let restart = Restart {
         signal,
         listed: listed.duration_since(begun),
