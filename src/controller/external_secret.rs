@@ -140,7 +140,7 @@ enum Phase {
 #[derive(Debug, Default)]
 struct Record {
     phase: Phase,
-    /// Counts the attempts; answers to an older one are nobody's.
+    /// The attempt; answers to another one are nobody's.
     ticket: u64,
     /// What happened while a job ran.
     again: Option<Cause>,
@@ -259,6 +259,8 @@ pub struct ExternalSecrets {
     /// Targets and who writes them, but for those that are called as their object is.
     by_target: BTreeSet<(ObjectKey, ObjectKey)>,
     started: bool,
+    /// Counts the attempts of all objects, so that none takes an answer for its predecessor of the same name.
+    tickets: u64,
     /// Objects whose job waits for a free worker: the first lane first, and no namespace behind the crowd of another. A job's object is
     /// made when it starts, so who waits holds no specification.
     ready: Lanes<ObjectKey>,
@@ -288,6 +290,7 @@ impl ExternalSecrets {
             by_store: BTreeSet::new(),
             by_target: BTreeSet::new(),
             started: false,
+            tickets: 0,
             ready: Lanes::default(),
             working: 0,
             sender: inbox.0,
@@ -380,7 +383,7 @@ impl ExternalSecrets {
         record.empty_since = None;
         record.refreshed = record.refreshed.max(told.refreshed);
         record.failing = told.ready == Some(false);
-        record.told_cut_off = false;
+        record.told_cut_off &= old.is_some_and(|old| old.generation == raw.generation);
         self.context.table.know(key, told.ready);
         self.index(key);
         self.look(key, Cause::change(self.now()));
@@ -485,7 +488,7 @@ impl ExternalSecrets {
         }
         self.look_at_all(users, |record| {
             let lane = if record.refreshed.is_some() { Lane::Second } else { Lane::First };
-            matches!(record.phase, Phase::Parked).then(|| Cause { lane, ..Cause::wake(now) })
+            (record.is_at_rest() && record.told_cut_off).then(|| Cause { lane, ..Cause::wake(now) })
         });
     }
 
@@ -564,7 +567,8 @@ impl ExternalSecrets {
             return;
         }
         let cause = Cause { must: cause.must || !record.is_at_rest(), ..cause };
-        record.ticket += 1;
+        self.tickets += 1;
+        record.ticket = self.tickets;
         record.lane = cause.lane;
         record.phase = Phase::Idle;
         record.woken = false;
@@ -707,6 +711,7 @@ impl ExternalSecrets {
                 (Err(Unusable::Unjudged(_)), _) if now < until => return Decision::Sleep(Some(until)),
                 (Err(Unusable::Missing(_)), _) if now < seen => return Decision::Sleep(Some(seen)),
                 (Err(Unusable::Unready(_)), _) if record.told_cut_off => {
+                    record.gate_since = None;
                     return Decision::Sleep(Some(later(now, limits::SYNCED_OTHER)));
                 }
                 (Err(Unusable::Unready(_)), _) if record.refreshed.is_some() && now < until => {
@@ -756,21 +761,27 @@ impl ExternalSecrets {
     fn complete(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
         let Phase::Waiting(slots) = std::mem::take(&mut record.phase) else { return };
-        let is_known = record.told_cut_off && record.cut_off && slots.iter().all(Slot::says_nothing_new);
+        let is_known = record.told_cut_off && pull::says_only_that_stores_are_silent(&slots);
         match is_known {
+            // Something has changed since it asked; the store may be back.
+            true if std::mem::take(&mut record.woken) => self.look(key, Cause::wake(self.now())),
             true => self.park(key),
             false => self.work(key, Job::Sync(slots)),
         }
     }
 
-    /// An object whose status says that its store does not answer keeps none of its values and waits until the store is back. Should
-    /// nobody tell of that, it asks again all the same.
+    /// An object whose status says that its store does not answer keeps none of its values and waits: until the store is back, if it is down
+    /// (should nobody tell of that, it asks again all the same); else as after any failure.
     fn park(&mut self, key: &ObjectKey) {
-        let until = later(self.now(), limits::SYNCED_OTHER);
-        if let Some(record) = self.records.get_mut(key) {
-            record.phase = Phase::Parked;
-            self.schedule.set(key.clone(), until);
-        }
+        let now = self.now();
+        let Some(record) = self.records.get_mut(key) else { return };
+        record.phase = Phase::Parked;
+        record.failures = record.failures.saturating_add(1);
+        let wait = match record.cut_off {
+            true => limits::SYNCED_OTHER,
+            false => limits::SYNCED_TRANSIENT.wait(record.failures, jitter()),
+        };
+        self.schedule.set(key.clone(), later(now, wait));
     }
 
     fn work(&mut self, key: &ObjectKey, job: Job) {

@@ -76,6 +76,7 @@ pub struct Judged {
     began: Timestamp,
     ready: Option<bool>,
     failed: bool,
+    unanswered: bool,
     wait: Option<Duration>,
     written: Option<(Value, String)>,
 }
@@ -84,7 +85,7 @@ impl Judged {
     /// A judgement that panicked: our fault, tried again with a growing wait.
     fn panicked(began: Timestamp) -> Self {
         tracing::error!("a judgement panicked; this is a bug of keyferry");
-        Self { began, ready: None, failed: true, wait: None, written: None }
+        Self { began, ready: None, failed: true, unanswered: false, wait: None, written: None }
     }
 }
 
@@ -100,6 +101,8 @@ struct Verdict {
     access: Option<Access>,
     unmaintained: bool,
     retry: bool,
+    /// True if the store gave no answer.
+    unanswered: bool,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +110,7 @@ struct Record {
     busy: bool,
     again: bool,
     failures: u32,
+    unanswered: bool,
     /// When it was first looked at.
     came: Option<Timestamp>,
     judged: Option<(Uid, i64)>,
@@ -153,9 +157,9 @@ impl Stores {
         }
     }
 
-    /// A store answers again: those that failed are judged at once, so that their objects need not wait.
+    /// A store answers again: those that did not are judged at once, so that their objects need not wait.
     fn judge_failing(&mut self) {
-        let failing = self.records.iter().filter(|(_, record)| record.failures > 0);
+        let failing = self.records.iter().filter(|(_, record)| record.unanswered);
         let stores: Vec<StoreRef> = failing.map(|(store, _)| store.clone()).collect();
         stores.iter().for_each(|store| self.judge(store));
     }
@@ -254,6 +258,7 @@ impl Stores {
         self.table(store).note(&store.key, took, judged.ready, judged.failed);
         let Some(record) = self.records.get_mut(store) else { return };
         record.busy = false;
+        record.unanswered = judged.unanswered;
         record.failures = if judged.failed { record.failures.saturating_add(1) } else { 0 };
         if let Some((status, version)) = judged.written {
             record.status = Some(status);
@@ -290,7 +295,8 @@ impl Context {
             Err(error) => unusable(error),
         };
         let wait = interval.ok().filter(|_| !verdict.retry);
-        let judged = Judged { began, ready: Some(verdict.ready), failed: verdict.retry, wait, written: None };
+        let (ready, failed, unanswered) = (Some(verdict.ready), verdict.retry, verdict.unanswered);
+        let judged = Judged { began, ready, failed, unanswered, wait, written: None };
         match self.say(store, raw, &status, &verdict).await {
             Ok(written) => Judged { written, ..judged },
             Err(error) => {
@@ -327,7 +333,7 @@ impl Context {
 
     async fn probe(&self, usable: &Usable) -> Verdict {
         let opener = Opening::of(usable, &self.env, &self.cluster);
-        of_probe(self.fetcher.probe(usable.target.identity, opener).await, usable)
+        of_probe(self.fetcher.probe(usable.target, opener).await, usable)
     }
 
     /// Writes the status if it differs, and records events with a change. What was written, with its resourceVersion, if something was.
@@ -386,7 +392,8 @@ fn verdict(ready: bool, reason: &'static str, message: &str, error: Option<&Erro
         Some(error) => report::with_cause(message, error),
         None => message.to_string(),
     };
-    Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready }
+    let unanswered = error.is_some_and(|error| error.kind() == Kind::Unavailable);
+    Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready, unanswered }
 }
 
 /// The verdict on what a store said of itself.

@@ -34,7 +34,7 @@ use keyferry_stores::{
     provider::{Budget, Capabilities, Digest, Entry, Found, Query, RemoteKey},
 };
 
-use self::outage::{Outage, Turn};
+use self::outage::{Outage, Round, Turn};
 use super::gate::{Gate, Lane, ReadId, Verdict, later};
 use crate::cluster::ObjectKey;
 
@@ -173,6 +173,8 @@ pub struct Reads {
     delayed: BTreeSet<(Timestamp, Arc<ReadKey>, ReadId)>,
     /// The quotas of which some store is down.
     turns: HashMap<Digest, Turn>,
+    /// Stores that were found still down, until those who wait for them are told.
+    found_down: BTreeMap<Digest, Round>,
     back: Vec<Digest>,
     next_id: ReadId,
 }
@@ -246,6 +248,9 @@ impl Read {
 
     /// Adds a waiter; true if it is the first of its namespace.
     fn join(&mut self, waiter: Waiter) -> bool {
+        if self.waiters.is_empty() {
+            self.namespaces.clear();
+        }
         let is_new = self.namespaces.iter().all(|object| object.namespace() != waiter.object.namespace());
         if is_new {
             self.namespaces.push(waiter.object.clone());
@@ -487,7 +492,11 @@ impl Reads {
             self.delayed.remove(&(start, read.key.clone(), id));
         }
         read.started = Some(now);
-        read.stranded = None;
+        if read.stranded.take().is_some()
+            && let Some(line) = self.lines.get_mut(&read.key.identity)
+        {
+            line.outage.retain(|other| other != id);
+        }
         self.queued.remove(&read.key);
         self.flying.entry(read.key.clone()).or_default().push(id);
     }
@@ -516,12 +525,15 @@ impl Reads {
             (Kind::Throttled, Some(gate)) => gate.slow_down(now, error.wait()),
             (Kind::Throttled | Kind::Unavailable, _) => (),
             _ => {
-                self.note_answer(identity);
+                if is_answer(error) {
+                    self.note_answer(identity, began);
+                }
                 return self.fail_queued(identity, error);
             }
         }
         let failed = |id| self.settle(id, Err(error.clone()), began, now);
-        parked.into_iter().flat_map(failed).collect()
+        let told: Vec<Delivery> = parked.into_iter().flat_map(failed).collect();
+        told.into_iter().chain(self.tell_found_down()).collect()
     }
 
     /// Answers what is queued for a store with its error.
@@ -539,6 +551,8 @@ impl Reads {
         if let Some(gate) = self.gates.get_mut(&quota) {
             gate.answered(now);
         }
+        let began = ids.first().and_then(|id| self.reads.get(id)).and_then(|read| read.started);
+        self.note_answer(identity, began.unwrap_or(now));
         ids.iter().for_each(|id| self.requeue(*id, now));
     }
 
@@ -591,6 +605,7 @@ impl Reads {
             let began = self.reads.get(&id).and_then(|read| read.started).unwrap_or(now);
             deliveries.extend(self.settle(id, result, began, now));
         }
+        deliveries.extend(self.tell_found_down());
         deliveries
     }
 
@@ -619,7 +634,8 @@ impl Reads {
                 self.unanswered(id, &error, began, now)
             }
             // A store that is coming back is not back while it wants to be left alone.
-            Err(error) if error.kind() == Kind::Throttled && self.is_down(identity) => {
+            // Nor does a fault of ours prove anything.
+            Err(error) if matches!(error.kind(), Kind::Throttled | Kind::Bug) && self.is_down(identity) => {
                 self.still_down(id, &error, began, now)
             }
             Err(error) if error.kind() == Kind::Throttled && self.may_try_again(id) => {
@@ -628,7 +644,7 @@ impl Reads {
             }
             result => {
                 if result.as_ref().err().is_none_or(is_answer) {
-                    self.note_answer(identity);
+                    self.note_answer(identity, began);
                 }
                 self.deliver(id, result)
             }
@@ -641,10 +657,11 @@ impl Reads {
         if self.is_down(identity) {
             return self.still_down(id, error, began, now);
         }
-        if self.fails_again(id) {
+        let wait = error.wait().unwrap_or_default().max(BLIP);
+        if self.fails_again(id) || wait > limits::RETRY_AFTER_WAITED {
             return self.deliver(id, Err(error.clone()));
         }
-        self.requeue_at(id, later(now, BLIP), now);
+        self.requeue_at(id, later(now, wait), now);
         Vec::new()
     }
 

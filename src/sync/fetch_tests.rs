@@ -534,3 +534,59 @@ fn metadata_and_value_are_two_reads() {
     reads.request(at(0), vec![metadata, request("a", "k", "n/1", 0)], None);
     assert_eq!(open(&mut reads, "a", 20, 0).len(), 2);
 }
+
+#[test]
+fn reads_that_are_packed_into_one_call_stand_in_line_once_however_often_it_fails() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.opened(digest("a"), capabilities(20));
+    let requests = (0..10).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 20)).collect();
+    reads.request(at(20), requests, None);
+    let (asked, told) = work_until(&mut reads, (20, 20_020), |_| failure(Kind::Unavailable));
+    assert!(asked.len() >= 9 && told.len() == 10);
+    assert_eq!(reads.lines[&digest("a")].outage.waiting().len(), reads.reads.len());
+}
+
+#[test]
+fn who_joins_an_entry_that_has_failed_hears_of_the_next_failure_of_any_such() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    let request_of = |n: i64, now: i64| request("a", &format!("k{n}"), &format!("n/{n}"), now);
+    reads.request(at(20), (0..5).map(|n| request_of(n, 20)).collect(), None);
+    work_until(&mut reads, (20, 20_000), |_| failure(Kind::Unavailable));
+    reads.request(at(20_000), (0..5).map(|n| request_of(n, 20_000)).collect(), None);
+    let (asked, told) = work_until(&mut reads, (20_000, 22_100), |_| failure(Kind::Unavailable));
+    assert_eq!((asked.len(), told.len()), (1, 5), "{asked:?}");
+}
+
+#[test]
+fn an_answer_to_what_was_sent_before_an_outage_does_not_end_it() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "slow", "n/1", 0), request("a", "k", "n/2", 0)], None);
+    let calls = open(&mut reads, "a", 1, 0);
+    fail_in_a_row(&mut reads, "a");
+    assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), 10).len(), 1);
+    assert!(reads.is_down(digest("a")) && reads.take_back().is_empty());
+}
+
+#[test]
+fn a_store_that_is_down_is_left_alone_for_as_long_as_it_asks() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+    let busy = Error::new(Kind::Unavailable, "busy").after(Some(Duration::from_secs(9)));
+    let (asked, _) = work_until(&mut reads, (20, 20_000), |_| Err(busy.clone()));
+    assert_eq!(asked.len(), 2, "{asked:?}");
+}
+
+#[test]
+fn an_entry_that_hangs_before_it_fails_again_keeps_no_other_from_asking() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "hangs", "n/1", 20)], None);
+    work_until(&mut reads, (20, 2_100), |_| failure(Kind::Unavailable));
+    assert_eq!(reads.work(at(5_000), NOT_FULL).calls.len(), 1);
+    reads.request(at(7_100), vec![request("a", "good", "n/2", 7_100)], None);
+    let calls = reads.work(at(7_100), NOT_FULL).calls;
+    assert_eq!(calls.iter().map(|call| keys(call)[0]).collect::<Vec<_>>(), ["good"]);
+}

@@ -123,15 +123,11 @@ impl Slot {
         self.answer = Some(Answer::Store(answer, held));
     }
 
-    /// True if it tells an object nothing whose status says that its store does not answer.
-    #[must_use]
-    pub fn says_nothing_new(&self) -> bool {
-        let silent =
-            |error: &Error| matches!(error.kind(), Kind::Unavailable | Kind::Throttled | Kind::NotFound);
+    /// The error of the store that was asked.
+    fn store_error(&self) -> Option<&Error> {
         match &self.answer {
-            Some(Answer::Store(answer, _)) => answer.as_ref().err().is_none_or(silent),
-            Some(Answer::Nothing) => true,
-            Some(Answer::Failed(_)) | None => false,
+            Some(Answer::Store(answer, _)) => answer.as_ref().err(),
+            Some(Answer::Failed(_) | Answer::Nothing) | None => None,
         }
     }
 
@@ -159,6 +155,16 @@ impl Slot {
             }
         }
     }
+}
+
+/// True if some store gave no answer, and nothing else is wrong: no news for an object whose status says so.
+#[must_use]
+pub fn says_only_that_stores_are_silent(slots: &[Slot]) -> bool {
+    let is_silence = |error: &Error| matches!(error.kind(), Kind::Unavailable | Kind::Throttled);
+    let is_news = |error: &Error| !is_silence(error) && error.kind() != Kind::NotFound;
+    let asked = slots.iter().all(|slot| !matches!(slot.answer, Some(Answer::Failed(_)) | None));
+    let mut errors = slots.iter().filter_map(Slot::store_error);
+    asked && errors.clone().any(is_silence) && !errors.any(is_news)
 }
 
 /// What is to be done.

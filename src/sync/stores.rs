@@ -208,18 +208,24 @@ impl Fetcher {
     }
 
     /// Proves the credential of a store, sharing its login with the reads; stores of one identity that are judged together share one
-    /// proof. A store that is down is asked in its turn.
+    /// proof. A store that is down is asked in its turn; if others have that, what it said last still holds.
     ///
     /// # Errors
-    /// The error of opening it.
-    pub async fn probe(&self, identity: Digest, opener: Arc<dyn Opener>) -> Result<Probed> {
-        let asked = self.0.clock.now();
-        let pooled = self.0.state().pooled(identity, || opener);
+    /// The error of opening it, or that with which it is down.
+    pub async fn probe(&self, target: Target, opener: Arc<dyn Opener>) -> Result<Probed> {
+        let (asked, identity) = (self.0.clock.now(), target.identity);
+        let pooled = {
+            let mut state = self.0.state();
+            state.reads.know(target);
+            state.pooled(identity, || opener)
+        };
         let mut last = pooled.probed.lock().await;
         if let Some((_, probed)) = last.as_ref().filter(|(began, _)| *began >= asked) {
             return probed.clone();
         }
-        self.0.turn(identity).await;
+        if let Some(error) = self.0.misses_turn(identity).await {
+            return last.as_ref().map_or(Err(error), |(_, probed)| probed.clone());
+        }
         let began = self.0.clock.now();
         let probed = pooled.probe().await;
         self.0.note_probe(identity, &probed, began);
@@ -397,15 +403,12 @@ impl Shared {
         self.tell(&mut state, deliveries, Some(held));
     }
 
-    /// Waits until it is this store's turn to be asked.
-    async fn turn(&self, identity: Digest) {
-        loop {
-            let turn = self.state().reads.take_turn(identity, self.clock.now());
-            match turn {
-                Ok(()) => return,
-                Err(wait) => self.clock.sleep(wait).await,
-            }
-        }
+    /// Waits for the next turn of asking a store, if it is down; with what, if somebody else has that turn too.
+    async fn misses_turn(&self, identity: Digest) -> Option<Error> {
+        let turn = || self.state().reads.take_turn(identity, self.clock.now());
+        let wait = turn().err()?;
+        self.clock.sleep(wait).await;
+        turn().err().and_then(|_| self.state().reads.down_error(identity))
     }
 
     /// What a proof says of the store's silence. One that cannot tell proves nothing.
@@ -418,7 +421,7 @@ impl Shared {
                 state.reads.note_silence(identity, error, began, self.clock.now());
             }
             Err(error) if !is_answer(error) => (),
-            Ok(Probe::Ready) | Err(_) => state.reads.note_answer(identity),
+            Ok(Probe::Ready) | Err(_) => state.reads.note_proof(identity, began),
         }
         self.tell(&mut state, Vec::new(), None);
     }

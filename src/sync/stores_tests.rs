@@ -117,11 +117,13 @@ fn identity() -> Digest {
     Digest::of([b"identity".as_slice()])
 }
 
+fn target() -> Target {
+    Target { identity: identity(), quota: identity(), budget: Budget { per_second: 1e6, in_flight: 64 } }
+}
+
 fn requests(count: usize, store: &Scripted) -> Vec<(Request, Arc<dyn Opener>)> {
-    let target =
-        Target { identity: identity(), quota: identity(), budget: Budget { per_second: 1e6, in_flight: 64 } };
     let request = |n: usize| Request {
-        target,
+        target: target(),
         ask: Ask::Key(RemoteKey::value(format!("key-{n}"))),
         waiter: Waiter { object: ObjectKey::new("n", format!("es-{n}")), slot: 0, ticket: 1 },
         cause: Timestamp::UNIX_EPOCH,
@@ -153,7 +155,7 @@ async fn many_reads_and_a_probe_share_one_login() {
     let store = scripted(1);
     let (fetcher, mut receiver) = fetcher();
     fetcher.queue(requests(100, &store), None);
-    let probed = fetcher.probe(identity(), Arc::new(store.clone())).await.unwrap();
+    let probed = fetcher.probe(target(), Arc::new(store.clone())).await.unwrap();
     assert!(matches!(probed.probe.unwrap(), Probe::Ready));
     assert_eq!(receive(&mut receiver, 100).await.len(), 100);
     assert_eq!(store.counts.opens.load(Ordering::SeqCst), 1);
@@ -182,7 +184,7 @@ async fn a_panic_of_a_provider_is_a_bug_of_that_read_and_nothing_else() {
 async fn stores_of_one_identity_that_are_judged_together_share_one_proof() {
     let store = scripted(1);
     let (fetcher, _receiver) = fetcher();
-    let prove = || fetcher.probe(identity(), Arc::new(store.clone()));
+    let prove = || fetcher.probe(target(), Arc::new(store.clone()));
     let (first, second) = tokio::join!(prove(), prove());
     assert!(first.is_ok() && second.is_ok());
     assert_eq!(store.counts.probes.load(Ordering::SeqCst), 1);
@@ -225,7 +227,7 @@ async fn a_store_that_is_back_is_told_of_after_all_who_heard_that_it_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proof_that_succeeds_is_what_brings_a_store_back_and_one_that_cannot_tell_is_not() {
+async fn a_store_that_is_down_is_proved_in_its_turn_and_that_does_not_end_the_outage_of_its_reads() {
     let store = scripted(1);
     let (fetcher, mut receiver) = fetcher();
     store.is_down.store(true, Ordering::SeqCst);
@@ -234,11 +236,12 @@ async fn a_proof_that_succeeds_is_what_brings_a_store_back_and_one_that_cannot_t
         fetcher.queue(requests(1, &store), None);
         heard = receive(&mut receiver, 1).await;
     }
-    let probed = |probe| Ok(Probed { probe: Ok(probe), capabilities: store.capabilities() });
-    fetcher.0.note_probe(identity(), &probed(Probe::Unknown(None)), fetcher.0.clock.now());
-    assert!(receiver.try_recv().is_err());
-    fetcher.0.note_probe(identity(), &probed(Probe::Ready), fetcher.0.clock.now());
-    assert!(matches!(receiver.try_recv(), Ok(Notice::Back(_))));
+    let begun = fetcher.0.clock.now();
+    fetcher.probe(target(), Arc::new(store.clone())).await.unwrap().probe.unwrap();
+    assert!(fetcher.0.clock.now().duration_since(begun).as_millis() > 500, "the turn was a read's");
+    assert!(receiver.try_recv().is_err(), "reads still fail");
+    store.is_down.store(false, Ordering::SeqCst);
+    assert!(until_back(&mut receiver).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

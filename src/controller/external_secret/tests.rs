@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    cluster::{Cluster, credentials::ScopedCredentials, fake::FakeCluster, managed::DigestKey},
+    cluster::{Cluster, credentials::ScopedCredentials, fake::FakeCluster, managed::DigestKey, watch::Gone},
     controller::world::Expected,
     sync::{fetch::Delivery, pipeline::Breaker, report::Stamp},
 };
@@ -143,9 +143,13 @@ fn end_job(reconciler: &mut ExternalSecrets, key: &ObjectKey, kind: Kind) {
 
 /// Its store, which is down, gives an object no answer.
 fn no_answer(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
-    let waiter = Waiter { object: key.clone(), slot: 0, ticket: reconciler.records[key].ticket };
+    no_answer_for(reconciler, key, reconciler.records[key].ticket, true);
+}
+
+fn no_answer_for(reconciler: &mut ExternalSecrets, key: &ObjectKey, ticket: u64, is_down: bool) {
+    let waiter = Waiter { object: key.clone(), slot: 0, ticket };
     let answer = Err(Error::new(Kind::Unavailable, "no answer"));
-    let delivery = Delivery { waiter, answer, capabilities: None, is_down: true };
+    let delivery = Delivery { waiter, answer, capabilities: None, is_down };
     reconciler.noticed(Notice::Answers(vec![Delivered::uncounted(delivery)]));
 }
 
@@ -242,4 +246,52 @@ async fn what_wakes_an_object_that_waits_for_answers_asks_nothing_twice() {
     reconciler.records.get_mut(&key).unwrap().failing = true;
     reconciler.signalled(&Signal::Credential(reconciler.records[&key].stores.to_vec()));
     assert_eq!(reconciler.records[&key].ticket, ticket);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_heard_of_an_outage_is_not_told_of_each_failure_after_it() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    no_answer(&mut reconciler, &key);
+    end_job(&mut reconciler, &key, Kind::Unavailable);
+    for _ in 0..3 {
+        reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
+        let ticket = reconciler.records[&key].ticket;
+        no_answer_for(&mut reconciler, &key, ticket, false);
+        assert!(matches!(reconciler.records[&key].phase, Phase::Parked));
+    }
+    let next = reconciler.schedule.next().unwrap().duration_since(reconciler.now());
+    assert!(next.as_secs() < 60, "it tries again as after any failure: {next}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_while_its_object_hears_the_old_news_is_asked_at_once() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    no_answer(&mut reconciler, &key);
+    end_job(&mut reconciler, &key, Kind::Unavailable);
+    reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
+    let identities = reconciler.records[&key].identities.to_vec();
+    reconciler.noticed(Notice::Back(identities));
+    no_answer(&mut reconciler, &key);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_made_anew_takes_no_answer_to_its_predecessor() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    let of_the_old = reconciler.records[&key].ticket;
+    let gone = Gone::of(reconciler.objects.get(&key).unwrap());
+    cluster.delete_object(StatusKind::ExternalSecret, &key);
+    reconciler.changed(Change::Deleted(gone));
+    bring(&mut reconciler, &cluster, "es");
+    no_answer_for(&mut reconciler, &key, of_the_old, true);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)));
 }

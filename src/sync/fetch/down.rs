@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keyferry_stores::{base::Error, provider::Digest};
 
-use super::{Delivery, Line, ReadId, Reads, outage::Turn};
+use super::{
+    Delivery, Line, Read, ReadId, Reads, Target,
+    outage::{Round, Turn},
+};
 
 /// Reads that are kept to ask with while their store is down, though nobody waits for their answer any more.
 pub(super) const ASKING: usize = 16;
@@ -36,10 +39,12 @@ impl Reads {
 
     fn take_turn_of(&mut self, quota: Digest, now: Timestamp) -> Option<Timestamp> {
         let asking = self.turns.get(&quota)?.asking;
-        if asking.is_some_and(|id| self.reads.get(&id).is_some_and(|read| read.stranded.is_none())) {
+        let asking = asking.and_then(|id| self.reads.get(&id)).filter(|read| read.stranded.is_none());
+        let identity = self.next_to_ask(quota)?;
+        // An entry that failed before and takes its time to fail again keeps nobody who has not from asking.
+        if asking.is_some_and(|asking| !asking.failed || self.has_failed(identity)) {
             return None;
         }
-        let identity = self.next_to_ask(quota)?;
         if self.turns.get_mut(&quota)?.take(now).is_ok() {
             let asking = self.release(identity, now);
             self.turns.get_mut(&quota)?.asking = asking;
@@ -50,10 +55,15 @@ impl Reads {
     /// The store of a quota that is down and whose turn it is: one with a read that has not failed yet, else who was not asked for longest.
     fn next_to_ask(&self, quota: Digest) -> Option<Digest> {
         let down = self.lines.iter().filter(|(_, line)| line.quota == quota && line.outage.is_down());
-        let first = |line: &Line| line.outage.waiting().front().and_then(|id| self.reads.get(id));
-        let turns = down.filter(|(_, line)| !line.outage.waiting().is_empty());
-        let rank = |line: &Line| (first(line).is_none_or(|read| read.failed), line.outage.asked());
-        turns.min_by_key(|(_, line)| rank(line)).map(|(identity, _)| *identity)
+        let waited_for = down.filter(|(_, line)| !line.outage.waiting().is_empty());
+        let rank = |(identity, line): &(&Digest, &Line)| (self.has_failed(**identity), line.outage.asked());
+        waited_for.min_by_key(rank).map(|(identity, _)| *identity)
+    }
+
+    /// True if the first read in line has failed before.
+    fn has_failed(&self, identity: Digest) -> bool {
+        let first = self.lines.get(&identity).and_then(|line| line.outage.waiting().front());
+        first.and_then(|id| self.reads.get(id)).is_none_or(|read| read.failed)
     }
 
     /// Lets the first read in line go.
@@ -66,6 +76,17 @@ impl Reads {
                 return Some(id);
             }
         }
+    }
+
+    /// Enters a store that is about to be proved, whether or not anybody reads from it.
+    pub fn know(&mut self, target: Target) {
+        self.lines.entry(target.identity).or_insert_with(|| Line::new(target.quota));
+    }
+
+    /// The error with which a store is down, if it is.
+    #[must_use]
+    pub fn down_error(&self, identity: Digest) -> Option<Error> {
+        self.lines.get(&identity)?.outage.error().cloned()
     }
 
     /// Takes the turn of asking the store of this identity, if it is down.
@@ -86,7 +107,11 @@ impl Reads {
         if !line.outage.is_down() {
             return;
         }
-        self.turns.entry(line.quota).or_insert_with(|| Turn::after(now)).next = Turn::after(now).next;
+        let turn = Turn::after(now, error.wait());
+        self.turns
+            .entry(line.quota)
+            .and_modify(|known| known.next = known.next.max(turn.next))
+            .or_insert(turn);
         if is_new {
             let due = |id: &ReadId| self.reads.get(id).is_some_and(|read| read.may_go(now));
             let queued = self.queued.iter().filter(|(key, id)| key.identity == identity && due(id));
@@ -97,8 +122,7 @@ impl Reads {
         }
     }
 
-    /// A read found its store still down. Who waits for it is told; if it is the first time that it fails, so are all who were in line
-    /// before it went out: it stood for them too.
+    /// A read found its store still down. Who waits for it is told at once; who else is, [`Self::tell_found_down`] says.
     pub(super) fn still_down(
         &mut self,
         id: ReadId,
@@ -108,12 +132,22 @@ impl Reads {
     ) -> Vec<Delivery> {
         let identity = self.reads[&id].key.identity;
         let stood_for_all = !self.fails_again(id);
-        let mut told = self.tell(id, error);
+        let round = self.found_down.entry(identity).or_insert(Round { began, stood_for_all });
+        round.began = round.began.max(began);
+        round.stood_for_all |= stood_for_all;
+        let told = self.tell(id, error);
         self.requeue(id, now);
-        if stood_for_all {
-            told.extend(self.tell_line(identity, began));
+        told
+    }
+
+    /// Tells of the stores that were just found still down. All who were in line before the call went out are told if it was the first
+    /// failure of its entry, for then it stood for them too; else those whose own entry has failed before.
+    pub(super) fn tell_found_down(&mut self) -> Vec<Delivery> {
+        let mut told = Vec::new();
+        for (identity, round) in std::mem::take(&mut self.found_down) {
+            told.extend(self.tell_line(identity, &round));
+            self.keep_few(identity);
         }
-        self.keep_few(identity);
         told
     }
 
@@ -127,34 +161,51 @@ impl Reads {
         waiters.into_iter().map(told).collect()
     }
 
-    /// Tells all who were in line at `began` that the store is down.
-    fn tell_line(&mut self, identity: Digest, began: Timestamp) -> Vec<Delivery> {
+    fn tell_line(&mut self, identity: Digest, round: &Round) -> Vec<Delivery> {
         let Some(outage) = self.lines.get(&identity).map(|line| &line.outage) else { return Vec::new() };
         let Some(error) = outage.error().cloned() else { return Vec::new() };
-        let since = |id: &ReadId| self.reads.get(id).and_then(|read| read.stranded);
-        let early = outage.waiting().iter().filter(|id| since(id).is_some_and(|since| since <= began));
-        let early: Vec<ReadId> = early.copied().collect();
-        early.into_iter().flat_map(|id| self.tell(id, &error)).collect()
+        let hears = |read: &Read| {
+            let was_there = read.stranded.is_some_and(|since| since <= round.began);
+            was_there && (round.stood_for_all || read.failed)
+        };
+        let hearers = outage.waiting().iter().filter(|id| self.reads.get(id).is_some_and(hears));
+        let hearers: Vec<ReadId> = hearers.copied().collect();
+        hearers.into_iter().flat_map(|id| self.tell(id, &error)).collect()
     }
 
     /// Of the reads in line that nobody waits for any more, keeps a few to ask with.
     fn keep_few(&mut self, identity: Digest) {
         let Some(line) = self.lines.get_mut(&identity) else { return };
-        let mut spare = Vec::new();
+        let (mut spare, mut dropped) = (0, Vec::new());
         line.outage.retain(|id| {
             let Some(read) = self.reads.get(&id) else { return false };
-            let is_kept = !read.waiters.is_empty() || spare.len() < ASKING;
-            if read.waiters.is_empty() {
-                spare.push(id);
+            if !read.waiters.is_empty() || read.started.is_some() {
+                return true;
             }
-            is_kept
+            spare += 1;
+            if spare > ASKING {
+                dropped.push(id);
+            }
+            spare <= ASKING
         });
-        spare.into_iter().skip(ASKING).for_each(|id| drop(self.drop_read(id)));
+        dropped.into_iter().for_each(|id| drop(self.drop_read(id)));
     }
 
-    /// A store answered a read or a probe. If it was down it is back, and so may be all others of its quota: what waits for them is sent.
-    pub fn note_answer(&mut self, identity: Digest) {
-        let Some(line) = self.lines.get_mut(&identity) else { return };
+    /// A store proved that it can be used. While reads wait for it, one of those decides whether it is back: what answers a proof is not
+    /// always what answers a read.
+    pub fn note_proof(&mut self, identity: Digest, began: Timestamp) {
+        let line = self.lines.get(&identity);
+        if line.is_some_and(|line| !line.outage.is_down() || line.outage.waiting().is_empty()) {
+            self.note_answer(identity, began);
+        }
+    }
+
+    /// A store answered a call that began at `began`. If it was down it is back, and so may be all others of its quota: what waits for them
+    /// is sent.
+    pub(super) fn note_answer(&mut self, identity: Digest, began: Timestamp) {
+        let Some(line) = self.lines.get_mut(&identity).filter(|line| line.outage.is_ended_by(began)) else {
+            return;
+        };
         if !line.outage.is_down() {
             line.outage.end();
             return;

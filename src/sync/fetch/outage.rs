@@ -43,6 +43,11 @@ impl Outage {
         self.is_down() && !was_down
     }
 
+    /// False if it is down, and what began at `began` began before it was last found to be.
+    pub(super) fn is_ended_by(&self, began: Timestamp) -> bool {
+        !self.is_down() || self.counted.is_none_or(|counted| began > counted)
+    }
+
     /// The store answered: the reads that waited for that.
     pub(super) fn end(&mut self) -> VecDeque<ReadId> {
         std::mem::take(self).waiting
@@ -96,10 +101,19 @@ pub(super) struct Turn {
     pub(super) asking: Option<ReadId>,
 }
 
+/// What a round of calls found out of a store that is down.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// When the youngest of them began.
+    pub(super) began: Timestamp,
+    /// True if one of them had not failed before: it stood for all who were in line.
+    pub(super) stood_for_all: bool,
+}
+
 impl Turn {
-    /// A turn after the usual wait.
-    pub(super) fn after(now: Timestamp) -> Self {
-        Self { next: later(now, PROBE_EVERY), asking: None }
+    /// A turn after the usual wait, or after the longer one that the store asked for.
+    pub(super) fn after(now: Timestamp, asked: Option<Duration>) -> Self {
+        Self { next: later(now, asked.unwrap_or_default().max(PROBE_EVERY)), asking: None }
     }
 
     /// Takes the turn, if it is free; else how long it is not.
