@@ -101,7 +101,7 @@ struct Verdict {
     access: Option<Access>,
     unmaintained: bool,
     retry: bool,
-    /// True if the store gave no answer.
+    /// True if the store gave no answer, or wants to be left alone for a while.
     unanswered: bool,
 }
 
@@ -392,7 +392,7 @@ fn verdict(ready: bool, reason: &'static str, message: &str, error: Option<&Erro
         Some(error) => report::with_cause(message, error),
         None => message.to_string(),
     };
-    let unanswered = error.is_some_and(|error| error.kind() == Kind::Unavailable);
+    let unanswered = error.is_some_and(|error| matches!(error.kind(), Kind::Unavailable | Kind::Throttled));
     Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready, unanswered }
 }
 

@@ -206,6 +206,13 @@ fn what_a_probe_says_becomes_its_row_of_the_table() {
     }
 }
 
+#[test]
+fn a_store_that_gives_no_answer_or_throttles_is_judged_when_it_is_back_and_a_refusing_one_is_not() {
+    for (kind, waits) in [(Kind::Unavailable, true), (Kind::Throttled, true), (Kind::Forbidden, false)] {
+        assert_eq!(unusable(&Error::new(kind, "scripted")).unanswered, waits, "{kind:?}");
+    }
+}
+
 fn probed(probe: Result<Probe>) -> Result<Probed> {
     let capabilities = Capabilities {
         access: Access::ReadOnly,

@@ -281,11 +281,20 @@ impl Outage {
         let most = |counts: &[u64]| counts.iter().max().copied().unwrap_or_default() as f64;
         let secrets: u64 = WRITES.iter().map(|verb| self.requests.get(verb, "secrets")).sum();
         let status = |name: &str, counts: &[u64]| Figure::at_most(name, most(counts), "", 2.0, 2.0);
+        let again = self.objects_ready.max(self.stores_ready);
         let of_objects = [
             status("most writes of one object's status", &self.writes),
             status("most changes of one object's status", &self.changes),
             Figure::exactly("Secrets written", secrets as f64, "", 0.0),
             Figure::exactly("objects that never told of the outage", untold as f64, "", 0.0),
+            // The last Retry-After, a turn to ask, and the reads themselves.
+            Figure::at_most(
+                "time until all are Ready again (limit ours)",
+                again.as_secs_f64(),
+                "s",
+                10.0,
+                20.0,
+            ),
         ];
         self.phases.iter().flat_map(Phase::figures).chain(of_objects).collect()
     }
@@ -410,6 +419,12 @@ mod tests {
     fn a_store_that_was_down_before_is_known_to_be_at_once() {
         let outage = Outage { phases: [phase(503, 60, &[]), phase(429, 20, &[0.0, 0.1])], ..outage(&[2; 4]) };
         assert_eq!(missed(&outage), ["requests in the busiest second while the store answers 429"]);
+    }
+
+    #[test]
+    fn a_recovery_that_nobody_notices_for_a_minute_is_missed() {
+        let late = Outage { stores_ready: Duration::from_secs(60), ..outage(&[2; 4]) };
+        assert_eq!(missed(&late), ["time until all are Ready again (limit ours)"]);
     }
 
     #[test]
