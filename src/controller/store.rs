@@ -264,7 +264,9 @@ impl Stores {
             record.status = Some(status);
             record.version = version;
         }
-        let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(record.failures, jitter()));
+        // A store that is down is asked in turns, whoever wants to; so none of those waits longer and longer.
+        let tries = if judged.unanswered { 1 } else { record.failures };
+        let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(tries, jitter()));
         let again = std::mem::take(&mut record.again);
         self.schedule.set(store.clone(), later(now, wait));
         if again {

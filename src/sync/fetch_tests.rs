@@ -493,6 +493,18 @@ fn proofs_of_a_store_that_is_down_take_turns_with_its_reads() {
 }
 
 #[test]
+fn a_proof_that_is_throttled_leaves_the_store_alone_for_as_long_as_it_asks() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    let wait = Some(Duration::from_secs(9));
+    reads.note_throttled(digest("a"), wait, at(1_000));
+    assert_eq!(reads.take_turn(digest("a"), at(9_000)), Err(Duration::from_secs(1)));
+    reads.request(at(9_000), vec![request("a", "k", "n/1", 9_000)], None);
+    assert!(reads.work(at(9_999), NOT_FULL).calls.is_empty());
+    assert_eq!(reads.work(at(10_000), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
 fn an_answer_of_another_kind_is_an_answer_and_a_fault_of_ours_is_none() {
     for (kind, is_back) in [(Kind::NotFound, true), (Kind::Forbidden, true), (Kind::Bug, false)] {
         let mut reads = Reads::default();

@@ -420,6 +420,9 @@ impl Shared {
             Err(error) if error.kind() == Kind::Unavailable => {
                 state.reads.note_silence(identity, error, began, self.clock.now());
             }
+            Err(error) if error.kind() == Kind::Throttled => {
+                state.reads.note_throttled(identity, error.wait(), self.clock.now());
+            }
             Err(error) if !is_answer(error) => (),
             Ok(Probe::Ready) | Err(_) => state.reads.note_proof(identity, began),
         }

@@ -213,6 +213,21 @@ fn a_store_that_gives_no_answer_or_throttles_is_judged_when_it_is_back_and_a_ref
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_no_answer_is_tried_again_soon_however_often_it_has_failed() {
+    let bench = Bench::new(StatusKind::SecretStore, &fake());
+    for (unanswered, is_soon) in [(true, true), (false, false)] {
+        let mut stores = Stores::new(bench.context.clone(), mpsc::unbounded_channel());
+        for _ in 0..8 {
+            stores.records.entry(bench.store.clone()).or_default();
+            let judged = Judged { unanswered, ..Judged::panicked(Timestamp::UNIX_EPOCH) };
+            stores.done(&bench.store, judged);
+        }
+        let wait = stores.schedule.next().unwrap().duration_since(bench.context.clock.now());
+        assert_eq!(wait.as_secs() <= 10, is_soon, "{wait}");
+    }
+}
+
 fn probed(probe: Result<Probe>) -> Result<Probed> {
     let capabilities = Capabilities {
         access: Access::ReadOnly,

@@ -191,6 +191,17 @@ impl Reads {
         dropped.into_iter().for_each(|id| drop(self.drop_read(id)));
     }
 
+    /// A store wants to be left alone for `wait`, by reads and proofs alike.
+    pub fn note_throttled(&mut self, identity: Digest, wait: Option<Duration>, now: Timestamp) {
+        let Some(quota) = self.lines.get(&identity).map(|line| line.quota) else { return };
+        if let Some(gate) = self.gates.get_mut(&quota) {
+            gate.slow_down(now, wait);
+        }
+        if let Some(turn) = self.turns.get_mut(&quota) {
+            turn.next = turn.next.max(Turn::after(now, wait).next);
+        }
+    }
+
     /// A store proved that it can be used. While reads wait for it, one of those decides whether it is back: what answers a proof is not
     /// always what answers a read.
     pub fn note_proof(&mut self, identity: Digest, began: Timestamp) {
