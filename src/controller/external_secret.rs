@@ -56,6 +56,8 @@ use crate::{
 
 /// How often stores that no object uses are looked for.
 const SWEEP_STORES: Duration = Duration::from_secs(60);
+/// Objects of one tick that are looked at before whoever else has something to say is heard: some milliseconds of work.
+const HEARD_EVERY: usize = 256;
 /// The least time between a refresh and the repair of its target.
 const REPAIR_PAUSE: Duration = Duration::from_secs(1);
 
@@ -323,6 +325,15 @@ impl ExternalSecrets {
         self.context.pipeline.clock.now()
     }
 
+    /// Handles what was said meanwhile.
+    fn hear_waiting(&mut self) {
+        let message = self.inbox.try_recv().ok();
+        self.hear(message);
+        while let Ok(notice) = self.answers.try_recv() {
+            self.noticed(notice);
+        }
+    }
+
     /// Handles a message and all that already wait behind it, so that what comes together is queued together.
     fn hear(&mut self, first: Option<Message>) {
         let mut next = first;
@@ -544,7 +555,10 @@ impl ExternalSecrets {
             return;
         }
         let mut ticks: HashMap<(Timestamp, Duration), Gathering> = HashMap::new();
-        for (at, key) in self.schedule.take_due(self.now()) {
+        for (nth, (at, key)) in (1..).zip(self.schedule.take_due(self.now())) {
+            if nth % HEARD_EVERY == 0 {
+                self.hear_waiting();
+            }
             let Some(record) = self.records.get(&key) else { continue };
             let periodic = !record.failing && record.refreshed.is_some() && record.gate_since.is_none();
             let lane = if periodic { Lane::Second } else { Lane::First };

@@ -295,3 +295,20 @@ async fn an_object_that_is_made_anew_takes_no_answer_to_its_predecessor() {
     no_answer_for(&mut reconciler, &key, of_the_old, true);
     assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_object_does_not_wait_for_the_end_of_a_large_tick() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    for n in 0..HEARD_EVERY {
+        let key = bring(&mut reconciler, &cluster, &format!("es-{n}"));
+        reconciler.schedule.set(key, Timestamp::UNIX_EPOCH);
+    }
+    let key = ObjectKey::new("team", "new");
+    let raw =
+        cluster.put_object(StatusKind::ExternalSecret, &key, &json!({ "secretStoreRef": { "name": "s" } }));
+    reconciler.sender.send(Message::Object(Change::Applied(raw))).unwrap();
+    reconciler.tick();
+    assert!(reconciler.records.contains_key(&key));
+}
