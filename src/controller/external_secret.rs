@@ -153,7 +153,7 @@ struct Record {
     failing: bool,
     /// True if this attempt met a store that is down or not ready.
     cut_off: bool,
-    /// True if the status says that.
+    /// True if the status says so, or that its store gave no answer.
     told_cut_off: bool,
     /// True if something that it depends on changed while it was under way: should it fail, it is looked at again at once.
     woken: bool,
@@ -865,7 +865,9 @@ impl ExternalSecrets {
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
-        record.told_cut_off = record.failing && record.cut_off && !finished.untold;
+        let kind = finished.error.as_ref().map(Error::kind);
+        let is_silence = matches!(kind, Some(Kind::Unavailable | Kind::Throttled));
+        record.told_cut_off = record.failing && (record.cut_off || is_silence) && !finished.untold;
         let again = record.again.take();
         record.empty_since = finished.empty_since.filter(|_| again.is_none());
         if let Some((json, version)) = finished.status

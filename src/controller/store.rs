@@ -76,7 +76,8 @@ pub struct Judged {
     began: Timestamp,
     ready: Option<bool>,
     failed: bool,
-    unanswered: bool,
+    /// Why the store is not ready.
+    error: Option<Error>,
     wait: Option<Duration>,
     written: Option<(Value, String)>,
 }
@@ -85,12 +86,12 @@ impl Judged {
     /// A judgement that panicked: our fault, tried again with a growing wait.
     fn panicked(began: Timestamp) -> Self {
         tracing::error!("a judgement panicked; this is a bug of keyferry");
-        Self { began, ready: None, failed: true, unanswered: false, wait: None, written: None }
+        Self { began, ready: None, failed: true, error: None, wait: None, written: None }
     }
 }
 
 /// What a judgement says (the table of reference 3.1).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct Verdict {
     ready: bool,
     reason: &'static str,
@@ -101,8 +102,8 @@ struct Verdict {
     access: Option<Access>,
     unmaintained: bool,
     retry: bool,
-    /// True if the store gave no answer, or wants to be left alone for a while.
-    unanswered: bool,
+    /// Why the store is not ready.
+    error: Option<Error>,
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +111,7 @@ struct Record {
     busy: bool,
     again: bool,
     failures: u32,
+    /// True if it gave no answer, or wants to be left alone for a while.
     unanswered: bool,
     /// When it was first looked at.
     came: Option<Timestamp>,
@@ -258,21 +260,29 @@ impl Stores {
         self.table(store).note(&store.key, took, judged.ready, judged.failed);
         let Some(record) = self.records.get_mut(store) else { return };
         record.busy = false;
-        record.unanswered = judged.unanswered;
+        let kind = judged.error.as_ref().map(Error::kind);
+        record.unanswered = matches!(kind, Some(Kind::Unavailable | Kind::Throttled));
         record.failures = if judged.failed { record.failures.saturating_add(1) } else { 0 };
         if let Some((status, version)) = judged.written {
             record.status = Some(status);
             record.version = version;
         }
-        // A store that is down is asked in turns, whoever wants to; so none of those waits longer and longer.
-        let tries = if judged.unanswered { 1 } else { record.failures };
-        let wait = judged.wait.unwrap_or_else(|| limits::NEVER_SYNCED.wait(tries, jitter()));
+        let wait = judged.wait.unwrap_or_else(|| wait_after(judged.error.as_ref(), record.failures));
         let again = std::mem::take(&mut record.again);
         self.schedule.set(store.clone(), later(now, wait));
         if again {
             self.judge(store);
         }
     }
+}
+
+/// How long a store waits that is not ready: longer and longer, and at least as long as it asks. One that gives no answer waits the same
+/// each time, for stores that are down are asked in turns, however many want to.
+fn wait_after(error: Option<&Error>, failures: u32) -> Duration {
+    let is_silent = error.is_some_and(|error| error.kind() == Kind::Unavailable);
+    let tries = if is_silent { 1 } else { failures };
+    let asked = error.and_then(Error::wait).unwrap_or_default();
+    limits::NEVER_SYNCED.wait(tries, jitter()).max(asked)
 }
 
 /// The place of a store's kind in pairs of things: SecretStore, ClusterSecretStore.
@@ -297,9 +307,10 @@ impl Context {
             Err(error) => unusable(error),
         };
         let wait = interval.ok().filter(|_| !verdict.retry);
-        let (ready, failed, unanswered) = (Some(verdict.ready), verdict.retry, verdict.unanswered);
-        let judged = Judged { began, ready, failed, unanswered, wait, written: None };
-        match self.say(store, raw, &status, &verdict).await {
+        let said = self.say(store, raw, &status, &verdict).await;
+        let (ready, failed, error) = (Some(verdict.ready), verdict.retry, verdict.error);
+        let judged = Judged { began, ready, failed, error, wait, written: None };
+        match said {
             Ok(written) => Judged { written, ..judged },
             Err(error) => {
                 tracing::warn!(store = %store.key, kind = store.kind.kind(), %error, "the status could not be written");
@@ -394,8 +405,8 @@ fn verdict(ready: bool, reason: &'static str, message: &str, error: Option<&Erro
         Some(error) => report::with_cause(message, error),
         None => message.to_string(),
     };
-    let unanswered = error.is_some_and(|error| matches!(error.kind(), Kind::Unavailable | Kind::Throttled));
-    Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready, unanswered }
+    let error = error.filter(|_| !ready).cloned();
+    Verdict { ready, reason, message, event, access: None, unmaintained: false, retry: !ready, error }
 }
 
 /// The verdict on what a store said of itself.

@@ -480,16 +480,29 @@ fn one_read_at_a_time_asks_however_long_its_answer_takes() {
 }
 
 #[test]
-fn proofs_of_a_store_that_is_down_take_turns_with_its_reads() {
+fn proofs_of_a_store_that_is_down_take_turns_and_leave_them_to_its_reads() {
     let mut reads = Reads::default();
     assert_eq!(reads.take_turn(digest("a"), at(0)), Ok(()), "nothing is known against it");
     take_down(&mut reads);
-    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
     let wait = reads.take_turn(digest("a"), at(20)).unwrap_err();
     let turn = 20 + i64::try_from(wait.as_millis()).unwrap();
     assert_eq!(reads.take_turn(digest("a"), at(turn)), Ok(()));
+    reads.request(at(turn), vec![request("a", "k", "n/1", turn)], None);
     assert_eq!(reads.work(at(turn), NOT_FULL).calls.len(), 0, "the turn is taken");
+    assert!(reads.take_turn(digest("a"), at(turn + 2_000)).is_err(), "the next is the read's");
     assert_eq!(reads.work(at(turn + 2_000), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn a_store_whose_quota_is_known_to_be_down_is_down_at_its_first_failure() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    let error = Error::new(Kind::Unavailable, "scripted");
+    for (identity, quota, is_down) in [("b", "quota", true), ("c", "another", false)] {
+        reads.know(Target { quota: digest(quota), ..target(identity) });
+        reads.note_silence(digest(identity), &error, at(20), at(21));
+        assert_eq!(reads.is_down(digest(identity)), is_down, "{identity}");
+    }
 }
 
 #[test]

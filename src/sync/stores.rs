@@ -403,12 +403,15 @@ impl Shared {
         self.tell(&mut state, deliveries, Some(held));
     }
 
-    /// Waits for the next turn of asking a store, if it is down; with what, if somebody else has that turn too.
+    /// Waits for the next turn of asking a store, if it is down; with what, if that is far off or somebody else's.
     async fn misses_turn(&self, identity: Digest) -> Option<Error> {
         let turn = || self.state().reads.take_turn(identity, self.clock.now());
         let wait = turn().err()?;
-        self.clock.sleep(wait).await;
-        turn().err().and_then(|_| self.state().reads.down_error(identity))
+        if wait <= limits::PROBE_EVERY {
+            self.clock.sleep(wait).await;
+            turn().err()?;
+        }
+        self.state().reads.down_error(identity)
     }
 
     /// What a proof says of the store's silence. One that cannot tell proves nothing.

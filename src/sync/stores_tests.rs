@@ -227,7 +227,7 @@ async fn a_store_that_is_back_is_told_of_after_all_who_heard_that_it_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_down_is_proved_in_its_turn_and_that_does_not_end_the_outage_of_its_reads() {
+async fn while_reads_ask_whether_a_store_is_back_nobody_proves_it() {
     let store = scripted(1);
     let (fetcher, mut receiver) = fetcher();
     store.is_down.store(true, Ordering::SeqCst);
@@ -236,12 +236,29 @@ async fn a_store_that_is_down_is_proved_in_its_turn_and_that_does_not_end_the_ou
         fetcher.queue(requests(1, &store), None);
         heard = receive(&mut receiver, 1).await;
     }
-    let begun = fetcher.0.clock.now();
-    fetcher.probe(target(), Arc::new(store.clone())).await.unwrap().probe.unwrap();
-    assert!(fetcher.0.clock.now().duration_since(begun).as_millis() > 500, "the turn was a read's");
-    assert!(receiver.try_recv().is_err(), "reads still fail");
+    let error = fetcher.probe(target(), Arc::new(store.clone())).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert_eq!(store.counts.probes.load(Ordering::SeqCst), 0);
     store.is_down.store(false, Ordering::SeqCst);
     assert!(until_back(&mut receiver).await.is_empty());
+    fetcher.probe(target(), Arc::new(store.clone())).await.unwrap().probe.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_asks_to_be_left_alone_for_long_keeps_no_judgement_waiting() {
+    let store = scripted(1);
+    let (fetcher, _receiver) = fetcher();
+    let (opener, began) = (|| Arc::new(store.clone()), fetcher.0.clock.now());
+    fetcher.probe(target(), opener()).await.unwrap().probe.unwrap();
+    let busy = Error::new(Kind::Unavailable, "busy").after(Some(Duration::from_secs(3_600)));
+    for _ in 0..limits::DOWN_AFTER {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let now = fetcher.0.clock.now();
+        fetcher.0.state().reads.note_silence(identity(), &busy, now, now);
+    }
+    fetcher.probe(target(), opener()).await.unwrap().probe.unwrap();
+    let waited = fetcher.0.clock.now().duration_since(began);
+    assert!(waited.as_secs() < 1, "what it said last still holds: {waited}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -312,3 +312,17 @@ async fn a_new_object_does_not_wait_for_the_end_of_a_large_tick() {
     reconciler.tick();
     assert!(reconciler.records.contains_key(&key));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_object_whose_own_read_failed_before_its_store_was_known_to_be_down_is_not_told_again() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    let ticket = reconciler.records[&key].ticket;
+    no_answer_for(&mut reconciler, &key, ticket, false);
+    end_job(&mut reconciler, &key, Kind::Unavailable);
+    reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
+    no_answer(&mut reconciler, &key);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Parked));
+}

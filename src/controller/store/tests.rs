@@ -206,25 +206,26 @@ fn what_a_probe_says_becomes_its_row_of_the_table() {
     }
 }
 
-#[test]
-fn a_store_that_gives_no_answer_or_throttles_is_judged_when_it_is_back_and_a_refusing_one_is_not() {
-    for (kind, waits) in [(Kind::Unavailable, true), (Kind::Throttled, true), (Kind::Forbidden, false)] {
-        assert_eq!(unusable(&Error::new(kind, "scripted")).unanswered, waits, "{kind:?}");
-    }
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_store_that_gives_no_answer_is_tried_again_soon_however_often_it_has_failed() {
-    let bench = Bench::new(StatusKind::SecretStore, &fake());
-    for (unanswered, is_soon) in [(true, true), (false, false)] {
+async fn a_store_waits_as_its_failure_asks_and_those_without_an_answer_are_judged_when_it_is_back() {
+    let after = |seconds| Some(Duration::from_secs(seconds));
+    for (kind, asks, between, is_unanswered) in [
+        (Kind::Unavailable, None, 2..=5, true),
+        (Kind::Unavailable, after(9), 9..=9, true),
+        (Kind::Throttled, None, 150..=300, true),
+        (Kind::Throttled, after(900), 900..=900, true),
+        (Kind::Forbidden, None, 150..=300, false),
+    ] {
+        let bench = Bench::new(StatusKind::SecretStore, &fake());
         let mut stores = Stores::new(bench.context.clone(), mpsc::unbounded_channel());
+        stores.records.entry(bench.store.clone()).or_default();
         for _ in 0..8 {
-            stores.records.entry(bench.store.clone()).or_default();
-            let judged = Judged { unanswered, ..Judged::panicked(Timestamp::UNIX_EPOCH) };
-            stores.done(&bench.store, judged);
+            let error = Some(Error::new(kind, "scripted").after(asks));
+            stores.done(&bench.store, Judged { error, ..Judged::panicked(Timestamp::UNIX_EPOCH) });
         }
         let wait = stores.schedule.next().unwrap().duration_since(bench.context.clock.now());
-        assert_eq!(wait.as_secs() <= 10, is_soon, "{wait}");
+        assert!(between.contains(&wait.as_secs()), "{kind:?} {asks:?}: {wait}");
+        assert_eq!(stores.records[&bench.store].unanswered, is_unanswered, "{kind:?}");
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyferry_stores::{base::Error, provider::Digest};
+use keyferry_stores::{
+    base::{Error, limits::PROBE_EVERY},
+    provider::Digest,
+};
 
 use super::{
     Delivery, Line, Read, ReadId, Reads, Target,
@@ -89,21 +92,26 @@ impl Reads {
         self.lines.get(&identity)?.outage.error().cloned()
     }
 
-    /// Takes the turn of asking the store of this identity, if it is down.
+    /// Takes the turn of proving the store of this identity, if it is down. While reads wait, all turns are theirs.
     ///
     /// # Errors
     /// How long somebody else has the turn.
     pub fn take_turn(&mut self, identity: Digest, now: Timestamp) -> Result<(), Duration> {
         let down = self.lines.get(&identity).filter(|line| line.outage.is_down());
-        let turn = down.and_then(|line| self.turns.get_mut(&line.quota));
-        turn.map_or(Ok(()), |turn| turn.take(now))
+        let Some(quota) = down.map(|line| line.quota) else { return Ok(()) };
+        if self.next_to_ask(quota).is_some() {
+            return Err(PROBE_EVERY);
+        }
+        self.turns.get_mut(&quota).map_or(Ok(()), |turn| turn.take(now))
     }
 
-    /// A store gave no answer to a read, an opening or a probe that began at `began`. If it is down from now on, what is queued for it
+    /// A store gave no answer to a read, an opening or a probe that began at `began`. Where another of its quota is down it is down at
+    /// once. If it is down from now on, what is queued for it
     /// waits.
     pub fn note_silence(&mut self, identity: Digest, error: &Error, began: Timestamp, now: Timestamp) {
         let Some(line) = self.lines.get_mut(&identity) else { return };
-        let is_new = line.outage.failed(error, began, now);
+        let is_known = self.turns.contains_key(&line.quota);
+        let is_new = line.outage.failed(error, (began, now), is_known);
         if !line.outage.is_down() {
             return;
         }

@@ -32,12 +32,21 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// The store gave no answer to a call that began at `began`. True if it counts as down from now on.
-    pub(super) fn failed(&mut self, error: &Error, began: Timestamp, now: Timestamp) -> bool {
+    /// The store gave no answer to a call, of which this says when it began and ended. True if it counts as down from now on; one failure is
+    /// enough where `others` of its quota are.
+    pub(super) fn failed(
+        &mut self,
+        error: &Error,
+        (began, now): (Timestamp, Timestamp),
+        others: bool,
+    ) -> bool {
         let was_down = self.is_down();
         if self.counted.is_none_or(|counted| began > counted) {
             self.failures = self.failures.saturating_add(1);
             self.counted = Some(now);
+        }
+        if others {
+            self.failures = self.failures.max(DOWN_AFTER);
         }
         self.error = Some(error.clone().only(OF_THE_STORE));
         self.is_down() && !was_down
