@@ -82,7 +82,19 @@ pub struct Judged {
     written: Option<(Value, String)>,
 }
 
+/// What the store's status says already.
+#[derive(Debug, Default)]
+struct Known {
+    status: Value,
+    /// True if it says that the store gave no answer.
+    unanswered: bool,
+}
+
 impl Judged {
+    fn is_unanswered(&self) -> bool {
+        self.error.as_ref().is_some_and(is_silence)
+    }
+
     /// A judgement that panicked: our fault, tried again with a growing wait.
     fn panicked(began: Timestamp) -> Self {
         tracing::error!("a judgement panicked; this is a bug of keyferry");
@@ -200,6 +212,7 @@ impl Stores {
         let record = self.records.entry(store.clone()).or_default();
         if record.judged.as_ref() != Some(&known) {
             record.failures = 0;
+            record.unanswered = false;
             self.judge(store);
         }
     }
@@ -220,11 +233,11 @@ impl Stores {
             return;
         }
         record.judged = Some((raw.uid.clone(), raw.generation));
-        let status = latest_status(record, &raw);
+        let known = Known { status: latest_status(record, &raw), unanswered: record.unanswered };
         let (context, sender, store) = (self.context.clone(), self.sender.clone(), store.clone());
         tokio::spawn(async move {
             let began = context.clock.now();
-            let judged = AssertUnwindSafe(context.judge(&store, &raw, status)).catch_unwind().await;
+            let judged = AssertUnwindSafe(context.judge(&store, &raw, known)).catch_unwind().await;
             let judged = judged.unwrap_or_else(|_| Judged::panicked(began));
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(store, Box::new(judged)));
@@ -260,8 +273,7 @@ impl Stores {
         self.table(store).note(&store.key, took, judged.ready, judged.failed);
         let Some(record) = self.records.get_mut(store) else { return };
         record.busy = false;
-        let kind = judged.error.as_ref().map(Error::kind);
-        record.unanswered = matches!(kind, Some(Kind::Unavailable | Kind::Throttled));
+        record.unanswered = judged.is_unanswered();
         record.failures = if judged.failed { record.failures.saturating_add(1) } else { 0 };
         if let Some((status, version)) = judged.written {
             record.status = Some(status);
@@ -274,6 +286,11 @@ impl Stores {
             self.judge(store);
         }
     }
+}
+
+/// True if a store gave no answer, or wants to be left alone for a while.
+fn is_silence(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unavailable | Kind::Throttled)
 }
 
 /// How long a store waits that is not ready: longer and longer, and at least as long as it asks. One that gives no answer waits the same
@@ -299,7 +316,7 @@ fn latest_status(record: &Record, raw: &RawObject) -> Value {
 }
 
 impl Context {
-    async fn judge(&self, store: &StoreRef, raw: &RawObject, status: Value) -> Judged {
+    async fn judge(&self, store: &StoreRef, raw: &RawObject, known: Known) -> Judged {
         let began = self.clock.now();
         let interval = self.interval_of(store);
         let verdict = match &interval {
@@ -307,14 +324,19 @@ impl Context {
             Err(error) => unusable(error),
         };
         let wait = interval.ok().filter(|_| !verdict.retry);
-        let said = self.say(store, raw, &status, &verdict).await;
+        // An outage has many words, one after the other; that the store does not answer is said once.
+        let is_news = !(known.unanswered && verdict.error.as_ref().is_some_and(is_silence));
+        let said = match is_news {
+            true => self.say(store, raw, &known.status, &verdict).await,
+            false => Ok(None),
+        };
         let (ready, failed, error) = (Some(verdict.ready), verdict.retry, verdict.error);
         let judged = Judged { began, ready, failed, error, wait, written: None };
         match said {
             Ok(written) => Judged { written, ..judged },
             Err(error) => {
                 tracing::warn!(store = %store.key, kind = store.kind.kind(), %error, "the status could not be written");
-                Judged { failed: true, wait: None, ..judged }
+                Judged { failed: true, error: None, wait: None, ..judged }
             }
         }
     }

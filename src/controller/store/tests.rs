@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     cluster::{
-        ObjectKey,
+        ObjectKey, Secret,
         credentials::ScopedCredentials,
         fake::{FakeCluster, Verb},
         watch::{Change, Namespaces},
@@ -40,9 +40,14 @@ impl Bench {
     }
 
     async fn judge(&self) -> Judged {
+        self.judge_after(false).await
+    }
+
+    /// After a judgement that had an answer or not.
+    async fn judge_after(&self, unanswered: bool) -> Judged {
         let raw = self.cluster.object(self.store.kind, &self.store.key).unwrap();
         let status = self.cluster.status(self.store.kind, &self.store.key);
-        self.context.judge(&self.store, &raw, status).await
+        self.context.judge(&self.store, &raw, Known { status, unanswered }).await
     }
 
     /// Status, reason and message of the Ready condition, and the capabilities.
@@ -226,6 +231,22 @@ async fn a_store_waits_as_its_failure_asks_and_those_without_an_answer_are_judge
         let wait = stores.schedule.next().unwrap().duration_since(bench.context.clock.now());
         assert!(between.contains(&wait.as_secs()), "{kind:?} {asks:?}: {wait}");
         assert_eq!(stores.records[&bench.store].unanswered, is_unanswered, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_told_once_in_whatever_words_it_goes_on() {
+    // Nobody listens there.
+    let mut spec = vault(None);
+    spec["provider"]["vault"]["server"] = json!("http://127.0.0.1:1");
+    let bench = Bench::new(StatusKind::SecretStore, &spec);
+    let data = [("t".to_string(), "token".into())].into();
+    let (namespace, name) = ("team".to_string(), "token".to_string());
+    bench.cluster.put_secret(Secret { namespace, name, data, ..Secret::default() }, "kubectl");
+    for (unanswered, writes) in [(true, false), (false, true)] {
+        let judged = bench.judge_after(unanswered).await;
+        assert!(judged.is_unanswered(), "{judged:?}");
+        assert_eq!(judged.written.is_some(), writes);
     }
 }
 
