@@ -5,9 +5,9 @@
 //! | ten of one account | N | 503 for T, 429 with `Retry-After: 5` for T/3 | that 429 alone, for T/2 |
 //! | ten of one server, an account each | N/4 | 503 for T/2 | that 429 alone, for T/3 |
 //!
-//! The objects refresh every T/4 and the stores are judged every T/2, so each of them meets the outage. It begins when the stores were
-//! just judged: so the next who ask are the reads of a tick, not a judgement that would find the outage in their place. The values
-//! are the same before and after: no Secret may be written.
+//! The objects refresh every T/4 and the stores are judged every T/2, so each of them meets the outage. It begins between ticks, at a
+//! moment when the reads of a tick come before the next judgement of a store, which would find the outage in their place: all of them
+//! come again as regularly as they came before. The values are the same before and after: no Secret may be written.
 //!
 //! All stores are of one server, so all that arrives is of one quota, whoever asks. It is judged over the whole of each answer's time,
 //! and at its busiest second: in every second from the moment on at which keyferry can know that the store is down. That is when [`KNOWN_BY`]
@@ -55,8 +55,8 @@ const AT_ONCE: f64 = 64.0;
 const SECOND: Duration = Duration::from_secs(1);
 /// The status of an ExternalSecret, as the audit log names it.
 const STATUS: &str = "externalsecrets/status";
-/// How often it is looked whether the stores were judged.
-const LOOK_CLOSELY: Duration = Duration::from_millis(20);
+/// How often it is looked what comes next.
+const LOOK_CLOSELY: Duration = Duration::from_millis(50);
 /// How often it is looked how many objects and stores fail.
 const LOOK: Duration = Duration::from_millis(100);
 /// The audit log rests if it tells of nothing new for this long.
@@ -203,7 +203,7 @@ impl Scene {
         let Shape { objects, stores, .. } = *self.workload.shape();
         let (requests, writes) = (self.rested().await?, self.status_writes()?);
         let changes = self.status_changes();
-        self.until_judged().await?;
+        self.until_reads_come_first().await?;
         let mut phases = Vec::with_capacity(answers.len());
         for answer in answers {
             phases.push(self.phase(*answer, !phases.is_empty()).await?);
@@ -226,21 +226,23 @@ impl Scene {
         })
     }
 
-    /// Waits until the stores were judged a moment ago, so that a tick comes before the next judgement.
-    async fn until_judged(&self) -> Result<()> {
+    /// Sees for as long as a store takes to be judged again who asks when, and waits until reads are the next to ask.
+    async fn until_reads_come_first(&self) -> Result<()> {
         self.stand_in.reset();
-        let judged = async {
-            while !self.was_judged() {
+        tokio::time::sleep(self.time / 2).await;
+        let found = async {
+            while !self.reads_come_first() {
                 tokio::time::sleep(LOOK_CLOSELY).await;
             }
             Ok(())
         };
-        in_time(judged, "the stores were not judged together").await
+        in_time(found, "a judgement always comes before the reads of a tick").await
     }
 
-    fn was_judged(&self) -> bool {
-        let last = self.stand_in.others().last().map(|at| clock::now().duration_since(*at));
-        last.is_some_and(|ago| a_tick_comes_first(ago, self.time))
+    fn reads_come_first(&self) -> bool {
+        let (now, ticks, judgements) = (clock::now(), self.time / 4, self.time / 2);
+        let reads: Vec<_> = self.stand_in.reads().into_iter().map(|read| read.at).collect();
+        come_first(next(&reads, ticks, now), next(&self.stand_in.others(), judgements, now), self.time / 60)
     }
 
     /// Has the stand-in answer all requests alike for a time. `known`: whether it was down before.
@@ -304,10 +306,17 @@ fn named(setting: &Setting, answers: &[Answer]) -> String {
     format!("{}, {}", statuses.join(" and "), setting.name)
 }
 
-/// True if no judgement is under way any more that began `ago`, and the next tick, a quarter of `time` from now at most, comes before the
-/// next judgement, half of `time` after the last.
-fn a_tick_comes_first(ago: Duration, time: Duration) -> bool {
-    (time / 60..time / 5).contains(&ago)
+/// How long it takes from `now` until the next of these comes again, each of which does after `period`.
+fn next(came: &[Instant], period: Duration, now: Instant) -> Option<Duration> {
+    let again =
+        |at: &Instant| period.checked_sub(now.saturating_duration_since(*at)).filter(|left| !left.is_zero());
+    came.iter().filter_map(again).min()
+}
+
+/// True if it takes a moment until the next read, so that a whole tick comes, and that comes before the next judgement by `margin`.
+fn come_first(read: Option<Duration>, judgement: Option<Duration>, margin: Duration) -> bool {
+    let before = |(read, judgement)| read >= LOOK && read + margin <= judgement;
+    read.zip(judgement).is_some_and(before)
 }
 
 /// What `wait` ends with; an error that says what is the case instead if it does not end.
@@ -594,9 +603,27 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_begins_after_a_judgement_and_long_before_the_next() {
-        let begins = |ago: f64| a_tick_comes_first(Duration::from_secs_f64(ago), Duration::from_secs(60));
-        assert_eq!([0.9, 1.0, 11.9, 12.0].map(begins), [false, true, true, false]);
+    fn what_comes_again_is_known_by_when_it_came() {
+        let (begun, tick) = (clock::now(), Duration::from_secs(15));
+        let came = [0, 1, 16].map(|second| begun + Duration::from_secs(second));
+        let left = |second| next(&came, tick, begun + Duration::from_secs(second)).map(|left| left.as_secs());
+        // The first is over: it should have come again. The second came again as the third.
+        assert_eq!([1, 14, 16, 17, 31].map(left), [Some(14), Some(1), Some(15), Some(14), None]);
+    }
+
+    #[test]
+    fn an_outage_begins_where_a_whole_tick_comes_before_a_judgement() {
+        let seconds = |read, judgement| [read, judgement].map(Duration::from_secs_f64);
+        let begins = |(read, judgement)| {
+            let [read, judgement] = seconds(read, judgement);
+            come_first(Some(read), Some(judgement), Duration::from_secs(1))
+        };
+        assert_eq!(
+            [(5.0, 6.0), (5.0, 5.9), (0.01, 9.0), (9.0, 5.0)].map(begins),
+            [true, false, false, false]
+        );
+        assert!(!come_first(None, Some(Duration::MAX), Duration::ZERO));
+        assert!(!come_first(Some(Duration::from_secs(5)), None, Duration::ZERO));
     }
 
     #[test]
