@@ -42,6 +42,12 @@ const IN_FLIGHT: usize = 32;
 /// Objects of a page of a list, as kube's watcher asks for them.
 const PAGE: u32 = 500;
 
+/// How long the API server is asked to keep a watch open, as kube's watcher does. Only a failure ends one before.
+pub const WATCH_LIFE: Duration = Duration::from_secs(290);
+
+/// How often a watch may be opened again after a failure.
+const REOPENED: u64 = 2;
+
 /// After this silence keyferry gives a connection up (`SILENCE` in `src/cluster/kube.rs`).
 const SILENCE: Duration = Duration::from_secs(300);
 
@@ -223,6 +229,35 @@ pub fn watched() -> BTreeMap<&'static str, u64> {
         *times.entry(watch.path.rsplit('/').next().unwrap_or_default()).or_default() += 1;
     }
     times
+}
+
+/// How often keyferry lists each resource at most while it starts beside `objects` ExternalSecrets: once for each watch, page by page.
+/// Of everything else there is no more than a page: what it writes itself comes after the lists.
+#[must_use]
+pub fn listed(objects: usize) -> BTreeMap<&'static str, u64> {
+    let pages = objects.div_ceil(PAGE as usize).max(1) as u64;
+    let of = |of: &str| if of == "externalsecrets" { pages } else { 1 };
+    watched().into_iter().map(|(resource, times)| (resource, times * of(resource))).collect()
+}
+
+/// How often keyferry opens watches of each resource at most in a time in which it starts: each once, again when its life is over,
+/// and a few times after a failure.
+#[must_use]
+pub fn opened(within: Duration) -> BTreeMap<&'static str, u64> {
+    let times = 1 + lives(within) + REOPENED;
+    watched().into_iter().map(|(resource, watches)| (resource, watches * times)).collect()
+}
+
+/// How often keyferry opens watches of each resource again at most within a time because their lives are over.
+#[must_use]
+pub fn reopened(within: Duration) -> BTreeMap<&'static str, u64> {
+    let times = lives(within) + 1;
+    watched().into_iter().map(|(resource, watches)| (resource, watches * times)).collect()
+}
+
+/// The whole lives of a watch in a time.
+fn lives(time: Duration) -> u64 {
+    time.as_secs() / WATCH_LIFE.as_secs()
 }
 
 /// Writes the requests to a file, an object a line.
@@ -626,5 +661,18 @@ mod tests {
         assert_eq!(events.uri().to_string(), asked);
         assert_eq!(events.headers()[header::ACCEPT], METADATA);
         assert_eq!(watched()["secrets"], 2);
+        assert!(events.uri().to_string().contains(&format!("timeoutSeconds={}&", WATCH_LIFE.as_secs())));
+    }
+
+    #[test]
+    fn lists_have_pages_and_watches_have_lives() {
+        let pages = [0, 500, 501, 10_000].map(|objects| listed(objects)["externalsecrets"]);
+        assert_eq!(pages, [1, 1, 2, 20]);
+        assert_eq!((listed(10_000)["secrets"], listed(10_000)["namespaces"]), (2, 1));
+        let times = [60, 289, 290, 600].map(Duration::from_secs);
+        assert_eq!(times.map(|time| reopened(time)["namespaces"]), [1, 1, 2, 3]);
+        assert_eq!(times.map(|time| reopened(time)["secrets"]), [2, 2, 4, 6]);
+        assert_eq!(times.map(|time| opened(time)["namespaces"]), [3, 3, 4, 5]);
+        assert!(!opened(times[0]).contains_key("events"));
     }
 }

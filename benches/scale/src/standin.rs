@@ -140,11 +140,18 @@ impl StandIn {
         self.shared.lock().arrivals.clone()
     }
 
+    /// When the requests arrived since the last reset that read no key, such as those that judge a store, in order.
+    #[must_use]
+    pub fn others(&self) -> Vec<Instant> {
+        self.shared.lock().others.clone()
+    }
+
     /// Forgets what arrived. Values and behaviour stay.
     pub fn reset(&self) {
         let mut shared = self.shared.lock();
         shared.reads.clear();
         shared.arrivals.clear();
+        shared.others.clear();
     }
 }
 
@@ -177,6 +184,8 @@ struct Ledger {
     since_change: u64,
     reads: Vec<Read>,
     arrivals: Vec<Instant>,
+    /// Those that read no key.
+    others: Vec<Instant>,
 }
 
 /// A key that was set.
@@ -255,8 +264,11 @@ impl Ledger {
         self.arrivals.push(at);
         let failing = self.behaviour.failing.as_ref().filter(|failing| failing.strikes(number));
         let told = failing.map_or_else(|| self.tell(asked), Failing::told);
-        if let Asked::Value { key, .. } = asked {
-            self.reads.push(Read { key: Arc::from(*key), at, status: told.status.as_u16() });
+        match asked {
+            Asked::Value { key, .. } => {
+                self.reads.push(Read { key: Arc::from(*key), at, status: told.status.as_u16() });
+            }
+            _ => self.others.push(at),
         }
         (told, self.behaviour.latency)
     }
@@ -559,9 +571,10 @@ mod tests {
         assert_eq!((stand_in.read_count(), stand_in.requests()), (3, 5));
         assert!(stand_in.arrivals().is_sorted());
         assert_eq!(stand_in.arrivals()[0], stand_in.reads()[0].at);
+        assert_eq!(stand_in.others(), [1, 4].map(|number| stand_in.arrivals()[number]));
         stand_in.set("a", "kept");
         stand_in.reset();
-        assert_eq!((stand_in.read_count(), stand_in.requests()), (0, 0));
+        assert_eq!((stand_in.read_count(), stand_in.requests(), stand_in.others().len()), (0, 0, 0));
         assert_eq!(get(&stand_in, "/v1/s/data/a").await.1["data"]["data"]["value"], "kept");
     }
 

@@ -39,6 +39,8 @@ pub struct Figure {
 pub enum Relation {
     /// Less is better: good up to the goal, missed above the limit.
     AtMost,
+    /// More is better: good from the goal on, missed below the limit.
+    AtLeast,
     /// Good if it is the goal itself, missed if it is further away than the limit is.
     Exactly,
 }
@@ -112,7 +114,7 @@ impl Layout {
 
 /// Numbers stand at the right of their column, with or without a unit or a relation.
 fn is_number(cell: &str) -> bool {
-    cell.trim_start_matches(['≤', '=', '-', ' ']).starts_with(|first: char| first.is_ascii_digit())
+    cell.trim_start_matches(['≤', '≥', '=', '-', ' ']).starts_with(|first: char| first.is_ascii_digit())
 }
 
 impl Figure {
@@ -121,6 +123,13 @@ impl Figure {
     pub fn at_most(name: &str, value: f64, unit: &str, goal: f64, limit: f64) -> Self {
         let (name, unit) = (name.to_owned(), unit.to_owned());
         Self { name, value, unit, goal, limit, relation: Relation::AtMost }
+    }
+
+    /// A count that must be `goal` or more.
+    #[must_use]
+    pub fn at_least(name: &str, value: f64, unit: &str, goal: f64) -> Self {
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        Self { name, value, unit, goal, limit: goal, relation: Relation::AtLeast }
     }
 
     /// A count that must be `goal`.
@@ -135,6 +144,7 @@ impl Figure {
     pub fn verdict(&self) -> Verdict {
         let (away, allowed) = match self.relation {
             Relation::AtMost => (self.value - self.goal, self.limit - self.goal),
+            Relation::AtLeast => (self.goal - self.value, self.goal - self.limit),
             Relation::Exactly => ((self.value - self.goal).abs(), (self.limit - self.goal).abs()),
         };
         match away {
@@ -161,6 +171,7 @@ impl Display for Relation {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::AtMost => "≤",
+            Self::AtLeast => "≥",
             Self::Exactly => "=",
         })
     }
@@ -251,6 +262,9 @@ mod tests {
             (ratio(1.5), Verdict::WithinLimit),
             (ratio(1.51), Verdict::Missed),
             (ratio(f64::NAN), Verdict::Missed),
+            (Figure::at_least("reads", 1.0, "", 1.0), Verdict::Good),
+            (Figure::at_least("reads", 2.0, "", 1.0), Verdict::Good),
+            (Figure::at_least("reads", 0.0, "", 1.0), Verdict::Missed),
             (Figure::exactly("reads", 1000.0, "", 1000.0), Verdict::Good),
             (Figure::exactly("reads", 999.0, "", 1000.0), Verdict::Missed),
             (

@@ -4,7 +4,7 @@
 //! have the same work. The objects are as big as those that people keep in Git and deliver with Argo CD, because what a controller
 //! costs depends on what it has to decode.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ const CREATIONS: usize = 32;
 /// The namespace of the Secret with the stores' token.
 pub const ACCOUNTS: &str = "accounts";
 
-/// The Secret with the stores' token, in [`ACCOUNTS`] under the key `token`.
+/// The Secret with the stores' token, in [`ACCOUNTS`] under the key `token`. Those of [`Workload::with_own_tokens`] are named after it.
 pub const TOKEN_SECRET: &str = "vault-token";
 
 /// The stores' token.
@@ -69,6 +69,7 @@ pub struct Workload {
     store_address: String,
     service: String,
     account: String,
+    own_tokens: bool,
 }
 
 impl Workload {
@@ -76,7 +77,7 @@ impl Workload {
     #[must_use]
     pub fn new(shape: Shape, store_address: &str) -> Self {
         let [store_address, service, account] = [store_address, "service", "account"].map(str::to_owned);
-        Self { shape, store_address, service, account }
+        Self { shape, store_address, service, account, own_tokens: false }
     }
 
     /// Objects and keys that no workload of other services has; both are named after the service.
@@ -89,6 +90,12 @@ impl Workload {
     #[must_use]
     pub fn at_account(self, account: &str) -> Self {
         Self { account: account.to_owned(), ..self }
+    }
+
+    /// Stores with a Secret each that holds the token: as many identities as stores, at one server with one quota.
+    #[must_use]
+    pub fn with_own_tokens(self) -> Self {
+        Self { own_tokens: true, ..self }
     }
 
     /// What it was made from.
@@ -133,7 +140,7 @@ impl Workload {
         (0..self.shape.objects).flat_map(|n| self.keys(n)).collect()
     }
 
-    /// The ClusterSecretStores. They differ in nothing but their names, so all are one identity.
+    /// The ClusterSecretStores. They differ in nothing but their names, so all are one identity, unless they have tokens of their own.
     #[must_use]
     pub fn stores(&self) -> Vec<Value> {
         (0..self.shape.stores).map(|k| self.store(k)).collect()
@@ -185,7 +192,10 @@ impl Workload {
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             api.post("/api/v1/namespaces", &namespace).await?;
         }
-        api.post(&format!("/api/v1/namespaces/{ACCOUNTS}/secrets"), &token_secret()).await?;
+        let names: BTreeSet<String> = (0..self.shape.stores.max(1)).map(|k| self.token_secret(k)).collect();
+        for name in names {
+            api.post(&format!("/api/v1/namespaces/{ACCOUNTS}/secrets"), &token_secret(&name)).await?;
+        }
         self.add_stores(api).await
     }
 
@@ -262,7 +272,7 @@ impl Workload {
                 "server": self.store_address,
                 "path": "secret",
                 "version": "v2",
-                "auth": {"tokenSecretRef": {"name": TOKEN_SECRET, "namespace": ACCOUNTS, "key": "token"}},
+                "auth": {"tokenSecretRef": {"name": self.token_secret(k), "namespace": ACCOUNTS, "key": "token"}},
             }}},
         })
     }
@@ -273,6 +283,11 @@ impl Workload {
 
     fn store_name(&self, k: usize) -> String {
         format!("{}-{k}", self.account)
+    }
+
+    /// The name of the Secret with the token of store `k`.
+    fn token_secret(&self, k: usize) -> String {
+        if self.own_tokens { format!("{TOKEN_SECRET}-{k}") } else { TOKEN_SECRET.to_owned() }
     }
 
     /// Eight credentials a service, services over forty teams.
@@ -323,11 +338,11 @@ fn namespace_of(index: usize) -> String {
     format!("team-{index:02}")
 }
 
-fn token_secret() -> Value {
+fn token_secret(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": TOKEN_SECRET, "namespace": ACCOUNTS},
+        "metadata": {"name": name, "namespace": ACCOUNTS},
         "stringData": {"token": TOKEN},
     })
 }
@@ -467,6 +482,15 @@ mod tests {
         let specs: BTreeSet<String> =
             workload(Shape::shared(10)).stores().iter().map(|store| store["spec"].to_string()).collect();
         assert_eq!(specs.len(), 1);
+    }
+
+    #[test]
+    fn tokens_of_their_own_tell_stores_apart() {
+        let workload = workload(Shape::shared(10)).with_own_tokens();
+        let token =
+            |store: &Value| store["spec"]["provider"]["vault"]["auth"]["tokenSecretRef"]["name"].to_string();
+        let tokens: BTreeSet<String> = workload.stores().iter().map(token).collect();
+        assert_eq!(tokens.len(), 10);
     }
 
     #[test]

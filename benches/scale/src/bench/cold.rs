@@ -7,7 +7,10 @@
 //! watch within their time. CPU and resident memory are those at the end of that time; the floor's CPU is counted from the word to
 //! begin. keyferry's peak and its reads of the store are taken when it has come to rest after that, so that what follows is seen too.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{Arguments, Row, Run, rest};
 use crate::{
@@ -119,6 +122,8 @@ impl Scene {
 /// What the run that counts has found.
 struct Counted {
     requests: Counts,
+    /// How long they were counted.
+    time: Duration,
     reads: Reads,
     script: Script,
 }
@@ -149,17 +154,19 @@ async fn count(shape: &Shape) -> Result<Counted> {
     let ca = std::fs::read(scene.plane.ca())?;
     let recorder = Recorder::start(scene.plane.server(), Some(&ca), Record::Writes)?;
     let identity = scene.plane.identity(recorder.address()).await?;
+    let begun = clock::now();
     let controller = Controller::start(&identity, &[])?;
     scene.ready_by(&controller).await?;
     let log = scene.plane.audit().ok_or("the control plane has no audit log")?;
     let requests = rest::until_same(REST, scene.patience()?, || audit::count(log, &identity.user)).await?;
+    let time = clock::now().duration_since(begun);
     holds_the_same_watches(&requests)?;
     let script = Script::of(&recorder.written())?;
     if script.objects() != shape.objects {
         return Err(format!("{} of {} objects were recorded", script.objects(), shape.objects).into());
     }
     controller.end().await?;
-    Ok(Counted { requests, reads: scene.reads(), script })
+    Ok(Counted { requests, time, reads: scene.reads(), script })
 }
 
 /// The floor's list of watches is written by hand; it must not fall behind keyferry's. A watch that ended early was opened twice.
@@ -272,9 +279,15 @@ impl Findings {
         ]
     }
 
+    fn needed(&self) -> Needed {
+        let (lists, watches) = (floor::listed(self.objects), floor::opened(self.counted.time));
+        Needed { stores: self.stores, lists, watches }
+    }
+
     /// What is counted, and known exactly.
     fn counts(&self) -> Vec<Figure> {
         let (requests, objects) = (&self.counted.requests, self.objects as f64);
+        let others = self.needed().others(requests);
         let shared = self.pairs.iter().map(|pair| pair.keyferry.1).chain([self.counted.reads]);
         let most = shared.map(|reads| reads.made).max().unwrap_or_default();
         let reads = |name, made: usize, distinct: usize| {
@@ -283,7 +296,7 @@ impl Findings {
         vec![
             Figure::exactly("POSTs of Secrets", requests.get("create", "secrets") as f64, "", objects),
             Figure::exactly("PATCHes of statuses", requests.get("patch", STATUS) as f64, "", objects),
-            Figure::exactly("other requests for objects", others(requests, self.stores) as f64, "", 0.0),
+            Figure::exactly("other requests for objects", others as f64, "", 0.0),
             reads("store reads", most, self.counted.reads.distinct),
             reads("store reads, nothing shared", self.unshared.1.made, self.unshared.1.distinct),
         ]
@@ -293,16 +306,36 @@ impl Findings {
 /// The status of an ExternalSecret, as the audit log names it.
 const STATUS: &str = "externalsecrets/status";
 
-/// Requests that no object needs: all but the two an object, the lists and watches, what is done for events and stores, and one read
-/// a store of the Secret with its token.
-fn others(requests: &Counts, stores: u64) -> u64 {
-    let needed = |verb: &str, of: &str| match (verb, of) {
-        ("create", "secrets" | "events") | ("list" | "watch", _) => true,
-        ("patch", of) => [STATUS, "clustersecretstores/status", "secretstores/status"].contains(&of),
-        _ => false,
-    };
-    let rest: u64 = requests.rows().filter(|(verb, of, _)| !needed(verb, of)).map(|(.., count)| count).sum();
-    rest - requests.get("get", "secrets").min(stores)
+/// What a start needs at most.
+struct Needed {
+    stores: u64,
+    /// Lists of each resource.
+    lists: BTreeMap<&'static str, u64>,
+    /// Watches of each resource.
+    watches: BTreeMap<&'static str, u64>,
+}
+
+impl Needed {
+    /// Requests beyond what is needed: the two an object, a list of what is watched and a watch, what is done for events and stores, and
+    /// one read a store of the Secret with its token.
+    fn others(&self, requests: &Counts) -> u64 {
+        requests.rows().map(|(verb, of, count)| count.saturating_sub(self.most(verb, of))).sum()
+    }
+
+    fn most(&self, verb: &str, of: &str) -> u64 {
+        let known = |most: &BTreeMap<&str, u64>| most.get(of).copied().unwrap_or_default();
+        match (verb, of) {
+            ("list", _) => known(&self.lists),
+            ("watch", _) => known(&self.watches),
+            ("get", "secrets") => self.stores,
+            // How many of the first two there must be is a figure of its own.
+            ("create", "secrets") | ("patch", STATUS) => u64::MAX,
+            ("create", "events") | ("patch", "clustersecretstores/status" | "secretstores/status") => {
+                u64::MAX
+            }
+            _ => 0,
+        }
+    }
 }
 
 impl Timed {
@@ -370,9 +403,18 @@ mod tests {
         let spans = Spans { opening: Duration::ZERO, whole: Duration::ZERO };
         let pairs =
             walls.map(|wall| Pair { keyferry: (timed(wall, wall), reads), floor: (timed(10, 9), spans) });
-        let counted = Counted { requests: requests(made), reads, script: Script::of(&[]).unwrap() };
+        let counted = Counted {
+            requests: requests(made),
+            time: Duration::ZERO,
+            reads,
+            script: Script::of(&[]).unwrap(),
+        };
         let unshared = (timed(1, 1), Reads { made: 31, distinct: 30 });
         Findings { objects: 10, stores: 2, program: 30_000_000, counted, pairs: pairs.into(), unshared }
+    }
+
+    fn others(made: &[(&str, &str, u64)]) -> u64 {
+        findings([10; 3], made).needed().others(&requests(made))
     }
 
     fn figure(findings: &Findings, name: &str) -> f64 {
@@ -399,21 +441,29 @@ mod tests {
     #[test]
     fn what_events_and_stores_need_is_no_request_for_an_object() {
         let made = [
-            ("list", "secrets", 3),
-            ("watch", "secrets", 2),
+            ("list", "secrets", 2),
+            ("list", "externalsecrets", 1),
+            ("watch", "secrets", 3),
             ("create", "secrets", 4),
             ("create", "events", 5),
             ("patch", STATUS, 4),
             ("patch", "clustersecretstores/status", 2),
             ("get", "secrets", 2),
         ];
-        assert_eq!(others(&requests(&made), 2), 0);
+        assert_eq!(others(&made), 0);
     }
 
     #[test]
     fn a_read_of_each_secret_and_a_write_of_each_object_are_seen() {
-        assert_eq!(others(&requests(&[("get", "secrets", 12)]), 2), 10);
-        assert_eq!(others(&requests(&[("patch", "externalsecrets", 3), ("update", "secrets", 1)]), 2), 4);
+        assert_eq!(others(&[("get", "secrets", 12)]), 10);
+        assert_eq!(others(&[("patch", "externalsecrets", 3), ("update", "secrets", 1)]), 4);
+    }
+
+    #[test]
+    fn a_list_or_a_watch_too_many_is_seen() {
+        assert_eq!(others(&[("list", "externalsecrets", 2), ("list", "secrets", 5)]), 4);
+        assert_eq!(others(&[("watch", "secrets", 7), ("watch", "namespaces", 3)]), 1);
+        assert_eq!(others(&[("list", "pods", 1), ("watch", "pods", 1)]), 2);
     }
 
     #[test]

@@ -11,6 +11,9 @@
 //!
 //! New objects lie in the same namespaces as the N, so fairness between namespaces alone does not help them, and name keys of their own,
 //! so no read is shared.
+//!
+//! A percentile is by nearest rank, so it is always a time that was measured. Of the 100 new objects of the list p99 is the second worst:
+//! one slow answer of a busy machine decides nothing, two do. Of fewer than 100, which a shorter T brings, it is the worst.
 
 use std::{
     ops::Range,
@@ -34,7 +37,7 @@ use crate::{
 pub(super) const ROW: Row = Row {
     name: "fair",
     objects: 10_000,
-    time: Duration::from_secs(60),
+    time: Duration::from_secs(100),
     about: "first syncs of new objects, one a second for T, beside N due at the same store and beside another store",
     run,
 };
@@ -225,6 +228,17 @@ mod tests {
         let figures = findings(arrivals(&[500, 300], &[240, 288])).report().figures;
         assert!((figures[0].value - 2.0).abs() < 1e-9);
         assert!((figures[1].value - 1.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_late_object_of_a_hundred_decides_nothing_and_two_do() {
+        let late = |late: usize| [vec![9_000; late], vec![240; 100 - late]].concat();
+        let missed = |late_ones: usize| {
+            let figures = findings(arrivals(&late(late_ones), &[240; 100])).report().figures;
+            figures.iter().filter(|figure| figure.verdict() == Verdict::Missed).count()
+        };
+        assert_eq!((missed(1), missed(2)), (0, 1));
+        assert_eq!(ROW.time, EVERY * 100);
     }
 
     #[test]

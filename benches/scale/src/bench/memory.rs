@@ -10,6 +10,9 @@
 //!   is paid once falls out. This is the stricter reading, and the first that is judged.
 //!
 //! The design's room for an idle controller and for one beside 10 000 objects leaves each of them [`ROOM`], which is judged as well.
+//! The proxy that forces relists speaks plain HTTP to keyferry: what TLS takes to the API server, buffers and sessions of some
+//! connections, is not in these sizes. `cold` and `steady` measure beside TLS.
+//!
 //! All of it means something for thousands of objects; of a few hundred, most is still paid once.
 
 use std::time::Duration;

@@ -3,6 +3,9 @@
 //! It is restarted twice: after it was told to end (SIGTERM), and after it was killed (SIGKILL). It has caught up when every first list
 //! is complete and the store has been asked for the last time before a pause. Requests are counted until some time after that.
 //!
+//! Both runs are counted, so they go beside the audit log and use the API server's time for it: that keyferry has listed and that it
+//! has caught up is told in seconds to be read, without a verdict, and is no measure of its speed. `cold` has one, without the log.
+//!
 //! The objects have an interval of a day, so that hardly ever one of their ticks falls into the measurement: its reads, and the stamps
 //! that may follow, would come without a restart as well.
 
