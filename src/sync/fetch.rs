@@ -171,7 +171,7 @@ pub struct Reads {
     queued: HashMap<Arc<ReadKey>, ReadId>,
     flying: HashMap<Arc<ReadKey>, Vec<ReadId>>,
     delayed: BTreeSet<(Timestamp, Arc<ReadKey>, ReadId)>,
-    /// The quotas of which some store is down.
+    /// The quotas of which some store is down, or which ask to be left alone.
     turns: HashMap<Digest, Turn>,
     /// Stores that were found still down, until those who wait for them are told.
     found_down: BTreeMap<Digest, Round>,
@@ -521,9 +521,9 @@ impl Reads {
         let parked: BTreeSet<ReadId> =
             std::mem::take(&mut line.parked).into_iter().map(|(id, _)| id).collect();
         line.state = LineState::Closed;
-        match (error.kind(), self.gates.get_mut(&line.quota)) {
-            (Kind::Throttled, Some(gate)) => gate.slow_down(now, error.wait()),
-            (Kind::Throttled | Kind::Unavailable, _) => (),
+        match error.kind() {
+            Kind::Throttled => self.note_throttled(identity, error.wait(), now),
+            Kind::Unavailable => (),
             _ => {
                 if is_answer(error) {
                     self.note_answer(identity, began);
@@ -610,12 +610,15 @@ impl Reads {
     }
 
     fn pace(&mut self, quota: Digest, results: &[(ReadId, Result<Answered>)], now: Timestamp) {
-        let Some(gate) = self.gates.get_mut(&quota) else { return };
         let errors = || results.iter().filter_map(|(_, result)| result.as_ref().err());
         let throttled = errors().find(|error| error.kind() == Kind::Throttled);
-        match throttled {
-            Some(error) => gate.throttled(now, error.wait()),
-            None => gate.answered(now),
+        match (throttled, self.gates.get_mut(&quota)) {
+            (Some(error), Some(gate)) => {
+                gate.throttled(now, error.wait());
+                self.leave_alone(quota, error.wait(), now);
+            }
+            (None, Some(gate)) => gate.answered(now),
+            (_, None) => (),
         }
     }
 
@@ -731,9 +734,8 @@ impl Reads {
     pub fn sweep_gates(&mut self, now: Timestamp) {
         let needed: HashSet<Digest> = self.reads.values().map(|read| read.quota).collect();
         self.gates.retain(|quota, gate| needed.contains(quota) || !gate.is_idle_since(now, GATE_IDLE));
-        let down = self.lines.values().filter(|line| line.outage.is_down());
-        let down: HashSet<Digest> = down.map(|line| line.quota).collect();
-        self.turns.retain(|quota, _| down.contains(quota));
+        let down = self.quotas_down();
+        self.turns.retain(|quota, turn| down.contains(quota) || turn.throttled && turn.next > now);
     }
 }
 

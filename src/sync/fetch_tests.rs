@@ -499,7 +499,7 @@ fn a_store_whose_quota_is_known_to_be_down_is_down_at_its_first_failure() {
     take_down(&mut reads);
     let error = Error::new(Kind::Unavailable, "scripted");
     for (identity, quota, is_down) in [("b", "quota", true), ("c", "another", false)] {
-        reads.know(Target { quota: digest(quota), ..target(identity) });
+        reads.know(Target { quota: digest(quota), ..target(identity) }, at(20));
         reads.note_silence(digest(identity), &error, at(20), at(21));
         assert_eq!(reads.is_down(digest(identity)), is_down, "{identity}");
     }
@@ -515,6 +515,21 @@ fn a_proof_that_is_throttled_leaves_the_store_alone_for_as_long_as_it_asks() {
     reads.request(at(9_000), vec![request("a", "k", "n/1", 9_000)], None);
     assert!(reads.work(at(9_999), NOT_FULL).calls.is_empty());
     assert_eq!(reads.work(at(10_000), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn a_store_that_throttles_and_was_never_down_is_not_proved_while_it_wants_to_be_left_alone() {
+    let mut reads = Reads::default();
+    reads.know(target("a"), at(0));
+    reads.note_throttled(digest("a"), Some(Duration::from_secs(5)), at(0));
+    reads.know(target("b"), at(0));
+    for identity in ["a", "b"] {
+        assert_eq!(reads.take_turn(digest(identity), at(1_000)), Err(Duration::from_secs(4)), "{identity}");
+    }
+    assert_eq!(reads.take_turn(digest("a"), at(5_000)), Ok(()));
+    assert_eq!(reads.take_turn(digest("b"), at(5_000)), Err(Duration::from_secs(2)), "one after the other");
+    reads.note_proof(digest("a"), at(5_001));
+    assert_eq!(reads.take_turn(digest("b"), at(5_100)), Ok(()), "it throttles no more");
 }
 
 #[test]

@@ -147,6 +147,13 @@ impl Gate {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
+    /// How long it is closed yet, if it is.
+    #[must_use]
+    pub fn closed_for(&self, now: Timestamp) -> Option<Duration> {
+        let left = Duration::try_from(self.closed_until?.duration_since(now)).ok()?;
+        (!left.is_zero()).then_some(left)
+    }
+
     /// True if nothing waits here.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -216,7 +216,7 @@ impl Fetcher {
         let (asked, identity) = (self.0.clock.now(), target.identity);
         let pooled = {
             let mut state = self.0.state();
-            state.reads.know(target);
+            state.reads.know(target, asked);
             state.pooled(identity, || opener)
         };
         let mut last = pooled.probed.lock().await;
@@ -403,15 +403,15 @@ impl Shared {
         self.tell(&mut state, deliveries, Some(held));
     }
 
-    /// Waits for the next turn of asking a store, if it is down; with what, if that is far off or somebody else's.
+    /// Waits for the next turn of asking a store, if it is down or wants to be left alone; why, if that is far off or somebody else's.
     async fn misses_turn(&self, identity: Digest) -> Option<Error> {
         let turn = || self.state().reads.take_turn(identity, self.clock.now());
-        let wait = turn().err()?;
+        let mut wait = turn().err()?;
         if wait <= limits::PROBE_EVERY {
             self.clock.sleep(wait).await;
-            turn().err()?;
+            wait = turn().err()?;
         }
-        self.state().reads.down_error(identity)
+        Some(self.state().reads.why_not(identity, wait))
     }
 
     /// What a proof says of the store's silence. One that cannot tell proves nothing.

@@ -1,15 +1,15 @@
 //! Reads of stores that are down: who waits, who asks, who is told.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Error, limits::PROBE_EVERY},
+    base::{Error, Kind, limits::PROBE_EVERY},
     provider::Digest,
 };
 
 use super::{
-    Delivery, Line, Read, ReadId, Reads, Target,
+    Delivery, Gate, Line, Read, ReadId, Reads, Target,
     outage::{Round, Turn},
 };
 
@@ -28,6 +28,12 @@ impl Reads {
         read.stranded = Some(now);
         line.outage.wait(id, read.failed);
         true
+    }
+
+    /// The quotas of which some store is down.
+    pub(super) fn quotas_down(&self) -> HashSet<Digest> {
+        let down = self.lines.values().filter(|line| line.outage.is_down());
+        down.map(|line| line.quota).collect()
     }
 
     pub(super) fn is_down(&self, identity: Digest) -> bool {
@@ -82,35 +88,46 @@ impl Reads {
     }
 
     /// Enters a store that is about to be proved, whether or not anybody reads from it.
-    pub fn know(&mut self, target: Target) {
+    pub fn know(&mut self, target: Target, now: Timestamp) {
+        self.gates.entry(target.quota).or_insert_with(|| Gate::new(target.budget, now));
         self.lines.entry(target.identity).or_insert_with(|| Line::new(target.quota));
     }
 
-    /// The error with which a store is down, if it is.
+    /// Why a store is not asked now: the error with which it is down, or that it wants to be left alone for so long.
     #[must_use]
-    pub fn down_error(&self, identity: Digest) -> Option<Error> {
-        self.lines.get(&identity)?.outage.error().cloned()
+    pub fn why_not(&self, identity: Digest, wait: Duration) -> Error {
+        let down = self.lines.get(&identity).and_then(|line| line.outage.error().cloned());
+        down.unwrap_or_else(|| {
+            Error::new(Kind::Throttled, "the store asks to be left alone").after(Some(wait))
+        })
     }
 
-    /// Takes the turn of proving the store of this identity, if it is down. While reads wait, all turns are theirs.
+    /// Takes the turn of proving the store of this identity, if it is down. While reads wait, all turns are theirs; while it wants to be
+    /// left alone, nobody has one.
     ///
     /// # Errors
-    /// How long somebody else has the turn.
+    /// How long there is no turn.
     pub fn take_turn(&mut self, identity: Digest, now: Timestamp) -> Result<(), Duration> {
-        let down = self.lines.get(&identity).filter(|line| line.outage.is_down());
-        let Some(quota) = down.map(|line| line.quota) else { return Ok(()) };
-        if self.next_to_ask(quota).is_some() {
+        let Some(line) = self.lines.get(&identity) else { return Ok(()) };
+        let quota = line.quota;
+        if let Some(closed) = self.gates.get(&quota).and_then(|gate| gate.closed_for(now)) {
+            return Err(closed);
+        }
+        let is_down = line.outage.is_down();
+        if is_down && self.next_to_ask(quota).is_some() {
             return Err(PROBE_EVERY);
         }
-        self.turns.get_mut(&quota).map_or(Ok(()), |turn| turn.take(now))
+        let turn = self.turns.get_mut(&quota).filter(|turn| is_down || turn.throttled);
+        turn.map_or(Ok(()), |turn| turn.take(now))
     }
 
     /// A store gave no answer to a read, an opening or a probe that began at `began`. Where another of its quota is down it is down at
     /// once. If it is down from now on, what is queued for it
     /// waits.
     pub fn note_silence(&mut self, identity: Digest, error: &Error, began: Timestamp, now: Timestamp) {
+        let down = self.quotas_down();
         let Some(line) = self.lines.get_mut(&identity) else { return };
-        let is_known = self.turns.contains_key(&line.quota);
+        let is_known = down.contains(&line.quota);
         let is_new = line.outage.failed(error, (began, now), is_known);
         if !line.outage.is_down() {
             return;
@@ -205,9 +222,14 @@ impl Reads {
         if let Some(gate) = self.gates.get_mut(&quota) {
             gate.slow_down(now, wait);
         }
-        if let Some(turn) = self.turns.get_mut(&quota) {
-            turn.next = turn.next.max(Turn::after(now, wait).next);
-        }
+        self.leave_alone(quota, wait, now);
+    }
+
+    pub(super) fn leave_alone(&mut self, quota: Digest, wait: Option<Duration>, now: Timestamp) {
+        let after = Turn::after(now, wait);
+        let turn = self.turns.entry(quota).or_insert(Turn::after(now, wait));
+        turn.next = turn.next.max(after.next);
+        turn.throttled = true;
     }
 
     /// A store proved that it can be used. While reads wait for it, one of those decides whether it is back: what answers a proof is not
@@ -225,11 +247,14 @@ impl Reads {
         let Some(line) = self.lines.get_mut(&identity).filter(|line| line.outage.is_ended_by(began)) else {
             return;
         };
+        let quota = line.quota;
         if !line.outage.is_down() {
             line.outage.end();
+            if let Some(turn) = self.turns.get_mut(&quota) {
+                turn.throttled = false;
+            }
             return;
         }
-        let quota = line.quota;
         self.turns.remove(&quota);
         let back = self.lines.iter_mut().filter(|(_, line)| line.quota == quota && line.outage.is_down());
         let mut waited = Vec::new();

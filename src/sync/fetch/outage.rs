@@ -101,9 +101,11 @@ impl Outage {
     }
 }
 
-/// Whose turn it is among the stores of one quota that are down.
+/// Whose turn it is among the stores of one quota, of which some are down or which asks to be left alone.
 #[derive(Debug)]
 pub(super) struct Turn {
+    /// True if the last that was heard is that it asks to be left alone: then proofs of all its stores take turns.
+    pub(super) throttled: bool,
     /// Nobody asks before.
     pub(super) next: Timestamp,
     /// The read that asks. It has its turn until it is answered.
@@ -122,7 +124,8 @@ pub(super) struct Round {
 impl Turn {
     /// A turn after the usual wait, or after the longer one that the store asked for.
     pub(super) fn after(now: Timestamp, asked: Option<Duration>) -> Self {
-        Self { next: later(now, asked.unwrap_or_default().max(PROBE_EVERY)), asking: None }
+        let next = later(now, asked.unwrap_or_default().max(PROBE_EVERY));
+        Self { throttled: false, next, asking: None }
     }
 
     /// Takes the turn, if it is free; else how long it is not.
