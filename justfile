@@ -20,10 +20,11 @@ demo *ARGS: build
 beside *COMMAND:
     {{ plane }} with --audit --with openbao,moto,helm -- {{ COMMAND }}
 
-# Measures: cold, steady, change, fair, outage, memory, restart (`./justw bench cold 10000`), or the pure steps (`./justw bench steps`).
+# Measures: cold, steady, change, fair, outage, memory, restart (`./justw bench cold 10000`), the pure steps (`./justw bench steps`), or
+# templates beside Go's (`./justw bench template`).
 bench NAME *ARGS:
-    cargo build --release --locked --quiet --bin keyferry
-    {{ if NAME == "steps" { "cargo bench --locked --quiet --bench steps -- --quiet" } else { "cargo run --release --locked --quiet --package keyferry-scale -- " + NAME } }} {{ ARGS }}
+    {{ if NAME == "template" { "" } else { "cargo build --release --locked --quiet --bin keyferry" } }}
+    {{ if NAME == "steps" { "cargo bench --locked --quiet --bench steps -- --quiet" } else if NAME == "template" { "cargo bench --locked --quiet --package keyferry-gotemplate --bench template --" } else { "cargo run --release --locked --quiet --package keyferry-scale -- " + NAME } }} {{ ARGS }}
 
 # Format, lints, licences and banned crates.
 lint:
@@ -54,3 +55,7 @@ record-gjson:
 record-templates:
     cd tests/oracle && go run . record ../../crates/gotemplate/tests/data
     git diff --stat -- crates/gotemplate/tests/data
+
+# Gives 200 000 random templates to Go and to us; prints what they cover and where the answers differ: `./justw compare-templates -seed 7`.
+compare-templates *ARGS:
+    cd tests/oracle && go run . diff -each 900 -damaged 20000 {{ ARGS }} cargo run --release --locked --quiet --package keyferry-gotemplate --example oracle

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench steps`; a part of a name as argument runs what bears it, `--quiet` leaves out outliers and comparisons.
 
-use std::{error::Error, hint::black_box, time::Duration};
+use std::{error::Error, hint::black_box, sync::Arc, time::Duration};
 
 use criterion::Criterion;
 use jiff::Timestamp;
@@ -21,13 +21,15 @@ use keyferry::{
     controller::world::{Expected, SharedWorld, Signal},
     sync::{
         plan::{self, Owner, Plan, Want},
-        render::{self, Rendered},
+        render::{self, Rendered, Templating},
         shape::{self, Answer, Answers, Rules},
+        shelf::Sources,
         stores::StoreRef,
+        templates::{Delimiters, Templates},
     },
 };
 use keyferry_stores::{
-    base::SecretBytes,
+    base::{SecretBytes, clock::SystemClock},
     provider::{Absence, Entry, MapRule, PropertyRule},
 };
 use kube::core::WatchEvent;
@@ -78,6 +80,7 @@ struct Objects {
     spec: ExternalSecretSpec,
     secret: Secret,
     store: RawObject,
+    templates: Templates,
 }
 
 impl Objects {
@@ -85,7 +88,9 @@ impl Objects {
         let external_secret: RawObject = serde_json::from_str(EXTERNAL_SECRET)?;
         let spec = parse::external_secret(&external_secret.spec)?;
         let (secret, store) = (serde_json::from_str(SECRET)?, serde_json::from_str(STORE)?);
-        Ok(Self { external_secret, spec, secret, store })
+        let clock = SystemClock::starting_at(Timestamp::UNIX_EPOCH);
+        let templates = Templates::new(&Delimiters::default(), Arc::new(clock));
+        Ok(Self { external_secret, spec, secret, store, templates })
     }
 
     /// The store's entry: an object with the values of the Secret under the properties of the specification.
@@ -103,7 +108,8 @@ impl Objects {
         let mut annotations = self.external_secret.annotations.to_map();
         annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         let metadata = render::Metadata { labels: &labels, annotations: &annotations };
-        Ok(render::render(&self.spec, metadata, &self.secret.data)?)
+        let templating = Templating { templates: &self.templates, sources: &Sources::new() };
+        Ok(render::render(&self.spec, metadata, &self.secret.data, templating)?)
     }
 }
 
@@ -216,9 +222,12 @@ fn shaping(bench: &mut Criterion, objects: &Objects) -> Outcome {
         ("shape/whole", &whole, whole_answers),
     ];
     for (name, spec, answers) in cases {
-        must(shape::assemble(spec, &answers)?.values.len() == 3, "the answers do not make three values")?;
+        must(
+            shape::assemble(spec, &answers, &objects.templates)?.values.len() == 3,
+            "the answers do not make three values",
+        )?;
         bench.bench_function(name, |timer| {
-            timer.iter(|| shape::assemble(black_box(spec), black_box(&answers)));
+            timer.iter(|| shape::assemble(black_box(spec), black_box(&answers), &objects.templates));
         });
     }
     Ok(())

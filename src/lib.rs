@@ -1,7 +1,7 @@
 //! keyferry keeps Kubernetes Secrets equal to what external secret stores hold.
 //!
 //! A module may use only those above its own row (`tests/it/layers.rs` enforces it). Below all of them stand the packages
-//! `keyferry-stores` (secret bytes, errors, HTTP, every provider behind one seam) and `gjson` (property paths).
+//! `keyferry-stores` (secret bytes, errors, HTTP, every provider behind one seam), `gjson` (property paths) and `gotemplate` (Go templates).
 //!
 //! | # | module | holds |
 //! |---|---|---|

@@ -141,13 +141,6 @@ words! {
     }
 }
 words! {
-    /// Template engine.
-    EngineVersion {
-        /// Go templates.
-        V2 = "v2",
-    }
-}
-words! {
     /// How an item is used as a template. Absent means `Values`.
     TemplateScope {
         /// The value.
@@ -321,8 +314,8 @@ pub struct Template {
     pub type_: Option<String>,
     /// Template engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "v2"))]
-    pub engine_version: Option<EngineVersion>,
+    #[schemars(extend("default" = "v2", "enum" = ["v2"]))]
+    pub engine_version: Option<String>,
     /// Labels, annotations and finalizers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<TemplateMetadata>,

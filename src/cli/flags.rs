@@ -66,6 +66,12 @@ pub struct Controller {
     /// How old status.refreshTime of an unchanged object may get: a duration, 0 = written at each refresh as ESO does, or never.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = stamp)]
     pub status_stamp_interval: Stamp,
+    /// What begins an action in templates of targets.
+    #[arg(long, value_name = "TEXT", default_value = "{{")]
+    pub template_left_delimiter: String,
+    /// What ends an action in templates of targets.
+    #[arg(long, value_name = "TEXT", default_value = "}}")]
+    pub template_right_delimiter: String,
 }
 
 /// A flag of ESO that is not a field of [`Controller`].
@@ -115,7 +121,7 @@ const MEANINGLESS: [Foreign; 23] = [
 ];
 
 /// Flags that promise something that is not built.
-const UNBUILT: [Foreign; 10] = [
+const UNBUILT: [Foreign; 8] = [
     foreign("enable-leader-election", "false", "leader election is not built yet: run one replica"),
     foreign("enable-cluster-external-secret-reconciler", "false", "ClusterExternalSecrets are not built yet"),
     foreign("enable-cluster-push-secret-reconciler", "false", "ClusterPushSecrets are not built yet"),
@@ -124,8 +130,6 @@ const UNBUILT: [Foreign; 10] = [
     foreign("enable-extended-metric-labels", "false", "extended metric labels are not built yet"),
     foreign("metrics-auth", "false", "authenticated metrics are not built yet"),
     foreign("metrics-secure", "false", "metrics over TLS are not built yet"),
-    foreign("template-left-delimiter", "{{", "template actions are not built yet"),
-    foreign("template-right-delimiter", "}}", "template actions are not built yet"),
 ];
 
 /// The command with all flags.
@@ -295,6 +299,12 @@ mod tests {
         assert_eq!(flags.namespace, Namespaces::Some(vec!["a".into(), "b".into()]));
         assert_eq!(parsed(&[]).unwrap().0.namespace, Namespaces::All);
         assert!(parsed(&["--namespace", "UPPER!"]).is_err());
+    }
+
+    #[test]
+    fn delimiters_are_those_of_go_unless_they_are_set() {
+        let (flags, _) = parsed(&["--template-left-delimiter", "[["]).unwrap();
+        assert_eq!((&*flags.template_left_delimiter, &*flags.template_right_delimiter), ("[[", "}}"));
     }
 
     #[test]

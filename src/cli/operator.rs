@@ -28,6 +28,7 @@ use crate::{
         pipeline::{Breaker, Pipeline},
         report::Stamp,
         stores::{Fetcher, Notice},
+        templates::{Delimiters, Templates},
     },
 };
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub store_interval: Duration,
     /// When an unchanged object's refreshTime is written.
     pub stamp: Stamp,
+    /// What stands around the actions of templates.
+    pub delimiters: Delimiters,
 }
 
 impl Default for Settings {
@@ -64,6 +67,7 @@ impl Default for Settings {
             concurrent: 32,
             store_interval: Duration::from_secs(300),
             stamp: Stamp::Every(Duration::from_secs(900)),
+            delimiters: Delimiters::default(),
         }
     }
 }
@@ -247,6 +251,8 @@ impl Operator {
             digests: self.digests.clone(),
             stamp: self.settings.stamp,
             breaker: Arc::new(Breaker::default()),
+            templates: Arc::new(Templates::new(&self.settings.delimiters, self.outside.clock.clone())),
+            shelf: Arc::default(),
         };
         external_secret::Context {
             pipeline,

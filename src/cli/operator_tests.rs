@@ -466,12 +466,96 @@ async fn a_poison_that_is_mended_is_synced_at_once() {
     assert_eq!(story.ready("es").0, "True");
 }
 
+/// The key `a` from the key `a` of the ConfigMap `tpl`, over the entry `k`; with members of the specification besides.
+fn templated(besides: &Value) -> Value {
+    let mut spec = spec(&json!({ "refreshInterval": "1h", "target": { "template": {
+        "templateFrom": [{ "configMap": { "name": "tpl", "items": [{ "key": "a" }] } }] } } }));
+    spec.as_object_mut().unwrap().extend(besides.as_object().unwrap().clone());
+    spec
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_template_is_rendered_at_once_by_objects_that_are_refreshed_by_time() {
+    let story = Story::new().await;
+    let template =
+        |namespace, text| story.cluster.put_config_map(&ObjectKey::new(namespace, "tpl"), &[("a", text)]);
+    template("team", "one {{ .a }}");
+    for (name, besides) in [
+        ("timed", json!({})),
+        ("never", json!({ "refreshInterval": "0" })),
+        ("on-change", json!({ "refreshPolicy": "OnChange" })),
+        ("once", json!({ "refreshPolicy": "CreatedOnce" })),
+    ] {
+        story.object(name, &templated(&besides)).await;
+        assert_eq!(story.value(name).as_deref(), Some("one v"), "{name}");
+    }
+    story.object("other", &hourly()).await;
+    story.cluster.forget_requests();
+    template("elsewhere", "two {{ .a }}");
+    story.pass(5).await;
+    assert_eq!(story.cluster.requests(), [], "a ConfigMap of another namespace is nobody's template");
+    template("team", "two {{ .a }}");
+    story.pass(5).await;
+    assert_eq!(story.value("timed").as_deref(), Some("two v"));
+    for name in ["never", "on-change", "once"] {
+        assert_eq!(story.value(name).as_deref(), Some("one v"), "{name}");
+    }
+    assert_eq!(story.cluster.count(Verb::Get, "configmaps"), 1, "who is not woken reads nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_comes_or_is_mended_wakes_the_objects_that_fail() {
+    let story = Story::new().await;
+    for (name, besides) in [("timed", json!({})), ("on-change", json!({ "refreshPolicy": "OnChange" }))] {
+        story.object(name, &templated(&besides)).await;
+        let (status, message) = story.ready(name);
+        assert_eq!(status, "False");
+        assert!(message.ends_with("configmaps \"tpl\" not found"), "{message}");
+    }
+    for (text, value) in [("{{ .nope }}", None), ("now {{ .a }}", Some("now v"))] {
+        story.cluster.put_config_map(&key("tpl"), &[("a", text)]);
+        story.settle().await;
+        for name in ["timed", "on-change"] {
+            assert_eq!(story.value(name).as_deref(), value, "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unchanged_template_costs_no_request_at_a_refresh() {
+    let cluster = FakeCluster::new();
+    put_store(&cluster, "s", &[("k", "v")]);
+    let story = Story::over(cluster, Settings { stamp: Stamp::Never, ..Settings::default() }).await;
+    story.cluster.put_config_map(&key("tpl"), &[("a", "one {{ .a }}")]);
+    for i in 0..5 {
+        story.object(&format!("es-{i}"), &templated(&json!({ "refreshInterval": "10s" }))).await;
+    }
+    assert_eq!(story.cluster.count(Verb::Get, "configmaps"), 1, "one object's read serves all");
+    story.cluster.forget_requests();
+    story.pass(300).await;
+    assert_eq!(story.cluster.requests(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_a_template_and_its_own_target_makes_no_loop() {
+    let story = Story::new().await;
+    let template = json!({ "mergePolicy": "Merge", "templateFrom": [{ "secret": { "name": "es", "items": [{ "key": "a" }] } }] });
+    let target = json!({ "creationPolicy": "Merge", "template": template });
+    let data = BTreeMap::from([("a".to_string(), SecretBytes::from("x{{ \"{{\" }} .a }}"))]);
+    let (namespace, name) = ("team".to_string(), "es".to_string());
+    story.cluster.put_secret(Secret { namespace, name, data, ..Secret::default() }, "kubectl");
+    story.object("es", &spec(&json!({ "refreshInterval": "1h", "target": target }))).await;
+    story.pass(60).await;
+    assert_eq!(story.value("es").as_deref(), Some("x{{ .a }}"), "what was written is not rendered again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_built_is_refused_before_a_store_is_asked_and_never_tried_again() {
     let cluster = FakeCluster::new();
     let story = Story::over(cluster, Settings::default()).await;
-    let target = json!({ "target": { "template": { "data": { "a": "{{ .k }}" } } } });
-    story.object("es", &spec(&target)).await;
+    let generator =
+        json!({ "dataFrom": [{ "sourceRef": { "generatorRef": { "kind": "UUID", "name": "u" } } }] });
+    story.object("es", &spec(&generator)).await;
     let status = story.cluster.status(ES, &key("es"));
     assert_eq!(status["conditions"][0]["reason"], "Unsupported");
     story.cluster.forget_requests();

@@ -25,6 +25,7 @@ use crate::{
         gate::Budget,
         kube::{Connection, KubeCluster},
     },
+    sync::templates::Delimiters,
     telemetry::{
         health::{self, Readiness},
         logs,
@@ -114,6 +115,10 @@ fn settings(flags: &Controller) -> Settings {
         concurrent: usize::from(flags.concurrent),
         store_interval: flags.store_requeue_interval,
         stamp: flags.status_stamp_interval,
+        delimiters: Delimiters {
+            left: flags.template_left_delimiter.clone(),
+            right: flags.template_right_delimiter.clone(),
+        },
     }
 }
 

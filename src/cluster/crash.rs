@@ -3,7 +3,7 @@
 //! `KEYFERRY_ABORT_AT` names the point: `after-fetch`, `before-write`, `after-write`, `before-status`, `after-status`,
 //! `after-delete`. The first time it is reached the process aborts, without a word to anybody, as a killed one does.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use keyferry_stores::{
@@ -86,8 +86,8 @@ impl Cluster for Crashing {
         self.inner.remove_finalizer(permit, subject, finalizer).await
     }
 
-    async fn config_map_value(&self, key: &ObjectKey, data_key: &str) -> Result<Option<String>> {
-        self.inner.config_map_value(key, data_key).await
+    async fn config_map(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>> {
+        self.inner.config_map(key).await
     }
 
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount> {

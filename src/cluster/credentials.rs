@@ -43,9 +43,9 @@ impl ScopedCredentials {
 
     async fn config_map_value(&self, at: &Resolved, key: &str) -> Result<Vec<u8>> {
         let object = object(at);
-        let read = self.cluster.config_map_value(&object, key).await;
-        let value = read.map_err(|error| unread(error, "configmap", &object))?;
-        value.map(String::into_bytes).ok_or_else(|| missing_key("configmap data", key))
+        let read = self.cluster.config_map(&object).await;
+        let mut data = read.map_err(|error| unread(error, "configmap", &object))?;
+        data.remove(key).map(String::into_bytes).ok_or_else(|| missing_key("configmap data", key))
     }
 
     fn account(&self, field: &'static str, selector: &ServiceAccountSelector) -> Result<ObjectKey> {

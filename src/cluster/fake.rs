@@ -345,10 +345,9 @@ impl Cluster for FakeCluster {
         Ok(())
     }
 
-    async fn config_map_value(&self, key: &ObjectKey, data_key: &str) -> Result<Option<String>> {
+    async fn config_map(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>> {
         let state = self.enter(Request::new(Verb::Get, "configmaps", key))?;
-        let data = state.config_maps.get(key).ok_or_else(|| absent("configmaps", key))?;
-        Ok(data.get(data_key).cloned())
+        state.config_maps.get(key).cloned().ok_or_else(|| absent("configmaps", key))
     }
 
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount> {

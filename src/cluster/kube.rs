@@ -7,7 +7,7 @@
 //! Plaintext: bodies out are built in a wiped buffer of the right size; bodies in are wiped after decoding where nobody else holds
 //! them. What the TLS layer buffers is out of our hands.
 
-use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use ::kube::{
     Client, Config,
@@ -230,9 +230,9 @@ impl Cluster for KubeCluster {
         }
     }
 
-    async fn config_map_value(&self, key: &ObjectKey, data_key: &str) -> Result<Option<String>> {
-        let mut wire: ConfigMapWire = self.read(Call::on(Method::GET, ApiKind::CONFIG_MAP, key)?).await?;
-        Ok(wire.data.remove(data_key))
+    async fn config_map(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>> {
+        let wire: ConfigMapWire = self.read(Call::on(Method::GET, ApiKind::CONFIG_MAP, key)?).await?;
+        Ok(wire.data)
     }
 
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount> {

@@ -5,7 +5,8 @@
 //! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
 //!
 //! - Between [`Cluster`] and the wire: [`gate`] (pace), `wire` (shapes), [`refusal`] (what answers mean), [`events`] (their queue).
-//! - [`managed`]: what is kept of a Secret. [`identity`]: UIDs and versions in few bytes. [`credentials`]: what a store may read of the cluster, by scope.
+//! - [`managed`]: what is kept of a Secret. [`identity`]: UIDs and versions in few bytes. [`credentials`]: what a store may read of the cluster, by
+//!   scope; [`sources`]: what an object may use as templates, by scope.
 
 #[cfg(debug_assertions)]
 pub mod crash;
@@ -19,6 +20,7 @@ pub mod kube;
 pub mod managed;
 pub mod mirror;
 pub mod refusal;
+pub mod sources;
 pub mod watch;
 mod wire;
 
@@ -286,8 +288,8 @@ pub trait Cluster: Send + Sync + Debug {
     /// Takes one finalizer off an object that is being deleted.
     async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()>;
 
-    /// A key of a ConfigMap (`data`), `None` if the ConfigMap lacks it.
-    async fn config_map_value(&self, key: &ObjectKey, data_key: &str) -> Result<Option<String>>;
+    /// The `data` of a ConfigMap.
+    async fn config_map(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>>;
 
     /// A ServiceAccount.
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount>;

@@ -19,7 +19,10 @@ use std::{
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::{
-    base::{Error, Kind, limits},
+    base::{
+        Error, Kind, limits,
+        refs::{RefKind, Resolved, Scope},
+    },
     net::retry::jitter,
     provider::{Digest, Env},
 };
@@ -49,7 +52,7 @@ use crate::{
         pipeline::Pipeline,
         plan::{self, Timing},
         pull::{self, Finished, Job, Object, Slot},
-        shape,
+        render, shape,
         stores::{Delivered, Fetcher, Gathering, Notice, Opening, StoreRef, Usable},
     },
 };
@@ -60,6 +63,10 @@ const SWEEP_STORES: Duration = Duration::from_secs(60);
 const HEARD_EVERY: usize = 256;
 /// The least time between a refresh and the repair of its target.
 const REPAIR_PAUSE: Duration = Duration::from_secs(1);
+/// The least time between a refresh and the next for a changed template. Two objects may each use the other's Secret as a template, and then
+/// each write of one wakes the other: with a random value in them that never ends. So it costs little, and who waits for an edit does not
+/// notice it.
+const TEMPLATE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the command line settles.
 #[derive(Debug, Clone)]
@@ -157,6 +164,10 @@ struct Record {
     told_cut_off: bool,
     /// True if something that it depends on changed while it was under way: should it fail, it is looked at again at once.
     woken: bool,
+    /// True if a template changed while its job ran, which may have read it before.
+    outdated: bool,
+    /// True if it is due for a repair or a changed template and not for its tick: its reads are not spread.
+    hurries: bool,
     /// True if it names a store of another class.
     left_alone: bool,
     /// Since when it waits for its store to be judged.
@@ -167,6 +178,8 @@ struct Record {
     /// The status that we wrote, until the watch has it too.
     own_status: Option<Box<OwnStatus>>,
     stores: Box<[StoreRef]>,
+    /// The ConfigMaps and Secrets that it uses as templates.
+    templates: Box<[Resolved]>,
     identities: Box<[Digest]>,
     target: Option<ObjectKey>,
     manner: Manner,
@@ -201,20 +214,47 @@ impl Record {
         matches!(self.phase, Phase::Idle | Phase::Parked)
     }
 
+    /// True if the change of this template is its business: always while it fails; in sync if it is refreshed by time, and not for its own
+    /// target, which it writes itself.
+    fn heeds(&self, template: &Resolved) -> bool {
+        self.failing || self.manner.is_timed && !self.writes(template)
+    }
+
+    /// True if this is its target.
+    fn writes(&self, object: &Resolved) -> bool {
+        let is_same =
+            |target: &ObjectKey| *target.name() == *object.name && *target.namespace() == *object.namespace;
+        object.kind == RefKind::Secret && self.target.as_ref().is_some_and(is_same)
+    }
+
+    /// The cause of a refresh for a changed template.
+    fn template_cause(&self, now: Timestamp) -> Cause {
+        let lane = if self.failing { Lane::First } else { Lane::Second };
+        Cause { lane, ..Cause::wake(now) }
+    }
+
     /// The last status that is known.
     fn status<'a>(&'a self, raw: &'a RawObject) -> Option<&'a [u8]> {
         self.own_status.as_ref().map(|own| &*own.json).or(raw.status.as_deref())
     }
 }
 
-impl Manner {
-    /// With the stores that the object reads from, and its target; `None` if it does not parse.
-    fn of(raw: &RawObject) -> Option<(Self, Vec<StoreRef>, ObjectKey)> {
+/// What an object is indexed by.
+struct Understood {
+    manner: Manner,
+    stores: Vec<StoreRef>,
+    templates: Vec<Resolved>,
+    target: ObjectKey,
+}
+
+impl Understood {
+    /// `None` if it does not parse.
+    fn of(raw: &RawObject) -> Option<Self> {
         let spec = parse::external_secret(&raw.spec).ok()?;
         let stores = pull::stores_of(&spec, raw.key.namespace());
         let interval = validate::interval(&spec).ok();
         let default = pull::default_store(&spec, raw.key.namespace());
-        let manner = Self {
+        let manner = Manner {
             creation: Some(spec.creation_policy()),
             interval,
             is_timed: interval.is_some_and(|interval| plan::is_timed(spec.refresh_policy(), interval)),
@@ -222,9 +262,11 @@ impl Manner {
             unbuilt: shape::unbuilt(&spec).is_some(),
         };
         let target = target_of(&spec, &raw.key);
-        Some((manner, stores, target))
+        Some(Self { manner, stores, templates: templates_of(&spec, raw.key.namespace()), target })
     }
+}
 
+impl Manner {
     /// The interval, unless it is negative.
     fn interval(&self) -> Option<Duration> {
         self.interval.and_then(|interval| Duration::try_from(interval).ok())
@@ -404,8 +446,8 @@ impl ExternalSecrets {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
         // What cannot be understood has no index; who looks at the object says why.
-        let understood = catch_unwind(AssertUnwindSafe(|| Manner::of(raw))).ok().flatten();
-        let Some((manner, stores, target)) = understood else { return };
+        let understood = catch_unwind(AssertUnwindSafe(|| Understood::of(raw))).ok().flatten();
+        let Some(Understood { manner, stores, templates, target }) = understood else { return };
         for store in &stores {
             self.by_store.insert((store.clone(), key.clone()));
         }
@@ -415,7 +457,11 @@ impl ExternalSecrets {
         if let Some(record) = self.records.get_mut(key) {
             record.manner = manner;
             record.stores = stores.into_boxed_slice();
+            record.templates = templates.into_boxed_slice();
             record.target = Some(target);
+            if !record.templates.is_empty() {
+                self.context.world.lock().name_templates(key, &record.templates);
+            }
         }
     }
 
@@ -423,6 +469,10 @@ impl ExternalSecrets {
         let Some(record) = self.records.get_mut(key) else { return };
         for store in std::mem::take(&mut record.stores) {
             self.by_store.remove(&(store, key.clone()));
+        }
+        let templates = std::mem::take(&mut record.templates);
+        if !templates.is_empty() {
+            self.context.world.lock().unname_templates(key, templates);
         }
         record.manner = Manner::default();
         if let Some(target) = record.target.take() {
@@ -445,6 +495,7 @@ impl ExternalSecrets {
                 self.wake_users(std::slice::from_ref(store), is_ready);
             }
             Signal::Credential(stores) | Signal::Judged(stores) => self.wake_users(stores, true),
+            Signal::Template(template, users) => self.wake_templated(template, users),
             Signal::Namespace(namespace) => {
                 let keys = self.records.keys().filter(|key| key.namespace() == *namespace).cloned().collect();
                 self.wake(keys, true);
@@ -503,6 +554,36 @@ impl ExternalSecrets {
         });
     }
 
+    /// A changed template wakes the objects that fail, and those in sync that are refreshed by time, but none in a loop with what it writes
+    /// itself. Who waits for answers or for its store reads its templates after them.
+    fn wake_templated(&mut self, template: &Resolved, keys: &[ObjectKey]) {
+        let now = self.now();
+        let mut due = Vec::new();
+        for key in keys {
+            let Some(record) = self.records.get_mut(key) else { continue };
+            match record.phase {
+                Phase::Parked | Phase::Waiting(_) | Phase::Ready(_) => (),
+                // What changes its target while its job runs is this job.
+                Phase::Working => record.outdated |= !record.writes(template),
+                Phase::Idle if record.heeds(template) => due.extend(self.calm(key, now)),
+                Phase::Idle => (),
+            }
+        }
+        self.look_at_all(due, |record| Some(record.template_cause(now)));
+    }
+
+    /// The object, if its last refresh is long enough ago for another one for a changed template; else it is due as soon as it is.
+    fn calm(&mut self, key: &ObjectKey, now: Timestamp) -> Option<ObjectKey> {
+        let record = self.records.get_mut(key)?;
+        let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, TEMPLATE_PAUSE));
+        if calm <= now {
+            return Some(key.clone());
+        }
+        record.hurries = true;
+        self.schedule.no_later_than(key.clone(), calm);
+        None
+    }
+
     /// A target that somebody else changed is repaired at once, but not in a loop with one who changes it at once again.
     fn look_after_target(&mut self, target: &ObjectKey) {
         let now = self.now();
@@ -559,10 +640,11 @@ impl ExternalSecrets {
             if nth % HEARD_EVERY == 0 {
                 self.hear_waiting();
             }
-            let Some(record) = self.records.get(&key) else { continue };
+            let Some(record) = self.records.get_mut(&key) else { continue };
             let periodic = !record.failing && record.refreshed.is_some() && record.gate_since.is_none();
             let lane = if periodic { Lane::Second } else { Lane::First };
-            let width = record.manner.interval().filter(|_| periodic).unwrap_or_default() / 10;
+            let spreads = !std::mem::take(&mut record.hurries) && periodic;
+            let width = record.manner.interval().filter(|_| spreads).unwrap_or_default() / 10;
             let spread = Some(Spread { start: at, width });
             let gathering = ticks.entry((at, width)).or_insert_with(|| self.context.fetcher.gather(spread));
             self.prepare(&key, Cause { at, lane, must: true }, gathering);
@@ -588,6 +670,7 @@ impl ExternalSecrets {
         record.woken = false;
         record.left_alone = false;
         record.cut_off = false;
+        record.hurries = false;
         match self.decide_guarded(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
             Decision::LeaveAlone => self.leave(key),
@@ -829,15 +912,15 @@ impl ExternalSecrets {
         record.phase = Phase::Working;
         self.working += 1;
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
-        let (target, orphans) = {
+        let (target, orphans, seen) = {
             let world = self.context.world.lock();
             let target = record.target.as_ref().and_then(|target| world.secret(target).cloned());
             let others =
                 world.controlled_by(&raw.uid).filter(|secret| record.target.as_ref() != Some(&secret.key));
-            (target, others.cloned().collect())
+            (target, others.cloned().collect(), world.versions_of(&record.templates))
         };
         let (status, empty_since) = (record.status(raw).map(Into::into), record.empty_since);
-        let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since };
+        let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since, seen };
         let (pipeline, sender) = (self.context.pipeline.clone(), self.sender.clone());
         let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
@@ -892,6 +975,21 @@ impl ExternalSecrets {
         if let Some(cause) = wake.map(|wake| wake.and(again)).or(again) {
             self.look(key, cause);
         }
+        self.catch_up(key);
+    }
+
+    /// A template changed while the job ran: the job may have read the one before.
+    fn catch_up(&mut self, key: &ObjectKey) {
+        let now = self.now();
+        let Some(record) = self.records.get_mut(key) else { return };
+        let is_outdated = std::mem::take(&mut record.outdated) && (record.failing || record.manner.is_timed);
+        if !is_outdated || !matches!(record.phase, Phase::Idle) {
+            return;
+        }
+        let cause = record.template_cause(now);
+        if let Some(key) = self.calm(key, now) {
+            self.look(&key, cause);
+        }
     }
 
     fn after_success(&self, key: &ObjectKey) -> Option<Timestamp> {
@@ -935,6 +1033,12 @@ impl ExternalSecrets {
 fn target_of(spec: &ExternalSecretSpec, key: &ObjectKey) -> ObjectKey {
     let name = spec.target_name(key.name());
     if *name == *key.name() { key.clone() } else { ObjectKey::new(key.namespace(), name) }
+}
+
+/// What an object uses as templates, in its own namespace.
+fn templates_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<Resolved> {
+    let scope = Scope::Namespace(namespace.into());
+    render::sources_of(spec).into_iter().filter_map(|source| scope.resolve(&source).ok()).collect()
 }
 
 /// Rules that need no store; the refresh interval.

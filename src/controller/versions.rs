@@ -63,9 +63,15 @@ impl Versions {
     /// `namespace/name@version`, with `?` for the version of an object that is not known.
     #[must_use]
     pub(super) fn text(&self, object: &Resolved) -> String {
-        let known = self.known.get(&(object.kind, self.name_hash(object)));
-        let version = known.map_or_else(|| "?".to_string(), |known| format!("{:016x}", known.version));
+        let version = self.version(object);
+        let version = version.map_or_else(|| "?".to_string(), |version| format!("{version:016x}"));
         format!("{}/{}@{version}", object.namespace, object.name)
+    }
+
+    /// The version of an object as a number; `None` if it is not known.
+    #[must_use]
+    pub(super) fn version(&self, object: &Resolved) -> Option<u64> {
+        self.known.get(&(object.kind, self.name_hash(object))).map(|known| known.version)
     }
 
     /// True if the object was seen, and not gone since.

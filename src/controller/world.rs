@@ -1,5 +1,5 @@
-//! What the watches tell, in one place that all reconcilers read: stores, namespaces, managed Secrets, and the versions of the
-//! objects that stores refer to.
+//! What the watches tell, in one place that all reconcilers read: stores, namespaces, managed Secrets, the versions of the objects that
+//! stores refer to, and who uses which object as a template.
 //!
 //! Behind one lock that is held for map look-ups only. Nothing is reconciled before [`World::is_listed`].
 
@@ -32,6 +32,7 @@ use crate::{
     },
     sync::{
         fetch::Target,
+        shelf::Seen,
         stores::{StoreRef, Usable},
     },
 };
@@ -47,6 +48,8 @@ pub enum Signal {
     Target(ObjectKey),
     /// An object that stores refer to came, changed or went; these stores name it.
     Credential(Vec<StoreRef>),
+    /// This ConfigMap or Secret came, changed or went; these objects use it as a template.
+    Template(Resolved, Vec<ObjectKey>),
     /// A namespace's labels changed.
     Namespace(String),
     /// Some list became complete.
@@ -101,6 +104,8 @@ pub struct World {
     owned: BTreeSet<(Uid, ObjectKey)>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
+    /// ConfigMaps and Secrets with the objects that use them as templates.
+    templated: BTreeSet<(Resolved, ObjectKey)>,
     kin: Kin,
     /// What [`World::usable`] has found, until anything that it looked at changes.
     usable: HashMap<Asked, Arc<Usable>>,
@@ -149,6 +154,7 @@ impl World {
             owned: BTreeSet::new(),
             versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
+            templated: BTreeSet::new(),
             kin: Kin::default(),
             usable: HashMap::new(),
             expected,
@@ -273,6 +279,25 @@ impl World {
         }
     }
 
+    /// Enters the ConfigMaps and Secrets that an object uses as templates, so that their changes wake it.
+    pub fn name_templates(&mut self, object: &ObjectKey, templates: &[Resolved]) {
+        self.templated.extend(templates.iter().map(|template| (template.clone(), object.clone())));
+    }
+
+    /// Takes off what [`World::name_templates`] entered.
+    pub fn unname_templates(&mut self, object: &ObjectKey, templates: impl IntoIterator<Item = Resolved>) {
+        for template in templates {
+            self.templated.remove(&(template, object.clone()));
+        }
+    }
+
+    /// The versions of these objects, as far as they were seen.
+    #[must_use]
+    pub fn versions_of(&self, objects: &[Resolved]) -> Seen {
+        let version = |object: &Resolved| Some((object.clone(), self.versions.version(object)?));
+        objects.iter().filter_map(version).collect()
+    }
+
     /// A managed Secret.
     #[must_use]
     pub fn secret(&self, key: &ObjectKey) -> Option<&ManagedSecret> {
@@ -340,6 +365,11 @@ impl World {
     }
 
     fn wake(&mut self, object: &Resolved) -> Vec<Signal> {
+        let woken = self.wake_stores(object);
+        woken.into_iter().chain(self.wake_templated(object)).collect()
+    }
+
+    fn wake_stores(&mut self, object: &Resolved) -> Vec<Signal> {
         let Some(stores) = self.named.get(object) else { return Vec::new() };
         let stores: Vec<StoreRef> = stores.iter().cloned().collect();
         self.usable.clear();
@@ -347,10 +377,18 @@ impl World {
         relieving(relieved).chain([Signal::Credential(stores)]).collect()
     }
 
+    fn wake_templated(&self, template: &Resolved) -> Option<Signal> {
+        let first = (template.clone(), ObjectKey::new("", ""));
+        let users = self.templated.range(first..).take_while(|(used, _)| used == template);
+        let users: Vec<ObjectKey> = users.map(|(_, user)| user.clone()).collect();
+        (!users.is_empty()).then(|| Signal::Template(template.clone(), users))
+    }
+
     fn gone(&mut self, gone: &HashSet<u64>) -> Vec<Signal> {
-        let named: Vec<Resolved> =
-            self.named.keys().filter(|object| self.versions.is_among(object, gone)).cloned().collect();
-        named.iter().flat_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
+        let used = self.named.keys().chain(self.templated.iter().map(|(template, _)| template));
+        let lost: BTreeSet<Resolved> =
+            used.filter(|object| self.versions.is_among(object, gone)).cloned().collect();
+        lost.iter().flat_map(|object| self.wake(object)).chain([Signal::Listed]).collect()
     }
 
     /// A store for a consumer in `namespace` (`None` = the store's own validation), with every check of reference 2.6: it exists,

@@ -8,7 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::base::{Clock, Error, Kind, Result};
 
-use super::report::Stamp;
+use super::{report::Stamp, shelf::Shelf, templates::Templates};
 use crate::cluster::{Cluster, managed::DigestKey};
 
 /// What a job works with.
@@ -24,6 +24,10 @@ pub struct Pipeline {
     pub stamp: Stamp,
     /// Holds deletions when too many want one.
     pub breaker: Arc<Breaker>,
+    /// Functions and delimiters of templates.
+    pub templates: Arc<Templates>,
+    /// ConfigMaps that are used as templates.
+    pub shelf: Arc<Shelf>,
 }
 
 /// Deletions that may happen within [`WINDOW`], over the whole cluster.

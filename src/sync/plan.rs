@@ -245,6 +245,7 @@ pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
     match (want.creation, have) {
         (CreationPolicy::None, _) => Plan::Nothing(Done::Synced),
         (CreationPolicy::Merge, None) => Plan::Nothing(Done::Missing),
+        (_, None) if want.rendered.frozen => Plan::Refuse(vanished(want)),
         (
             CreationPolicy::Owner
             | CreationPolicy::Orphan
@@ -253,6 +254,12 @@ pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
             have,
         ) => plan_write(want, have),
     }
+}
+
+/// The cache showed a target that keeps its content, so none was rendered; and it is gone. The next try knows that.
+fn vanished(want: &Want<'_>) -> Refusal {
+    let why = format!("secret {} is gone since it was seen", want.target);
+    Refusal { what: Failed::Update, error: Error::new(Kind::Conflict, why) }
 }
 
 /// The stores hold nothing any more and `deletionPolicy: Delete` asks for the Secret to go.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Error, Kind, Result},
+    base::{Error, Kind, Result, refs::Scope},
     provider::{Absence, Entry, Query, RemoteKey, Want},
 };
 use serde_json::{Map, Value};
@@ -17,17 +17,18 @@ use super::{
     fetch::{Answered, Ask, Delivery},
     pipeline::Pipeline,
     plan::{self, Failed},
-    render::{self, Metadata},
+    render::{self, Metadata, Rendered, Templating},
     report::{self, Outcome},
-    shape::{self, Answers, Rules},
+    shape::{self, Answers, Assembled, Rules},
+    shelf::Seen,
     stores::{Delivered, Held, StoreRef},
 };
 use crate::{
     api::{
         digest,
         external_secret::{
-            DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus, MetadataPolicy, RemoteRef,
-            SecretStoreRef, SourceRef, StoreKind,
+            CreationPolicy, DataFrom, DeletionPolicy, ExternalSecretSpec, ExternalSecretStatus,
+            MetadataPolicy, RemoteRef, SecretStoreRef, SourceRef, StoreKind,
         },
         parse,
     },
@@ -55,6 +56,8 @@ pub struct Object {
     pub orphans: Vec<ManagedSecret>,
     /// When the answers were first complete and empty, without a proof of absence.
     pub empty_since: Option<Timestamp>,
+    /// The versions of what it uses as templates.
+    pub seen: Seen,
 }
 
 impl Object {
@@ -282,11 +285,9 @@ impl Told {
 async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
     let spec = parse::external_secret(&object.raw.spec)?;
     check_asks(&spec, &slots)?;
-    let shaped = shape::assemble(&spec, &answers(&spec, &slots))?;
+    let shaped = shape::assemble(&spec, &answers(&spec, &slots), &pipeline.templates)?;
     let target = spec.target_name(object.raw.key.name()).to_string();
-    let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
-    let metadata = Metadata { labels: &labels, annotations: &annotations };
-    let rendered = match render::render(&spec, metadata, &shaped.values) {
+    let rendered = match rendered(pipeline, object, &spec, &shaped).await {
         Ok(rendered) => rendered,
         Err(error) => return Ok(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }),
     };
@@ -302,6 +303,34 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     };
     let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
     Ok(Told { applied, missing: shaped.missing, target })
+}
+
+/// The content of the target. Where nothing is to be written, or a target that is there keeps its content because it is immutable, nothing
+/// is read and rendered for it: as in ESO, a broken template is then nobody's concern.
+async fn rendered(
+    pipeline: &Pipeline,
+    object: &Object,
+    spec: &ExternalSecretSpec,
+    shaped: &Assembled,
+) -> Result<Rendered> {
+    let writes = shaped.empty.is_none() || spec.deletion_policy() == DeletionPolicy::Merge;
+    if !writes || spec.creation_policy() == CreationPolicy::None {
+        return Ok(Rendered::default());
+    }
+    let immutable = spec.target.as_ref().is_some_and(|target| target.immutable);
+    if immutable && object.target.is_some() {
+        return Ok(Rendered { immutable, frozen: true, ..Rendered::default() });
+    }
+    let scope = Scope::Namespace(object.raw.key.namespace().into());
+    let wanted = render::wanted_of(spec);
+    let read = pipeline.shelf.read(&*pipeline.cluster, &scope, &wanted, &object.seen).await;
+    let sources = read.map_err(|error| {
+        error.within("error fetching templateFrom data").within("could not apply template")
+    })?;
+    let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
+    let metadata = Metadata { labels: &labels, annotations: &annotations };
+    let templating = Templating { templates: &pipeline.templates, sources: &sources };
+    render::render(spec, metadata, &shaped.values, templating)
 }
 
 /// Refuses a specification whose empty result would say nothing about any store: no store may be believed to hold nothing because

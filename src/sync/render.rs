@@ -1,14 +1,27 @@
-//! The content of the Secret from the values and the spec's template (reference 2.7), and the check of what may be written at all.
+//! The content of the Secret from the values and the spec's template (reference 2.7, 6), and the check of what may be written at all.
 //!
-//! Templates without actions only: `sync::shape::unbuilt` refuses the others before a store is asked.
+//! Later wins: the values of the stores (where they stay), `templateFrom` in its order, `template.data`; for labels and annotations
+//! `templateFrom`, then the template's own. What is rendered into a place that is checked by the API server (keys, labels) is checked here
+//! first: the API server's refusal would show it.
+
+mod names;
+mod sheet;
 
 use std::collections::BTreeMap;
 
-use keyferry_stores::base::{Error, Kind, Result, SecretBytes, refs::Scope};
+use keyferry_stores::base::{
+    Error, Kind, Result, SecretBytes,
+    refs::{Ref, RefKind, Scope},
+};
 
-use super::shape::unbuilt;
+use self::sheet::{Place, Sheet};
+use super::{
+    shape::{check_size, unbuilt},
+    shelf::{Sources, Wanted},
+    templates::{Templates, Text},
+};
 use crate::{
-    api::external_secret::{ExternalSecretSpec, MergePolicy, Template},
+    api::external_secret::{ExternalSecretSpec, MergePolicy, Template, TemplateFrom, TemplateRef},
     cluster::Secret,
 };
 
@@ -18,6 +31,8 @@ const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
 const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
 /// The type whose Secret lets a node join the cluster.
 const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
+/// The one version of the template engine.
+const ENGINE: &str = "v2";
 
 /// What goes into the Secret, before it meets the one that is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +49,8 @@ pub struct Rendered {
     pub finalizers: Vec<String>,
     /// True if the Secret is to be immutable.
     pub immutable: bool,
+    /// True if nothing was rendered, because the Secret that is there keeps its content. No Secret is made of this.
+    pub frozen: bool,
 }
 
 /// The metadata of the ExternalSecret that a Secret without a template takes over.
@@ -45,14 +62,54 @@ pub struct Metadata<'a> {
     pub annotations: &'a BTreeMap<String, String>,
 }
 
+/// What templates are rendered with.
+#[derive(Debug, Clone, Copy)]
+pub struct Templating<'a> {
+    /// Functions and delimiters.
+    pub templates: &'a Templates,
+    /// What [`wanted_of`] names, as it was read.
+    pub sources: &'a Sources,
+}
+
+/// The ConfigMaps and Secrets that a specification uses as templates. None of them can name a namespace.
+#[must_use]
+pub fn sources_of(spec: &ExternalSecretSpec) -> Vec<Ref> {
+    wanted_of(spec).into_keys().collect()
+}
+
+/// [`sources_of`], with the keys that are used of each.
+#[must_use]
+pub fn wanted_of(spec: &ExternalSecretSpec) -> Wanted {
+    let template = spec.target.as_ref().and_then(|target| target.template.as_ref());
+    let entries = template.map(|template| template.template_from.as_slice()).unwrap_or_default();
+    let mut wanted = Wanted::new();
+    for (kind, source) in entries.iter().flat_map(sources_in) {
+        let keys = source.items.iter().map(|item| item.key.clone());
+        wanted.entry(reference(kind, source)).or_default().extend(keys);
+    }
+    wanted
+}
+
+fn reference(kind: RefKind, source: &TemplateRef) -> Ref {
+    Ref { kind, field: "templateFrom", name: source.name.clone(), namespace: None, strict: false }
+}
+
+/// The objects of an entry, in the order in which they are rendered.
+fn sources_in(entry: &TemplateFrom) -> impl Iterator<Item = (RefKind, &TemplateRef)> {
+    let config_map = entry.config_map.iter().map(|source| (RefKind::ConfigMap, source));
+    config_map.chain(entry.secret.iter().map(|source| (RefKind::Secret, source)))
+}
+
 /// Renders the content.
 ///
 /// # Errors
-/// `Refused` if the template asks for a privileged Secret; `Unsupported` if it needs what is not built.
+/// `Refused` if the template asks for a privileged Secret; `Invalid` if it does not work, naming the entry and the place in it and never
+/// a value; `Unsupported` if the specification needs what is not built.
 pub fn render(
     spec: &ExternalSecretSpec,
     metadata: Metadata<'_>,
     values: &BTreeMap<String, SecretBytes>,
+    templating: Templating<'_>,
 ) -> Result<Rendered> {
     if let Some(error) = unbuilt(spec) {
         return Err(error);
@@ -63,25 +120,76 @@ pub fn render(
         let (labels, annotations) = (metadata.labels.clone(), metadata.annotations.clone());
         return Ok(Rendered { data: values.clone(), labels, annotations, immutable, ..Rendered::default() });
     };
-    let rendered = from_template(template, values, immutable);
-    authorize(rendered.type_.as_deref().unwrap_or_default(), &rendered.annotations)
-        .map_err(|error| error.within("could not apply template"))?;
-    Ok(rendered)
+    let rendered = check(template).and_then(|()| from_template(template, values, templating));
+    let rendered = rendered.and_then(|rendered| {
+        authorize(rendered.type_.as_deref().unwrap_or_default(), &rendered.annotations)?;
+        check_size(&rendered.data)?;
+        Ok(Rendered { immutable, ..rendered })
+    });
+    rendered.map_err(|error| error.within("could not apply template"))
 }
 
-fn from_template(template: &Template, values: &BTreeMap<String, SecretBytes>, immutable: bool) -> Rendered {
-    let merges = template.merge_policy == Some(MergePolicy::Merge) || template.data.is_empty();
-    let mut data = if merges { values.clone() } else { BTreeMap::new() };
-    data.extend(template.data.iter().map(|(key, text)| (key.clone(), SecretBytes::from(text.as_str()))));
+/// What no values are needed for to refuse it (reference 7.2, rules 4 and 5).
+fn check(template: &Template) -> Result<()> {
+    let invalid = |why: String| Err(Error::new(Kind::Invalid, why));
+    match template.engine_version.as_deref() {
+        None | Some("" | ENGINE) => {}
+        Some(other) => return invalid(format!("unsupported template engine version: {other}")),
+    }
+    let type_ = template.type_.as_deref().unwrap_or_default();
+    let metadata = template.metadata.as_ref();
+    authorize(type_, metadata.map_or(&BTreeMap::new(), |metadata| &metadata.annotations))?;
+    for entry in &template.template_from {
+        let target = entry.target.as_deref().unwrap_or("Data");
+        match Place::of(target) {
+            Some(Place::Annotations) if type_ == SERVICE_ACCOUNT_TOKEN => {
+                let why = format!(
+                    "template.type={type_:?} with templateFrom target=\"Annotations\" is not allowed"
+                );
+                return Err(Error::new(Kind::Refused, why));
+            }
+            Some(_) => {}
+            None if target.is_empty() => return invalid(format!("invalid path {target:?}: empty segment")),
+            None => {
+                return invalid(format!(
+                    "templateFrom target={target:?} is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\""
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn from_template(
+    template: &Template,
+    values: &BTreeMap<String, SecretBytes>,
+    templating: Templating<'_>,
+) -> Result<Rendered> {
     let metadata = template.metadata.clone().unwrap_or_default();
-    Rendered {
-        data,
-        labels: metadata.labels,
-        annotations: metadata.annotations,
+    let keeps = template.merge_policy == Some(MergePolicy::Merge)
+        || template.data.is_empty() && template.template_from.is_empty();
+    let rendered = Rendered {
+        data: if keeps { values.clone() } else { BTreeMap::new() },
         type_: template.type_.clone().filter(|type_| !type_.is_empty()),
         finalizers: metadata.finalizers,
-        immutable,
+        ..Rendered::default()
+    };
+    let mut sheet = Sheet::new(rendered, values, templating);
+    for (i, entry) in template.template_from.iter().enumerate() {
+        sheet.add_from(i, entry)?;
     }
+    let own = [
+        ("data", Place::Data, &template.data),
+        ("metadata.labels", Place::Labels, &metadata.labels),
+        ("metadata.annotations", Place::Annotations, &metadata.annotations),
+    ];
+    for (field, place, texts) in own {
+        for (name, text) in texts {
+            let text = Text { name, bytes: text.as_bytes(), secret: false };
+            sheet.add_value(place, text, None).map_err(|error| error.within(format!("template.{field}")))?;
+        }
+    }
+    Ok(sheet.rendered)
 }
 
 /// The last look at a Secret before it is written, whatever led to it: only into the namespace of the object that asks for it, and

@@ -19,10 +19,12 @@ use keyferry_stores::{
     provider::{Absence, Capabilities, Entry, Found, MapRule, Payload, PropertyRule},
 };
 
+use super::templates::{Session, Templates};
 use crate::api::external_secret::{
     ConversionStrategy, Data, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find,
     NullBytePolicy, RemoteRef, Rewrite,
 };
+pub(super) use keys::decode;
 pub use property::value;
 pub use unbuilt::unbuilt;
 
@@ -92,24 +94,25 @@ pub struct Assembled {
     pub empty: Option<Emptiness>,
 }
 
-/// Puts the answers together: `dataFrom` in order, then `data` in order; the later wins.
+/// Puts the answers together: `dataFrom` in order, then `data` in order; the later wins. `templates` are for keys that are rendered.
 ///
 /// # Errors
 /// The first error in that order, with the entry it belongs to. `Bug` if there are not as many answers as entries; `Invalid` if
 /// the values do not fit into a Secret.
-pub fn assemble(spec: &ExternalSecretSpec, answers: &Answers) -> Result<Assembled> {
+pub fn assemble(spec: &ExternalSecretSpec, answers: &Answers, templates: &Templates) -> Result<Assembled> {
     let (data_from, data) = (spec.data_from.as_slice(), spec.data.as_slice());
     if (data_from.len(), data.len()) != (answers.data_from.len(), answers.data.len()) {
         return Err(Error::new(Kind::Bug, "there are not as many answers as entries"));
     }
     let mut assembly =
         Assembly { deletion: spec.deletion_policy(), values: BTreeMap::new(), missing: Vec::new() };
+    let session = templates.session();
     for (i, (source, answer)) in data_from.iter().zip(&answers.data_from).enumerate() {
         let place = Place {
             text: format!("spec.dataFrom[{i}]{}", suffix(source)),
             missing: format!("secret does not exist at provider using spec.dataFrom[{i}]"),
         };
-        assembly.add(&place, answer, many(source, answer))?;
+        assembly.add(&place, answer, many(source, answer, &session))?;
     }
     for (i, (entry, answer)) in data.iter().zip(&answers.data).enumerate() {
         let key = &entry.remote_ref.key;
@@ -170,7 +173,7 @@ impl Assembly {
 }
 
 /// Kubernetes counts the values alone, not their keys.
-fn check_size(values: &keys::Values) -> Result<()> {
+pub(super) fn check_size(values: &keys::Values) -> Result<()> {
     let size: usize = values.values().map(SecretBytes::len).sum();
     if size <= SECRET_BYTES {
         return Ok(());
@@ -189,18 +192,18 @@ fn suffix(source: &DataFrom) -> &'static str {
 }
 
 /// The values of one `dataFrom` entry.
-fn many(source: &DataFrom, answer: &Answer) -> Result<keys::Values> {
+fn many(source: &DataFrom, answer: &Answer, session: &Session<'_>) -> Result<keys::Values> {
     match (source, answer) {
         (_, Answer::Failed(error)) => Err(error.clone()),
         (_, Answer::Nothing) => Ok(keys::Values::new()),
         (DataFrom { find: Some(find), rewrite, .. }, Answer::Found(found, rules)) => {
             let found = found.clone().and_then(|found| names(found, find, rules));
             let values = found.map_err(|error| error.within("error getting all secrets"))?;
-            Steps::of_find(find, rewrite).run(values)
+            Steps::of_find(find, rewrite).run(values, session)
         }
         (DataFrom { find: None, extract: Some(extract), rewrite, .. }, Answer::Entry(entry, rules)) => {
             let values = map(entry.as_ref().map_err(Clone::clone)?, extract, rules)?;
-            Steps::of_extract(extract, rewrite).run(values)
+            Steps::of_extract(extract, rewrite).run(values, session)
         }
         (_, Answer::Entry(..) | Answer::Found(..)) => {
             Err(Error::new(Kind::Bug, "the answer does not fit the entry"))
@@ -273,14 +276,14 @@ impl<'s> Steps<'s> {
     }
 
     /// Rewrites, or converts where nothing is rewritten; validates, decodes, looks for NUL.
-    fn run(&self, values: keys::Values) -> Result<keys::Values> {
+    fn run(&self, values: keys::Values, session: &Session<'_>) -> Result<keys::Values> {
         let values = if self.rewrite.is_empty() {
             let strategy = self.conversion.map_or("", ConversionStrategy::word);
             keys::convert(self.conversion, values).map_err(|error| {
                 error.within(format!("error applying conversion strategy {strategy} to keys"))
             })?
         } else {
-            rewrite::apply(self.rewrite, values)
+            rewrite::apply(self.rewrite, values, session)
                 .map_err(|error| error.within("error applying rewrite to keys"))?
         };
         let values = keys::validate(values).map_err(|error| {

@@ -138,7 +138,13 @@ def fill_stores(demo: Demo) -> dict:
         "payments": payments,
         "settings": settings,
         "search": {**search, "endpoint": endpoint},
+        "mail": mail(webshop["SMTP_PASSWORD"]),
     }
+
+
+def mail(password: str) -> dict:
+    """What the templates make of the password, which has nothing in it that they would have to escape."""
+    return {"smtp.conf": f'user = shop\npassword = "{password}"\n', "url": f"smtps://shop:{password}@mail.example:465"}
 
 
 def put_openbao(demo: Demo, key: str, fields: dict) -> None:

@@ -42,7 +42,7 @@ const USED: [(&str, &str, &str, &str); 28] = [
     ("", "secrets", "create", "cluster::kube create_secret"),
     ("", "secrets", "update", "cluster::kube replace_secret"),
     ("", "secrets", "delete", "cluster::kube delete_secret"),
-    ("", "configmaps", "get", "cluster::kube config_map_value"),
+    ("", "configmaps", "get", "cluster::kube config_map"),
     ("", "configmaps", "list", "cluster::feeds metadata"),
     ("", "configmaps", "watch", "cluster::feeds metadata"),
     ("", "serviceaccounts", "get", "cluster::kube service_account"),

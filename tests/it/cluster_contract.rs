@@ -283,11 +283,10 @@ async fn what_cannot_be_stored_is_invalid_and_told_without_its_value(stage: &Sta
 async fn config_maps_accounts_and_tokens_are_read(stage: &Stage) {
     let (key, gone) = (stage.key("x"), stage.key("gone"));
     stage.config_map_and_service_account("x");
-    assert_eq!(stage.cluster.config_map_value(&key, "k").await.unwrap().as_deref(), Some("v"));
-    assert_eq!(stage.cluster.config_map_value(&key, "other").await.unwrap(), None);
+    assert_eq!(stage.cluster.config_map(&key).await.unwrap(), BTreeMap::from([("k".into(), "v".into())]));
     assert_eq!(stage.cluster.service_account(&key).await.unwrap().annotations["role"], "r");
     assert!(!stage.cluster.token(&key, &["a".into()], 600).await.unwrap().value.is_empty());
-    assert_eq!(kind(stage.cluster.config_map_value(&gone, "k").await), Some(Kind::NotFound));
+    assert_eq!(kind(stage.cluster.config_map(&gone).await), Some(Kind::NotFound));
     assert_eq!(kind(stage.cluster.service_account(&gone).await), Some(Kind::NotFound));
     assert_eq!(kind(stage.cluster.token(&gone, &[], 600).await), Some(Kind::NotFound));
 }

@@ -70,16 +70,10 @@ spec:
 #[ignore = "needs the local control plane: ./justw test"]
 async fn what_is_not_built_is_told_and_an_existing_secret_stays_as_it_is() {
     let cases = [
-        ("action", json!({ "target": { "template": { "data": { "a": "{{ .a }}" } } } })),
-        ("label", json!({ "target": { "template": { "metadata": { "labels": { "l": "{{ .a }}" } } } } })),
         ("manifest", json!({ "target": { "manifest": { "apiVersion": "v1", "kind": "ConfigMap" } } })),
         (
             "window",
             json!({ "syncWindows": { "kind": "allow", "windows": [{ "schedule": "0 0 * * *", "duration": "1h" }] } }),
-        ),
-        (
-            "transform",
-            json!({ "data": [], "dataFrom": [{ "extract": { "key": "j" }, "rewrite": [{ "transform": { "template": "x_{{ .value }}" } }] }] }),
         ),
         (
             "generator",

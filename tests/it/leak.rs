@@ -25,6 +25,11 @@ kind: Secret
 metadata: {name: good}
 stringData: {token: "TOKEN"}
 ---
+apiVersion: v1
+kind: Secret
+metadata: {name: texts}
+stringData: {unknown: '{{ "mArKeR-token-77aa" | nope }}', failing: '{{ fail "mArKeR-token-77aa" }}', value: "{{ fail .a }}"}
+---
 apiVersion: external-secrets.io/v1
 kind: SecretStore
 metadata: {name: good}
@@ -62,6 +67,21 @@ fn object(name: &str, store: &str, spec: &Value) -> String {
     format!("---\n{whole}\n")
 }
 
+/// Templates that fail over a value, show one where the API server would repeat it, or are secret themselves.
+fn templates() -> [(&'static str, Value); 7] {
+    let secret =
+        |key: &str| json!({ "templateFrom": [{ "secret": { "name": "texts", "items": [{ "key": key }] } }] });
+    [
+        ("template-fails", json!({ "data": { "x": "{{ fail .a }}" } })),
+        ("template-ranges", json!({ "data": { "x": "{{ range .a }}{{ end }}" } })),
+        ("template-key", json!({ "templateFrom": [{ "literal": "\"{{ .a }} x\": y" }] })),
+        ("template-label", json!({ "metadata": { "labels": { "x": "{{ .a }}!" } } })),
+        ("template-unknown", secret("unknown")),
+        ("template-failing", secret("failing")),
+        ("template-value", secret("value")),
+    ]
+}
+
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
 async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
@@ -96,11 +116,17 @@ async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
     objects += &object("nul", "good", &nul);
     let decoded = json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": "v", "decodingStrategy": "Base64" } }] });
     objects += &object("undecodable", "good", &decoded);
+    for (name, template) in templates() {
+        let mut spec = one("v");
+        spec["target"] = json!({ "template": template });
+        objects += &object(name, "good", &spec);
+    }
     corner.apply(&objects);
     let flags = ["--loglevel=debug", "--enable-flood-gate=false"];
     let process = corner.start(&flags, &[("AWS_ENDPOINT_URL", &aws.address)]);
     corner.until_ready("fine", "True", "SecretSynced").await;
-    for name in ["refused", "broken", "absent", "unfit", "nul", "undecodable"] {
+    let failing = ["refused", "broken", "absent", "unfit", "nul", "undecodable"];
+    for name in failing.into_iter().chain(templates().map(|(name, _)| name)) {
         corner.until_ready(name, "False", "SecretSyncedError").await;
     }
     let list = async |path: &str| corner.get(path).await.unwrap().to_string();

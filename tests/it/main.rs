@@ -38,3 +38,5 @@ mod scale;
 mod schema;
 #[cfg(test)]
 mod scope;
+#[cfg(test)]
+mod templates;

@@ -18,7 +18,7 @@ import (
 //go:embed differences.txt
 var differencesText string
 
-// difference is a way in which two answers may differ.
+// difference is a way in which two answers may differ. Groups that both expressions name must hold the same text.
 type difference struct {
 	golang, ours *regexp.Regexp
 	reason       string
@@ -220,10 +220,23 @@ func compare(out io.Writer, pairs []pair, ours map[string]string, differences []
 
 func explained(right, answered string, differences []*difference) bool {
 	for _, each := range differences {
-		if each.golang.MatchString(right) && each.ours.MatchString(answered) {
+		if each.explains(right, answered) {
 			each.seen++
 			return true
 		}
 	}
 	return false
+}
+
+func (d *difference) explains(right, answered string) bool {
+	golang, ours := d.golang.FindStringSubmatch(right), d.ours.FindStringSubmatch(answered)
+	if golang == nil || ours == nil {
+		return false
+	}
+	for i, name := range d.golang.SubexpNames() {
+		if at := d.ours.SubexpIndex(name); name != "" && at >= 0 && golang[i] != ours[at] {
+			return false
+		}
+	}
+	return true
 }

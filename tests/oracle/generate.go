@@ -15,6 +15,7 @@ import (
 type wanted struct {
 	seed         int64
 	each         int
+	slow         int
 	damaged      int
 	certificates string
 	only         string
@@ -24,6 +25,7 @@ func (w *wanted) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	flags.Int64Var(&w.seed, "seed", 1, "what the cases follow from")
 	flags.IntVar(&w.each, "each", 200, "how many cases of each function succeed; a quarter as many fail")
+	flags.IntVar(&w.slow, "slow", 200, "at most so many cases of each slow function succeed")
 	flags.IntVar(&w.damaged, "damaged", 4000, "how many cases have damaged texts")
 	flags.StringVar(&w.certificates, "certificates", "../../crates/gotemplate/tests/data/certificates", "where the certificates lie")
 	flags.StringVar(&w.only, "only", "", "these functions alone, with a space between")
@@ -81,8 +83,9 @@ func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
 		if w.only != "" && !slices.Contains(strings.Fields(w.only), each.name) {
 			continue
 		}
-		for range w.each * 8 {
-			make := g.next(each, covered, w.each)
+		count := w.count(each)
+		for range count * 8 {
+			make := g.next(each, covered, count)
 			if make == nil {
 				break
 			}
@@ -92,6 +95,14 @@ func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
 		}
 	}
 	return covered, nil
+}
+
+// count is how many cases of a function succeed.
+func (w wanted) count(s signature) int {
+	if slices.Contains(slow, s.name) {
+		return min(w.each, w.slow)
+	}
+	return w.each
 }
 
 // next is what a function still lacks: cases that succeed, then cases that fail, then nothing.

@@ -4,6 +4,7 @@
 //	go run .                  answers the cases on standard input, one JSON object a line
 //	go run . record DIR       writes the recorded cases of cases_*.go with Go's answers to DIR/*.jsonl
 //	go run . generate         writes random and damaged cases to standard output, their coverage to standard error
+//	go run . bench            renders the cases on standard input many times and says how long it took
 //	go run . diff PROGRAM …   gives random cases to the oracle and to PROGRAM and prints where they differ
 package main
 
@@ -38,10 +39,12 @@ func run(arguments []string) error {
 		return record(arguments[1])
 	case "generate":
 		return generate(arguments[1:])
+	case "bench":
+		return bench(os.Stdin, os.Stdout)
 	case "diff":
 		return diff(arguments[1:])
 	}
-	return fmt.Errorf("unknown command %q: record, generate or diff", arguments[0])
+	return fmt.Errorf("unknown command %q: record, generate, bench or diff", arguments[0])
 }
 
 // answerAll answers one case a line.

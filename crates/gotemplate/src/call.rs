@@ -80,12 +80,17 @@ impl<'t> State<'t, '_, '_> {
             many.resize(count, Value::NoValue);
             &mut many[..]
         };
+        let exprs = given.args;
         self.evaluate(dot, signature, given, args)?;
-        match call(self.run, Args::new(args)) {
+        let paid = self.run.spend(looked_at(args));
+        match paid.and_then(|()| call(self.run, Args::new(args))) {
             Ok(value) => Ok(value),
             Err(fault) => {
                 self.at = node;
-                Err(self.fault(&format!("error calling {name}: "), &fault))
+                let is_written = |i: usize| exprs.get(i).is_some_and(is_constant);
+                let computed =
+                    args.iter().enumerate().filter(|(i, _)| !is_written(*i)).map(|(_, value)| value);
+                Err(self.fault_over(&format!("error calling {name}: "), &fault, computed))
             }
         }
     }
@@ -203,6 +208,24 @@ impl<'t> State<'t, '_, '_> {
             }
         }
     }
+}
+
+/// The steps that any function may need to look at its arguments once. What it does beyond that it pays for itself.
+fn looked_at(args: &[Value]) -> u64 {
+    const BYTES_PER_STEP: usize = 128;
+    const ITEMS_PER_STEP: usize = 16;
+    let steps = |arg: &Value| match arg {
+        Value::Str(text) | Value::Bytes(text) => text.len() / BYTES_PER_STEP,
+        Value::List(list) => list.len() / ITEMS_PER_STEP,
+        Value::Map(map) => map.len() / ITEMS_PER_STEP,
+        _ => 0,
+    };
+    args.iter().map(steps).sum::<usize>() as u64
+}
+
+/// Whether the template itself says the value.
+const fn is_constant(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Nil)
 }
 
 /// The type of the parameter that takes the argument at `index`.

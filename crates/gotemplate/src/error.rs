@@ -10,25 +10,37 @@ use crate::span::{Span, excerpt};
 pub struct Fault {
     text: String,
     limit: bool,
+    wants_steps: bool,
 }
 
 impl Fault {
     /// With Go's text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), limit: false }
+        Self { text: text.into(), limit: false, wants_steps: false }
     }
 
     /// For a limit that was reached.
     #[must_use]
     pub fn limit(text: impl Into<String>) -> Self {
-        Self { text: text.into(), limit: true }
+        Self { text: text.into(), limit: true, wants_steps: false }
+    }
+
+    /// For the limit of steps.
+    pub(crate) fn of_steps(text: impl Into<String>) -> Self {
+        Self { wants_steps: true, ..Self::limit(text) }
     }
 
     /// Whether a limit was reached.
     #[must_use]
     pub const fn is_limit(&self) -> bool {
         self.limit
+    }
+
+    /// Whether it was the steps that ran out: with more of them the work may succeed.
+    #[must_use]
+    pub const fn wants_steps(&self) -> bool {
+        self.wants_steps
     }
 }
 
@@ -71,7 +83,7 @@ pub enum Step {
 }
 
 /// Why a template could not be compiled or rendered. Prints exactly as Go's error; the span, the excerpt and the hint
-/// are extra. The text can hold values of the data, as Go's does.
+/// are extra. The text can hold values of the data, as Go's does; [`Error::without_values`] does not.
 pub struct Error(Box<Detail>);
 
 struct Detail {
@@ -80,11 +92,14 @@ struct Detail {
     span: Span,
     source: std::sync::Arc<[u8]>,
     hint: Option<String>,
+    /// The text without values, where it holds some.
+    veiled: Option<String>,
+    wants_steps: bool,
 }
 
 impl Error {
     pub(crate) fn new(step: Step, text: String, span: Span, source: std::sync::Arc<[u8]>) -> Self {
-        Self(Box::new(Detail { step, text, span, source, hint: None }))
+        Self(Box::new(Detail { step, text, span, source, hint: None, veiled: None, wants_steps: false }))
     }
 
     pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
@@ -92,10 +107,33 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_veiled(mut self, text: String) -> Self {
+        self.0.veiled = Some(text);
+        self
+    }
+
+    pub(crate) fn wanting_steps(mut self, wants_steps: bool) -> Self {
+        self.0.wants_steps = wants_steps;
+        self
+    }
+
     /// Which step failed.
     #[must_use]
     pub fn step(&self) -> Step {
         self.0.step
+    }
+
+    /// Whether it was the steps that ran out: with more of them the template may render.
+    #[must_use]
+    pub fn wants_steps(&self) -> bool {
+        self.0.wants_steps
+    }
+
+    /// The message with `<value>` for what came from values that the template computed or was given. What stands in the
+    /// template's own text is shown.
+    #[must_use]
+    pub fn without_values(&self) -> &str {
+        self.0.veiled.as_deref().unwrap_or(&self.0.text)
     }
 
     /// The part of the template's text that is to blame.

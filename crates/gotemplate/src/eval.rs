@@ -1,5 +1,8 @@
 //! Walks a parsed template: Go's `exec.go`. As there, the node that was looked at last is the one an error names.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::MissingKey;
 use crate::ast::{
     Action, Branch, Command, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place, Tree, Variable,
@@ -12,6 +15,7 @@ use crate::run::Run;
 use crate::span::line_and_column;
 use crate::types::Type;
 use crate::value::{List, Map, Str, Value};
+use crate::veil::{VEIL, veiled};
 
 /// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
 /// the stack of a thread.
@@ -26,6 +30,8 @@ pub(crate) struct Compiled {
     /// The tree to run.
     pub(crate) main: usize,
     pub(crate) missing_key: MissingKey,
+    /// How long the output was the last time: what it will need.
+    pub(crate) size: AtomicUsize,
 }
 
 /// Renders a compiled text.
@@ -35,7 +41,7 @@ pub(crate) fn render(compiled: &Compiled, dot: &Value, run: &mut Run<'_>) -> Res
         compiled,
         tree,
         run,
-        out: Vec::with_capacity(compiled.text.len()),
+        out: Vec::with_capacity(compiled.size.load(Ordering::Relaxed)),
         slots: vec![None; tree.slots],
         base: 0,
         at: At::Nowhere,
@@ -44,8 +50,15 @@ pub(crate) fn render(compiled: &Compiled, dot: &Value, run: &mut Run<'_>) -> Res
     };
     let dot = Cell::plain(dot.clone());
     state.slots[0] = Some(dot.clone());
-    state.walk(&dot, &tree.root)?;
-    Ok(state.out)
+    // Go's engine recovers from panics of functions as well. The panic's own text may show values.
+    match catch_unwind(AssertUnwindSafe(|| state.walk(&dot, &tree.root))) {
+        Ok(Ok(_)) => {
+            compiled.size.store(state.out.len(), Ordering::Relaxed);
+            Ok(state.out)
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(state.error(Step::Execute, "the template engine panicked; this is a fault of its own")),
+    }
 }
 
 /// A value and whether Go would see an `interface {}` around it: what messages then call its type.
@@ -161,10 +174,32 @@ impl<'t> State<'t, '_, '_> {
         Error::new(step, text, place.span, self.compiled.text.clone())
     }
 
+    /// Ends the run with Go's message, which shows a value.
+    fn fail_showing<T>(&self, value: &Value, message: impl Fn(&str) -> String) -> Result<T, Error> {
+        let told = self.error(Step::Execute, &message(VEIL)).to_string();
+        Err(self.error(Step::Execute, &message(&self.shown(value)?)).with_veiled(told))
+    }
+
+    /// Ends the run because of what a function made of these values.
+    pub(crate) fn fault_over<'v>(
+        &'v self,
+        before: &str,
+        fault: &Fault,
+        values: impl Iterator<Item = &'v Value>,
+    ) -> Error {
+        let error = self.fault(before, fault);
+        if fault.is_limit() {
+            return error;
+        }
+        let told = veiled(&fault.to_string(), values.chain(self.run.decoded()), &self.compiled.text);
+        let told = self.fault(before, &Fault::new(told)).to_string();
+        error.with_veiled(told)
+    }
+
     /// Ends the run because of what a function returned; a limit is reported as such.
     pub(crate) fn fault(&self, before: &str, fault: &Fault) -> Error {
         if fault.is_limit() {
-            return self.error(Step::Limit, &fault.to_string());
+            return self.error(Step::Limit, &fault.to_string()).wanting_steps(fault.wants_steps());
         }
         self.error(Step::Execute, &format!("{before}{fault}"))
     }
@@ -225,6 +260,10 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn walk_action(&mut self, dot: &Cell, action: &'t Action) -> Result<(), Error> {
+        if self.write_lone(dot, &action.pipe) {
+            self.at = At::Action(action);
+            return self.check_output();
+        }
         let value = self.pipeline(dot, &action.pipe)?;
         if !action.pipe.decls.is_empty() {
             return Ok(());
@@ -239,6 +278,27 @@ impl<'t> State<'t, '_, '_> {
                 print::display_into(&mut self.out, other, max).map_err(|fault| self.fault("", &fault))?;
                 self.check_output()
             }
+        }
+    }
+
+    /// Writes a text that stands under a name, by far the most usual action, as it lies there. Whether it was one.
+    fn write_lone(&mut self, dot: &Cell, pipe: &Pipe) -> bool {
+        let ([Command { args, .. }], []) = (&pipe.commands[..], &pipe.decls[..]) else { return false };
+        let [Expr { kind, .. }] = &args[..] else { return false };
+        let out = &mut self.out;
+        let mut write = |value: &Value| {
+            let Value::Str(text) = value else { return false };
+            out.extend_from_slice(text);
+            true
+        };
+        match (kind, &dot.value) {
+            (ExprKind::Variable(variable), _) if variable.fields.is_empty() => {
+                let cell = variable.slot.and_then(|slot| self.slots[self.base + slot].as_ref());
+                cell.is_some_and(|cell| write(&cell.value))
+            }
+            (ExprKind::Field(names), Value::Map(map)) if names.len() == 1 => map.look(&names[0], write),
+            (ExprKind::Dot, value) => write(value),
+            _ => false,
         }
     }
 
@@ -267,6 +327,7 @@ impl<'t> State<'t, '_, '_> {
         };
         let (tree, base) = (self.tree, self.base);
         self.tree = &self.compiled.trees[target];
+        self.spend(self.tree.slots as u64 / 4)?;
         self.base = self.slots.len();
         self.slots.resize(self.base + self.tree.slots, None);
         self.slots[self.base] = Some(dot.clone());
@@ -296,12 +357,15 @@ impl<'t> State<'t, '_, '_> {
             Value::Map(map) => self.range_map(branch, &map)?,
             Value::NoValue | Value::Nil => false,
             other => {
-                let text = self.shown(&other)?;
-                return self.fail(&format!("range can't iterate over {text}"));
+                return self.fail_showing(&other, |text| format!("range can't iterate over {text}"));
             }
         };
         match &branch.otherwise {
-            Some(list) if !ran => self.walk(dot, list),
+            // As in Go a `break` in there ends it, a `continue` goes on with the loop around.
+            Some(list) if !ran => match self.walk(dot, list)? {
+                Flow::Break => Ok(Flow::Next),
+                flow => Ok(flow),
+            },
             _ => Ok(Flow::Next),
         }
     }
@@ -315,8 +379,7 @@ impl<'t> State<'t, '_, '_> {
         if branch.pipe.decls.len() < 2 {
             return Ok(());
         }
-        let text = self.shown(value)?;
-        self.fail(&format!("can't use {text} to iterate over more than one variable"))
+        self.fail_showing(value, |text| format!("can't use {text} to iterate over more than one variable"))
     }
 
     fn range_numbers<N>(
@@ -357,6 +420,7 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn range_map(&mut self, branch: &'t Branch, map: &Map) -> Result<bool, Error> {
+        self.spend(map.len() as u64 / 16)?;
         let entries = map.entries();
         let any = !entries.is_empty();
         for (key, value) in entries {
@@ -551,6 +615,10 @@ impl<'t> State<'t, '_, '_> {
                 match field {
                     Some((_, value)) if given.is_empty() => Ok(Cell::plain(value)),
                     Some(_) => self.fail(&format!("{text} has arguments but cannot be invoked as function")),
+                    None if object.private().iter().any(|(known, _)| *known == text) => {
+                        let of = receiver.value.type_name();
+                        self.fail(&format!("{text} is an unexported field of struct type {of}"))
+                    }
                     None => self.no_field(receiver, name),
                 }
             }

@@ -23,11 +23,7 @@ impl Decimal {
 
     /// As few digits as identify the number.
     fn shortest(float: f64, bits: u32) -> Self {
-        if bits == 32 {
-            Self::read(&format!("{:e}", float as f32))
-        } else {
-            Self::read(&format!("{float:e}"))
-        }
+        Self::read(&shortest(float, bits))
     }
 
     /// So many digits, rounded.
@@ -67,6 +63,28 @@ impl Decimal {
         }
         out
     }
+}
+
+/// Fewer digits than these leave one choice alone; by the bits of the number.
+const fn clear_digits(bits: u32) -> usize {
+    if bits == 32 { 7 } else { 16 }
+}
+
+/// As few digits as identify the number, as `d.ddde±d`. Of two such texts that are equally near it is the even one;
+/// Rust's is the greater one.
+pub(crate) fn shortest(float: f64, bits: u32) -> String {
+    let text = if bits == 32 { format!("{:e}", float as f32) } else { format!("{float:e}") };
+    let mantissa = text.split('e').next().unwrap_or(&text);
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    if digits < clear_digits(bits) {
+        return text;
+    }
+    let nearest = format!("{:.*e}", digits - 1, float);
+    let is_the_same = match bits {
+        32 => nearest.parse() == Ok(float as f32),
+        _ => nearest.parse() == Ok(float),
+    };
+    if is_the_same { nearest } else { text }
 }
 
 /// `strconv.FormatFloat(float, verb, precision, bits)`; no precision means as many digits as the number needs.

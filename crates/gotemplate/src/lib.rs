@@ -36,14 +36,15 @@
 //! # Limits and secrets
 //!
 //! Every rendering is bounded by [`Limits`]; what depends on the world comes with [`Env`]. The values are secrets to the
-//! crate's users: `Debug` of values and errors shows no content. An error's `Display` does, where Go's does.
+//! crate's users: `Debug` of values and errors shows no content. An error's `Display` does, where Go's does;
+//! [`Error::without_values`] says the same without.
 //!
 //! # Map
 //!
 //! `lex` cuts the text into items, `parse` makes the tree of `ast` from them, `eval` walks it and `call` calls; both need
 //! `value` and `types` (what there is) and `print` (how it prints, with `float` and `quote`). `func` is the seam of
 //! functions and holds the built-in ones; `run` is what they may use of the world. `error`, `span` and `hint` are about
-//! what went wrong, and where, and what was perhaps meant. `number` reads constants.
+//! what went wrong, and where, and what was perhaps meant; `veil` keeps values out of it. `number` reads constants.
 
 pub mod func;
 pub mod print;
@@ -62,6 +63,7 @@ mod run;
 mod span;
 mod types;
 mod value;
+mod veil;
 
 pub use error::{Error, Fault, Step};
 pub use run::{Elapsed, Env, Limits, Random, Run};
@@ -71,6 +73,7 @@ pub use value::{List, Map, Object, Str, Value};
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// What a field of a map without that key gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,6 +154,7 @@ impl Engine {
         let main = trees.iter().position(|tree| tree.name == name).unwrap_or_default();
         let compiled = eval::Compiled {
             name: name.to_owned(),
+            size: AtomicUsize::new(text.len()),
             text: shared,
             trees,
             main,
@@ -168,7 +172,8 @@ impl Template {
     /// Renders the template for a value of dot.
     ///
     /// # Errors
-    /// If the template fails on its data, with Go's message, or reaches a limit. There is no partial output.
+    /// If the template fails on its data, with Go's message, or reaches a limit. There is no partial output. A panic in a
+    /// function, be it of this crate or of the caller, ends the rendering with an error too, where panics unwind.
     pub fn render(&self, dot: &Value, env: &Env<'_>) -> Result<Vec<u8>, Error> {
         eval::render(&self.0, dot, &mut Run::new(env))
     }

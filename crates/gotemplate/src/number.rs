@@ -29,7 +29,7 @@ impl Number {
         let mut number = Self { text: text.to_owned(), ..Self::default() };
         match tok {
             Tok::CharConstant => number.set_char(text)?,
-            Tok::Complex => number.set_complex(split_complex(text).ok_or_else(|| illegal(text))?),
+            Tok::Complex => number.set_complex(scan_complex(text)?),
             _ => number.set_plain(text)?,
         }
         Ok(number)
@@ -116,16 +116,40 @@ fn float_to_uint(float: f64) -> Option<u64> {
     (float.fract() == 0.0 && (0.0..LIMIT).contains(&float)).then_some(float as u64)
 }
 
+/// `fmt.Sscan` of a complex number, with its messages.
+fn scan_complex(text: &str) -> Result<(f64, f64), String> {
+    let (re, im) = split_complex(text).ok_or_else(|| illegal(text))?;
+    if im.len() < 2 {
+        return Err("syntax error scanning complex number".into());
+    }
+    Ok((scan_float(re)?, scan_float(im)?))
+}
+
+fn scan_float(text: &str) -> Result<f64, String> {
+    parse_float(text).ok_or_else(|| {
+        let mantissa = text.split(['e', 'E', 'p', 'P']).next().unwrap_or_default();
+        let hex = text.contains(['p', 'P']).then(|| format!("{mantissa}p0"));
+        let is_number = parse_float(hex.as_deref().unwrap_or(mantissa)).is_some();
+        let ends_well = text.ends_with(|last: char| last.is_ascii_digit());
+        let why = if is_number && ends_well && text.len() > mantissa.len() {
+            "value out of range"
+        } else {
+            "invalid syntax"
+        };
+        format!("strconv.ParseFloat: parsing {}: {why}", quoted(text))
+    })
+}
+
 /// `1+2i` cut before the sign of its second part.
-fn split_complex(text: &str) -> Option<(f64, f64)> {
+fn split_complex(text: &str) -> Option<(&str, &str)> {
     let body = text.strip_suffix('i')?;
     let hex = body.trim_start_matches(['+', '-']).starts_with(['0']) && body.contains(['x', 'X']);
     let exponent: &[char] = if hex { &['p', 'P'] } else { &['e', 'E'] };
-    let sign = body
+    let (sign, _) = body
         .char_indices()
         .skip(1)
         .find(|(at, c)| matches!(c, '+' | '-') && !body[..*at].ends_with(exponent))?;
-    Some((parse_float(&body[..sign.0])?, parse_float(&body[sign.0..])?))
+    Some((&body[..sign], &body[sign..]))
 }
 
 /// `strconv.ParseInt(text, 0, 64)`.
@@ -224,6 +248,24 @@ mod tests {
         ] {
             let number = Number::parse(Tok::Number, text).unwrap();
             assert_eq!((number.int, number.float), (int, float), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_complex_number_gets_gos_message() {
+        let of_float = |part: &str, why: &str| format!("strconv.ParseFloat: parsing \"{part}\": {why}");
+        for (text, want) in [
+            ("1+i", "syntax error scanning complex number".into()),
+            ("1-i", "syntax error scanning complex number".into()),
+            ("1e999+1i", of_float("1e999", "value out of range")),
+            ("1+1e999i", of_float("+1e999", "value out of range")),
+            ("1__0+2i", of_float("1__0", "invalid syntax")),
+            ("0x1+2i", of_float("0x1", "invalid syntax")),
+            ("1.+.i", of_float("+.", "invalid syntax")),
+            ("1e1+1e+i", of_float("+1e+", "invalid syntax")),
+            ("1e+i", "illegal number syntax: \"1e+i\"".into()),
+        ] {
+            assert_eq!(Number::parse(Tok::Complex, text).unwrap_err(), want, "{text}");
         }
     }
 

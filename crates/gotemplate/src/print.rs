@@ -134,6 +134,7 @@ impl Format<'_> {
             self.at += plain + 1;
             if plain < rest.len() {
                 self.verb()?;
+                self.printer.check_size()?;
             }
         }
         self.extra()
@@ -521,6 +522,9 @@ impl<'o> Printer<'o> {
     }
 
     fn object(&mut self, value: &Value, object: &dyn Object, verb: char) -> Result<(), Fault> {
+        if object.is_nil() {
+            return self.nil_pointer(value, verb);
+        }
         if let Some(text) = self.text_of(object, verb) {
             if self.flags.sharp_v {
                 self.string(&text);
@@ -541,6 +545,21 @@ impl<'o> Printer<'o> {
         }
     }
 
+    fn nil_pointer(&mut self, value: &Value, verb: char) -> Result<(), Fault> {
+        match verb {
+            'v' if self.flags.sharp_v => {
+                self.out.extend(format!("({})(nil)", value.type_name()).bytes());
+                Ok(())
+            }
+            'v' => {
+                self.pad(b"<nil>");
+                Ok(())
+            }
+            'b' | 'o' | 'd' | 'x' | 'X' => self.integer(value, (0, false, false), verb),
+            _ => self.bad_verb(value, verb),
+        }
+    }
+
     /// What the object's own methods make of it, where the verb takes a text.
     fn text_of(&self, object: &dyn Object, verb: char) -> Option<Vec<u8>> {
         if self.erroring {
@@ -558,7 +577,7 @@ impl<'o> Printer<'o> {
             self.out.extend(name.bytes());
         }
         self.out.push(b'{');
-        for (i, (field, value)) in object.fields().into_iter().enumerate() {
+        for (i, (field, value)) in object.fields().into_iter().chain(object.private()).enumerate() {
             self.out.extend(separator(i, self.flags.sharp_v).bytes());
             if self.flags.plus_v || self.flags.sharp_v {
                 self.out.extend(format!("{field}:").bytes());
@@ -602,7 +621,7 @@ impl<'o> Printer<'o> {
     fn cut<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         let Some(precision) = self.flags.precision else { return text };
         let mut at = 0;
-        for _ in 0..precision {
+        for _ in 0..precision.min(text.len()) {
             at += first_char(&text[at..]).1;
         }
         &text[..at]

@@ -34,7 +34,7 @@ pub(crate) fn is_print(c: char) -> bool {
 pub(crate) fn first_char(bytes: &[u8]) -> (Option<char>, usize) {
     let Some(lead) = bytes.first() else { return (None, 0) };
     let len = match lead {
-        0..=0x7f => 1,
+        0..=0x7f => return (Some(char::from(*lead)), 1),
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
@@ -61,14 +61,19 @@ pub(crate) fn count_chars(bytes: &[u8]) -> usize {
 /// `strconv.AppendQuote`, or `AppendQuoteToASCII`.
 pub(crate) fn quote_into(out: &mut Vec<u8>, text: &[u8], ascii: bool) {
     out.push(b'"');
-    let mut at = 0;
-    while at < text.len() {
-        let (c, len) = first_char(&text[at..]);
-        match c {
-            Some(c) => escape_char(out, c, '"', ascii),
-            None => out.extend(format!("\\x{:02x}", text[at]).bytes()),
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        out.extend_from_slice(&rest[..plain]);
+        rest = &rest[plain..];
+        let (c, len) = first_char(rest);
+        match (c, rest.first()) {
+            (Some(c), _) => escape_char(out, c, '"', ascii),
+            (None, Some(byte)) => out.extend(format!("\\x{byte:02x}").bytes()),
+            (None, None) => {}
         }
-        at += len;
+        rest = &rest[len..];
     }
     out.push(b'"');
 }

@@ -1,19 +1,23 @@
 //! What a rendering may use of the world, all of it passed in: the time, chance, the zone, and limits.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use crate::error::Fault;
+use crate::value::Value;
 
 /// How much a template may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Nodes walked, items iterated and other work, in steps of about a microsecond.
+    /// Nodes walked, items iterated, bytes made and other work, in steps of about a microsecond and of at most some 128
+    /// bytes: a million steps take about a second and 128 MiB.
     pub steps: u64,
     /// Bytes of output, and of each string that a function makes.
     pub output: usize,
     /// Templates that call templates.
     pub depth: usize,
-    /// Time, if [`Env::elapsed`] is there to tell it.
+    /// Time, if [`Env::elapsed`] is there to tell it. It is looked at between calls: what one call of a function may take
+    /// is bounded by its steps. Only to make an RSA key, which depends on chance, may take seconds.
     pub time: Duration,
 }
 
@@ -49,6 +53,8 @@ pub struct Env<'e> {
     pub limits: Limits,
     /// Asked now and then, for [`Limits::time`].
     pub elapsed: Option<&'e Elapsed<'e>>,
+    /// Where the steps that were taken are added.
+    pub spent: Option<&'e Cell<u64>>,
 }
 
 impl std::fmt::Debug for Env<'_> {
@@ -61,8 +67,17 @@ impl std::fmt::Debug for Env<'_> {
     }
 }
 
+/// How many bytes are made in one step. As all that a rendering makes may be kept, this also bounds its memory.
+const BYTES_PER_STEP: u64 = 128;
+
+/// What a map costs beyond its entries: it takes room for eleven of them at once.
+pub(crate) const MAP_STEPS: u64 = 6;
+
+/// What a list costs beyond its items.
+pub(crate) const LIST_STEPS: u64 = 2;
+
 /// How many steps pass between two looks at the time.
-const STEPS_PER_LOOK: u64 = 1024;
+const STEPS_PER_LOOK: u64 = 256;
 
 /// One rendering, as functions see it: the environment and what is left of the limits.
 #[derive(Debug)]
@@ -71,6 +86,16 @@ pub struct Run<'e> {
     steps: u64,
     next_look: u64,
     began: Duration,
+    /// What functions made of values and tell in their errors.
+    decoded: Vec<Value>,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if let Some(spent) = self.env.spent {
+            spent.set(spent.get().saturating_add(self.steps));
+        }
+    }
 }
 
 impl<'e> Run<'e> {
@@ -78,7 +103,8 @@ impl<'e> Run<'e> {
     #[must_use]
     pub fn new(env: &'e Env<'e>) -> Self {
         let began = env.elapsed.map_or(Duration::ZERO, |elapsed| elapsed());
-        Self { env, steps: 0, next_look: STEPS_PER_LOOK, began }
+        let next_look = STEPS_PER_LOOK.min(env.limits.steps.saturating_add(1));
+        Self { env, steps: 0, next_look, began, decoded: Vec::new() }
     }
 
     /// The present.
@@ -131,14 +157,24 @@ impl<'e> Run<'e> {
         if bytes > max {
             return Err(Fault::limit(format!("a string of {bytes} bytes exceeds the limit of {max} bytes")));
         }
-        self.spend(bytes as u64 / 1024)
+        self.spend(bytes as u64 / BYTES_PER_STEP)
+    }
+
+    /// Notes what a function that fails has decoded from a value: its error may quote it, and messages without values must not.
+    pub(crate) fn conceal(&mut self, decoded: impl Into<Value>) {
+        self.decoded.push(decoded.into());
+    }
+
+    /// See [`Run::conceal`].
+    pub(crate) fn decoded(&self) -> impl Iterator<Item = &Value> {
+        self.decoded.iter()
     }
 
     fn look(&mut self) -> Result<(), Fault> {
         self.next_look =
             self.steps.saturating_add(STEPS_PER_LOOK).min(self.env.limits.steps.saturating_add(1));
         if self.steps > self.env.limits.steps {
-            return Err(Fault::limit(format!("exceeded the limit of {} steps", self.env.limits.steps)));
+            return Err(Fault::of_steps(format!("exceeded the limit of {} steps", self.env.limits.steps)));
         }
         let used = self.env.elapsed.map_or(Duration::ZERO, |elapsed| elapsed().saturating_sub(self.began));
         if used > self.env.limits.time {
@@ -161,8 +197,28 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_few_steps_is_one() {
+        let env = Env { limits: Limits { steps: 3, ..Limits::default() }, ..Env::default() };
+        let mut run = Run::new(&env);
+        run.spend(3).unwrap();
+        assert!(run.spend(1).is_err());
+    }
+
+    #[test]
+    fn steps_are_told_apart_from_other_limits_and_added_up() {
+        let spent = Cell::new(7);
+        let limits = Limits { steps: 1500, output: 10, ..Limits::default() };
+        let env = Env { limits, spent: Some(&spent), ..Env::default() };
+        let mut run = Run::new(&env);
+        assert!(!run.make(11).unwrap_err().wants_steps());
+        assert!(run.spend(1501).unwrap_err().wants_steps());
+        drop(run);
+        assert_eq!(spent.get(), 7 + 1501);
+    }
+
+    #[test]
     fn time_beyond_the_limit_is_refused_at_a_look() {
-        let clock = std::cell::Cell::new(Duration::ZERO);
+        let clock = Cell::new(Duration::ZERO);
         let elapsed = || clock.get();
         let env = Env { elapsed: Some(&elapsed), ..Env::default() };
         let mut run = Run::new(&env);

@@ -424,6 +424,12 @@ impl List {
         Some(Self { store: Rc::clone(&self.store), start, len: u32::try_from(to - from).ok()? })
     }
 
+    /// Whether both are the same items, not only equal ones.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.store, &other.store) && (self.start, self.len) == (other.start, other.len)
+    }
+
     fn address(&self) -> *const () {
         Rc::as_ptr(&self.store).cast()
     }
@@ -495,6 +501,11 @@ impl Map {
         self.0.entries.borrow().get(key).cloned()
     }
 
+    /// Looks at the value under `key`; false if there is none.
+    pub(crate) fn look(&self, key: &[u8], look: impl FnOnce(&Value) -> bool) -> bool {
+        self.0.entries.borrow().get(key).is_some_and(look)
+    }
+
     /// Whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
@@ -506,15 +517,24 @@ impl Map {
     /// # Errors
     /// If it is the nil map, or if the value holds this map.
     pub fn insert(&self, key: impl Into<Str>, value: Value) -> Result<(), Fault> {
+        self.put(key.into(), value).map(drop)
+    }
+
+    /// [`Map::insert`], paid for: the value is searched for this map.
+    pub(crate) fn insert_within(&self, run: &mut Run<'_>, key: Str, value: Value) -> Result<(), Fault> {
+        run.spend(self.put(key, value)? / 8)
+    }
+
+    /// How many containers were looked at.
+    fn put(&self, key: Str, value: Value) -> Result<u64, Fault> {
         if self.0.nil {
             return Err(Fault::from("assignment to entry in nil map"));
         }
         // A map that nobody else holds cannot be in the value.
-        if Rc::strong_count(&self.0) > 1 && holds(&value, self.address())? {
-            return Err(Fault::from("a map cannot be put into itself"));
-        }
-        self.0.entries.borrow_mut().insert(key.into(), value);
-        Ok(())
+        let is_shared = Rc::strong_count(&self.0) > 1;
+        let looked_at = if is_shared { searched(&value, self.address())? } else { 0 };
+        self.0.entries.borrow_mut().insert(key, value);
+        Ok(looked_at)
     }
 
     /// Removes what is under `key`, for all who hold the map.
@@ -597,10 +617,10 @@ fn map_of(elem: Type) -> Type {
 /// How many containers a search for a cycle looks at.
 const MAX_SEARCH: usize = 50_000;
 
-/// Whether the map at `address` is the value or lies somewhere in it.
-fn holds(value: &Value, address: *const ()) -> Result<bool, Fault> {
+/// How many containers there are in a value, which must not hold the map at `address`.
+fn searched(value: &Value, address: *const ()) -> Result<u64, Fault> {
     if !matches!(value, Value::List(_) | Value::Map(_)) {
-        return Ok(false);
+        return Ok(0);
     }
     let mut open = vec![value.clone()];
     let mut seen = std::collections::HashSet::new();
@@ -611,7 +631,7 @@ fn holds(value: &Value, address: *const ()) -> Result<bool, Fault> {
             _ => continue,
         };
         if at == address {
-            return Ok(true);
+            return Err(Fault::from("a map cannot be put into itself"));
         }
         if seen.insert(at) {
             open.extend(children(&value));
@@ -620,7 +640,7 @@ fn holds(value: &Value, address: *const ()) -> Result<bool, Fault> {
             return Err(Fault::from("the value is too large to be put into a map"));
         }
     }
-    Ok(false)
+    Ok(seen.len() as u64)
 }
 
 /// The lists and maps right under a list (all that its windows share) or a map.
@@ -682,6 +702,16 @@ pub trait Object: Any {
         Vec::new()
     }
 
+    /// The fields that are not exported, in order: seen only where a verb prints the bare struct.
+    fn private(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// Whether it is a nil pointer.
+    fn is_nil(&self) -> bool {
+        false
+    }
+
     /// What the method takes and returns, if there is one of that name.
     fn method(&self, name: &str) -> Option<Signature> {
         let _ = name;
@@ -720,6 +750,11 @@ pub trait Object: Any {
     /// What stands for it in JSON and YAML: its fields, unless it says otherwise.
     fn json(&self) -> Value {
         self.underlying().unwrap_or_else(|| Value::dict(self.fields()))
+    }
+
+    /// What Go's `copystructure` makes of it, if that is another value: it leaves out fields that are not exported.
+    fn copied(&self) -> Option<Value> {
+        None
     }
 
     /// Whether it equals another one of the same type; `None` if the type cannot be compared.

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use gotemplate::func::map;
 use gotemplate::{Engine, Env, Limits, Step, Template, Value};
 
 fn compile(text: &str) -> Template {
@@ -138,4 +139,101 @@ fn many_definitions_and_variables_parse_in_time_that_grows_with_the_text() {
     let limits = Limits { output: 1 << 20, ..Limits::default() };
     let out = compile(&(variables + &definitions)).render(&Value::int(1), &Env { limits, ..Env::default() });
     assert_eq!(out.unwrap().len(), 20_000);
+}
+
+/// That the template reaches a limit, within few steps.
+fn is_refused(text: &str, data: &Value) {
+    let limits = Limits { steps: 100_000, output: 1 << 20, ..Limits::default() };
+    let engine = map::eso().fold(Engine::new(), Engine::functions);
+    let env = Env { limits, ..Env::default() };
+    match engine.compile("case", text).and_then(|template| template.render(data, &env)) {
+        Err(error) if error.step() == Step::Limit => {}
+        Err(error) => panic!("{text}: not a limit: {error}"),
+        Ok(_) => panic!("{text}: no limit was reached"),
+    }
+}
+
+fn text_data(text: impl Into<gotemplate::Str>) -> Value {
+    Value::dict([("text", Value::str(text))])
+}
+
+#[test]
+fn each_verb_of_a_format_is_bounded_whatever_it_prints() {
+    is_refused("{{ $x := printf .text true }}", &text_data("%999999[1]t".repeat(20_000)));
+    is_refused("{{ $x := printf .text nil }}", &text_data("%999999[1]v".repeat(20_000)));
+}
+
+#[test]
+fn a_precision_beyond_the_text_takes_no_time() {
+    let data = text_data("%.999999[1]s".repeat(100_000));
+    let out = Engine::new().compile("case", "{{ printf .text `a` | len }}").unwrap();
+    assert_eq!(out.render(&data, &Env::default()).unwrap(), b"100000");
+}
+
+#[test]
+fn yaml_does_not_copy_a_text_for_each_alias_for_ever() {
+    let text = format!("a: &a {}\n{}", "x".repeat(100_000), "b: *a\n".repeat(10_000));
+    is_refused("{{ $x := fromYaml .text }}", &text_data(text));
+}
+
+#[test]
+fn handles_of_yaml_tags_are_paid_for() {
+    let handles: String = (0..20_000).map(|i| format!("%TAG !a{i}! x\n")).collect();
+    is_refused("{{ $x := fromYaml .text }}", &text_data(handles + "---\na: b\n"));
+}
+
+#[test]
+fn sorting_long_texts_that_begin_alike_is_paid_for() {
+    is_refused("{{ $x := sortAlpha .l }}", &Value::dict([("l", same_texts())]));
+}
+
+fn same_texts() -> Value {
+    let text = gotemplate::Str::from("x".repeat(100_000));
+    Value::strings((0..10_000).map(|_| text.clone()))
+}
+
+#[test]
+fn looking_at_long_texts_again_and_again_is_paid_for() {
+    for call in
+        ["upper $.text", "contains \"y\" $.text", "trimSuffix \"y\" $.text", "len $.text", "eq $.text \"\""]
+    {
+        let text = format!("{{{{ range 100000 }}}}{{{{ $x := {call} }}}}{{{{ end }}}}");
+        is_refused(&text, &text_data("x".repeat(500_000)));
+    }
+}
+
+#[test]
+fn ranges_of_versions_are_paid_for() {
+    is_refused("{{ semverCompare .text \"1.2.3\" }}", &text_data("1 - 2 ".repeat(10_000)));
+}
+
+#[test]
+fn variables_of_templates_are_paid_for() {
+    let variables: String = (0..20_000).map(|i| format!("{{{{ $a{i} := 1 }}}}")).collect();
+    let text = format!(
+        "{{{{ define \"t\" }}}}{{{{ if . }}}}{variables}{{{{ end }}}}{{{{ end }}}}{{{{ range 1000 }}}}{{{{ template \"t\" }}}}{{{{ end }}}}"
+    );
+    is_refused(&text, &Value::Nil);
+}
+
+#[test]
+fn a_search_that_nothing_interrupts_is_paid_for_before() {
+    let text = "{{ regexMatch \"(?:a?){500}(?:a{500}|b)x\" .text }}";
+    is_refused(text, &text_data("a".repeat(100_000)));
+}
+
+#[test]
+fn products_of_many_decimals_are_paid_for() {
+    let factors = " 1.2345678901234567".repeat(60_000);
+    is_refused(&format!("{{{{ mulf 1{factors} }}}}"), &Value::Nil);
+}
+
+#[test]
+fn what_is_put_into_a_map_is_looked_through_at_a_price() {
+    let mut value = Value::int(1);
+    for _ in 0..10_000 {
+        value = Value::list(vec![value]);
+    }
+    let text = "{{ $d := dict }}{{ range 1000 }}{{ $_ := set $d \"a\" $.v }}{{ end }}";
+    is_refused(text, &Value::dict([("v", value)]));
 }

@@ -221,3 +221,40 @@ fn a_compiled_template_is_shared_between_threads() {
     });
     assert_eq!(outputs, [b"1", b"2"]);
 }
+
+static FAIL: &[Func] = &[Func::fixed("fail", &[Type::String], Type::String, |_, args| {
+    Err(Fault::new(args.str(0)?.to_text().into_owned()))
+})];
+
+#[test]
+fn a_message_can_be_had_without_the_values_in_it() {
+    let dot = Value::string_map([("p", "hunter22")]);
+    let engine = Engine::new().functions(FAIL);
+    for (text, told) in [
+        ("{{ range .p }}{{ end }}", "range can't iterate over <value>"),
+        ("{{ fail .p }}", "error calling fail: <value>"),
+        ("{{ .p | printf \"no %s here\" | fail }}", "error calling fail: <value>"),
+        ("{{ fail \"set a port\" }}", "error calling fail: set a port"),
+        ("{{ $m := \"set a port\" }}{{ $m | fail }}", "error calling fail: set a port"),
+        ("{{ .q }}", "map has no entry for key \"q\""),
+    ] {
+        let engine = engine.clone().missing_key(MissingKey::Error);
+        let error = engine.compile("t", text).unwrap().render(&dot, &Env::default()).unwrap_err();
+        assert!(error.without_values().ends_with(&format!(": {told}")), "{text}: {}", error.without_values());
+        assert_eq!(error.without_values() == error.to_string(), !told.contains("<value>"), "{text}");
+    }
+}
+
+#[test]
+fn a_panic_in_a_function_is_an_error() {
+    static PANICKING: &[Func] = &[Func::fixed("burst", &[Type::String], Type::String, |_, args| {
+        panic!("{}", args.str(0)?.to_text())
+    })];
+    let error =
+        rendered(&Engine::new().functions(PANICKING), "a{{ burst \"secret\" }}", &Value::Nil).unwrap_err();
+    assert_eq!(error.step(), Step::Execute);
+    assert_eq!(
+        error.to_string(),
+        "template: case:1:10: executing \"case\" at <\"secret\">: the template engine panicked; this is a fault of its own"
+    );
+}

@@ -13,7 +13,12 @@ use super::*;
 use crate::{
     cluster::{Cluster, credentials::ScopedCredentials, fake::FakeCluster, managed::DigestKey, watch::Gone},
     controller::world::Expected,
-    sync::{fetch::Delivery, pipeline::Breaker, report::Stamp},
+    sync::{
+        fetch::Delivery,
+        pipeline::Breaker,
+        report::Stamp,
+        templates::{Delimiters, Templates},
+    },
 };
 
 /// A clock that panics, when it is told to, as it is read for the n-th time from then on.
@@ -51,6 +56,8 @@ fn reconciler_at(cluster: &FakeCluster, clock: Arc<dyn Clock>) -> ExternalSecret
         digests: Arc::new(DigestKey::new(&[7; 32])),
         stamp: Stamp::Never,
         breaker: Arc::new(Breaker::default()),
+        templates: Arc::new(Templates::new(&Delimiters::default(), clock.clone())),
+        shelf: Arc::default(),
     };
     let env = Env {
         http: Arc::new(HttpPool::default()),
@@ -188,6 +195,8 @@ async fn an_object_hears_once_that_its_store_is_down_and_asks_when_it_is_back() 
     reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
     no_answer(&mut reconciler, &key);
     assert!(matches!(reconciler.records[&key].phase, Phase::Parked), "its status says so already");
+    reconciler.signalled(&changed("t", &key));
+    assert!(matches!(reconciler.records[&key].phase, Phase::Parked), "its template is read after the store");
     let identities = reconciler.records[&key].identities.to_vec();
     reconciler.noticed(Notice::Back(vec![Digest::of([b"another".as_slice()])]));
     assert!(matches!(reconciler.records[&key].phase, Phase::Parked));
@@ -325,4 +334,111 @@ async fn an_object_whose_own_read_failed_before_its_store_was_known_to_be_down_i
     reconciler.look(&key, Cause::wake(Timestamp::UNIX_EPOCH));
     no_answer(&mut reconciler, &key);
     assert!(matches!(reconciler.records[&key].phase, Phase::Parked));
+}
+
+/// The Secret of this name changed, which the object uses as a template.
+fn changed(name: &str, user: &ObjectKey) -> Signal {
+    let (namespace, name) = ("team".into(), name.into());
+    Signal::Template(Resolved { kind: RefKind::Secret, namespace, name }, vec![user.clone()])
+}
+
+/// An object of the store `s` that renders a key of the Secret `template` into the Secret of its own name.
+fn bring_templated(
+    reconciler: &mut ExternalSecrets,
+    cluster: &FakeCluster,
+    name: &str,
+    template: &str,
+) -> ObjectKey {
+    let from = json!([{ "secret": { "name": template, "items": [{ "key": "t" }] } }]);
+    let spec = json!({ "refreshInterval": "1h", "secretStoreRef": { "name": "s" },
+        "target": { "template": { "templateFrom": from } },
+        "data": [{ "secretKey": "a", "remoteRef": { "key": "k" } }] });
+    let key = ObjectKey::new("team", name);
+    reconciler.changed(Change::Applied(cluster.put_object(StatusKind::ExternalSecret, &key, &spec)));
+    key
+}
+
+/// The store answers, and the job of the object begins.
+fn begin_job(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    let ticket = reconciler.records[key].ticket;
+    no_answer_for(reconciler, key, ticket, false);
+    assert!(matches!(reconciler.records[key].phase, Phase::Working), "{:?}", reconciler.records[key].phase);
+}
+
+/// The job of an object ends well.
+fn end_well(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    let uid = reconciler.objects.get(key).unwrap().uid.clone();
+    let (error, ready, refreshed) = (None, Some(true), Some(reconciler.now()));
+    let finished = Finished { error, ready, refreshed, ..Finished::panicked(Timestamp::UNIX_EPOCH) };
+    reconciler.done(key, &uid, finished);
+}
+
+fn waits(reconciler: &ExternalSecrets, key: &ObjectKey) -> bool {
+    matches!(reconciler.records[key].phase, Phase::Waiting(_))
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_whose_secrets_are_each_others_templates_wake_each_other_seldom() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let keys = ["a", "b"].map(|name| {
+        let other = if name == "a" { "b" } else { "a" };
+        bring_templated(&mut reconciler, &cluster, name, other)
+    });
+    let mut refreshes = 0;
+    // Each write changes the Secret, as it does with a random value in it.
+    for turn in 0..1200 {
+        let (key, other) = (&keys[turn % 2], &keys[(turn + 1) % 2]);
+        if waits(&reconciler, key) {
+            refreshes += 1;
+            begin_job(&mut reconciler, key);
+            end_well(&mut reconciler, key);
+            reconciler.signalled(&changed(key.name(), other));
+        }
+        tokio::time::advance(Duration::from_millis(50)).await;
+        reconciler.tick();
+    }
+    assert!((12..=26).contains(&refreshes), "{refreshes} in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_changes_while_the_job_runs_is_rendered_after_it() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring_templated(&mut reconciler, &cluster, "es", "t");
+    begin_job(&mut reconciler, &key);
+    reconciler.signalled(&changed("t", &key));
+    end_job(&mut reconciler, &key, Kind::Invalid);
+    assert!(waits(&reconciler, &key), "it failed, and the change may mend it");
+    begin_job(&mut reconciler, &key);
+    reconciler.signalled(&changed("t", &key));
+    end_well(&mut reconciler, &key);
+    assert!(matches!(reconciler.records[&key].phase, Phase::Idle), "it was refreshed just now");
+    assert_eq!(reconciler.schedule.next(), Some(later(reconciler.now(), TEMPLATE_PAUSE)));
+    tokio::time::advance(TEMPLATE_PAUSE).await;
+    reconciler.tick();
+    assert!(waits(&reconciler, &key));
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_own_target_as_a_template_wakes_an_object_only_while_it_fails() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring_templated(&mut reconciler, &cluster, "es", "es");
+    assert_eq!(reconciler.records[&key].templates.len(), 1, "it hears of its own target");
+    begin_job(&mut reconciler, &key);
+    reconciler.signalled(&changed("es", &key));
+    end_well(&mut reconciler, &key);
+    tokio::time::advance(2 * TEMPLATE_PAUSE).await;
+    reconciler.tick();
+    reconciler.signalled(&changed("es", &key));
+    assert!(matches!(reconciler.records[&key].phase, Phase::Idle), "it wrote it itself");
+    reconciler.look(&key, Cause::wake(reconciler.now()));
+    begin_job(&mut reconciler, &key);
+    end_job(&mut reconciler, &key, Kind::Invalid);
+    reconciler.signalled(&changed("es", &key));
+    assert!(waits(&reconciler, &key), "it fails, and somebody gave its target what it needs");
 }

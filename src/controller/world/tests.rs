@@ -1,5 +1,6 @@
 //! What the world lets through, and whom it wakes. Its objects are those that the cluster in memory would show.
 
+use keyferry_stores::base::refs::RefKind;
 use serde_json::{Value, json};
 
 use super::*;
@@ -399,4 +400,19 @@ fn the_world_is_listed_with_its_last_first_list() {
         world.apply_namespace(Change::Listed(0));
         assert!(world.is_listed());
     }
+}
+
+#[test]
+fn a_changed_template_tells_of_the_objects_that_use_it_and_of_no_others() {
+    let mut bench = Bench::new();
+    let template = |kind| Resolved { kind, namespace: "team".into(), name: "token".into() };
+    let [secret, config_map] = [RefKind::Secret, RefKind::ConfigMap].map(template);
+    let [first, second] = ["a", "b"].map(|name| ObjectKey::new("team", name));
+    bench.world.name_templates(&first, &[secret.clone(), config_map.clone()]);
+    bench.world.name_templates(&second, std::slice::from_ref(&config_map));
+    assert_eq!(bench.credential("team", "1"), [Signal::Template(secret.clone(), vec![first.clone()])]);
+    assert_eq!(bench.credential("team", "1"), [], "the same version is no change");
+    assert_eq!(bench.credential("other", "1"), []);
+    bench.world.unname_templates(&first, [secret, config_map]);
+    assert_eq!(bench.credential("team", "2"), []);
 }

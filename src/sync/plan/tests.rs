@@ -363,6 +363,16 @@ fn a_target_that_is_to_be_immutable_keeps_its_first_content() {
 }
 
 #[test]
+fn what_was_not_rendered_changes_no_content_and_makes_no_secret() {
+    let have = synced(&want(&rendered(&[("a", "v")])));
+    let frozen = Rendered { immutable: true, frozen: true, ..Rendered::default() };
+    let want = want(&frozen);
+    assert_eq!(replaced(&want, &have).data, have.data);
+    let Plan::Refuse(refusal) = plan(&want, None, at(NOW)) else { panic!("a refusal was planned") };
+    assert_eq!(refusal.error.kind(), Kind::Conflict);
+}
+
+#[test]
 fn immutability_is_never_taken_off() {
     let values = rendered(&[("a", "v")]);
     let have = Secret { immutable: Some(true), ..synced(&want(&values)) };

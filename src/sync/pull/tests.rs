@@ -16,7 +16,7 @@ use super::*;
 use crate::{
     api::{store::StoreSpec, validate},
     cluster::{
-        CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Secret,
+        CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
         credentials::ScopedCredentials,
         fake::{FakeCluster, Verb},
         managed::DigestKey,
@@ -27,6 +27,7 @@ use crate::{
         pipeline::Breaker,
         report::Stamp,
         stores::{Fetcher, Notice, Opening, Usable},
+        templates::{Delimiters, Templates},
     },
     telemetry::leak,
 };
@@ -70,7 +71,9 @@ impl Bench {
         tokio::spawn(async move { served.run().await });
         let digests = Arc::new(DigestKey::new(&[7; 32]));
         let (stamp, breaker) = (Stamp::Never, Arc::new(Breaker::default()));
-        let pipeline = Pipeline { cluster: shared, clock, digests, stamp, breaker };
+        let templates = Arc::new(Templates::new(&Delimiters::default(), clock.clone()));
+        let pipeline =
+            Pipeline { cluster: shared, clock, digests, stamp, breaker, templates, shelf: Arc::default() };
         let (store, empty_since, cached, refused) = (Vec::new(), None, None, None);
         let bench = Self { cluster, pipeline, env, fetcher, notices, store, empty_since, cached, refused };
         bench.holding(&[("k", MARKER), ("l", "w")])
@@ -176,6 +179,7 @@ impl Bench {
             target: self.cached.take().unwrap_or(cached),
             orphans: managed.iter().filter(controlled).cloned().collect(),
             empty_since: self.empty_since,
+            seen: Seen::new(),
             raw,
         };
         let finished = pull(&self.pipeline, object, job).await;
@@ -304,6 +308,47 @@ async fn an_unchanged_refresh_makes_no_request() {
         assert!(bench.requests().is_empty(), "{target}");
         assert_eq!((finished.ready, finished.refreshed.is_some()), (Some(true), true), "{target}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_template_of_what_is_not_to_be_written_is_rendered() {
+    let template = "{data: {a: '{{ fail \"broken\" }}'}}";
+    for (target, is_there, synced) in [
+        ("immutable: true", true, true),
+        ("immutable: true", false, false),
+        ("immutable: false", true, false),
+        ("creationPolicy: None", true, true),
+        ("creationPolicy: None", false, true),
+    ] {
+        let mut bench = Bench::new();
+        if is_there {
+            bench.object(ONE);
+            bench.pull().await;
+        }
+        let target = format!("{{name: out, {target}, template: {template}}}");
+        bench.object(&format!("{{target: {target}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"));
+        let finished = bench.pull().await;
+        assert_eq!(finished.error.is_none(), synced, "{target} {is_there}: {:?}", bench.ready());
+        assert_eq!(bench.value("a").is_some(), is_there, "{target} {is_there}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_immutable_target_that_has_gone_is_not_made_without_its_content() {
+    let mut bench = Bench::new();
+    bench.object(ONE);
+    bench.pull().await;
+    let secret = bench.cluster.secret(&out()).unwrap();
+    let seen = ManagedSecret::of(&secret, &bench.pipeline.digests);
+    let state = Precondition { uid: secret.uid, resource_version: secret.resource_version };
+    bench.pipeline.cluster.delete_secret(WritePermit::sole(), &out(), &state).await.unwrap();
+    bench.object("{target: {name: out, immutable: true}, data: [{secretKey: a, remoteRef: {key: k}}]}");
+    bench.cached = Some(Some(seen));
+    let finished = bench.pull().await;
+    assert_eq!(finished.error.map(|error| error.kind()), Some(Kind::Conflict));
+    assert!(bench.cluster.secret(&out()).is_none());
+    bench.pull().await;
+    assert_eq!(bench.value("a").as_deref(), Some(MARKER));
 }
 
 #[tokio::test(start_paused = true)]
@@ -673,11 +718,20 @@ fn keys_rows() -> Vec<Row> {
 fn spec_rows() -> Vec<Row> {
     vec![
         Row::new(
-            "a template action",
-            "{target: {name: out, template: {data: {a: '{{ .k }}'}}}, data: [{secretKey: k, remoteRef: {key: k}}]}",
-            "the specification asks for what is not supported: a template action in spec.target.template.data[a] is not built yet",
-        )
-        .because("Unsupported"),
+            "a template that does not parse",
+            "{target: {name: out, template: {data: {a: '{{ .k'}}}, data: [{secretKey: k, remoteRef: {key: k}}]}",
+            "could not update secret: could not apply template: template.data: unable to parse template at key a: template: a:1: unclosed action",
+        ),
+        Row::new(
+            "a template that repeats a value",
+            "{target: {name: out, template: {data: {a: '{{ fail .k }}'}}}, data: [{secretKey: k, remoteRef: {key: k}}]}",
+            "could not update secret: could not apply template: template.data: unable to execute template at key a: template: a:1:3: executing \"a\" at <fail .k>: error calling fail: <value>",
+        ),
+        Row::new(
+            "a template from a ConfigMap that is not there",
+            "{target: {name: out, template: {templateFrom: [{configMap: {name: gone, items: [{key: f}]}}]}}, data: [{secretKey: k, remoteRef: {key: k}}]}",
+            "could not update secret: could not apply template: error fetching templateFrom data: configmaps \"gone\" not found",
+        ),
         Row::new(
             "a generator",
             "{target: {name: out}, dataFrom: [{sourceRef: {generatorRef: {kind: UUID, name: u}}}]}",

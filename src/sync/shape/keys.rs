@@ -85,7 +85,7 @@ pub(super) fn decode_all(strategy: Option<DecodingStrategy>, values: Values) -> 
 ///
 /// # Errors
 /// `Invalid` if the value is not in the encoding; the text holds a position, nothing of the value.
-pub(super) fn decode(strategy: Option<DecodingStrategy>, value: SecretBytes) -> Result<SecretBytes> {
+pub(in crate::sync) fn decode(strategy: Option<DecodingStrategy>, value: SecretBytes) -> Result<SecretBytes> {
     match strategy {
         None | Some(DecodingStrategy::None) => Ok(value),
         Some(DecodingStrategy::Base64) => decoded(&alphabet::STANDARD, &value),

@@ -7,28 +7,32 @@ use keyferry_stores::base::{Error, Kind, Result, pattern::Pattern};
 use super::{
     json::{self, Json},
     keys::Values,
-    unbuilt,
 };
-use crate::api::external_secret::{
-    MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, Rewrite, RewriteMerge, RewriteRegexp,
+use crate::{
+    api::external_secret::{
+        MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, Rewrite, RewriteMerge, RewriteRegexp,
+        RewriteTransform,
+    },
+    sync::templates::{Purpose, Session, Text},
 };
 
 /// Applies the operations in order.
 ///
 /// # Errors
-/// `Invalid` (pattern, conflict, missing priority key), `Malformed` (a value to merge is no JSON object), `Unsupported` (transform).
-pub(super) fn apply(operations: &[Rewrite], values: Values) -> Result<Values> {
+/// `Invalid` (pattern, template, conflict, missing priority key), `Malformed` (a value to merge is no JSON object).
+pub(super) fn apply(operations: &[Rewrite], values: Values, session: &Session<'_>) -> Result<Values> {
     let steps = operations.iter().enumerate();
     steps.into_iter().try_fold(values, |values, (i, operation)| {
-        step(operation, values).map_err(|error| error.within(format!("failed rewrite operation[{i}]")))
+        step(operation, values, session)
+            .map_err(|error| error.within(format!("failed rewrite operation[{i}]")))
     })
 }
 
-fn step(operation: &Rewrite, values: Values) -> Result<Values> {
+fn step(operation: &Rewrite, values: Values, session: &Session<'_>) -> Result<Values> {
     match operation {
         Rewrite { merge: Some(merge), .. } => merged(merge, values),
         Rewrite { regexp: Some(regexp), .. } => replaced(regexp, values),
-        Rewrite { transform: Some(_), .. } => Err(unbuilt::not_built("spec.dataFrom[].rewrite[].transform")),
+        Rewrite { transform: Some(transform), .. } => transformed(transform, values, session),
         Rewrite { merge: None, regexp: None, transform: None } => Ok(values),
     }
 }
@@ -40,6 +44,19 @@ fn replaced(operation: &RewriteRegexp, values: Values) -> Result<Values> {
     let rewritten =
         values.into_iter().map(|(key, value)| (pattern.replace_all(&key, &operation.target), value));
     Ok(rewritten.collect())
+}
+
+/// Of keys that become one, the last in sorted order stays, as in [`replaced`].
+fn transformed(operation: &RewriteTransform, values: Values, session: &Session<'_>) -> Result<Values> {
+    let text = Text { name: "transform", bytes: operation.template.as_bytes(), secret: false };
+    let rewritten = values.into_iter().map(|(key, value)| {
+        let dot = gotemplate::Value::string_map([("value", key.as_str())]);
+        let rendered = session.render(Purpose::Rewrite, text, || &dot);
+        let rendered =
+            rendered.map_err(|error| error.within("transform failed with failed to transform key"))?;
+        Ok((String::from_utf8_lossy(rendered.expose()).into_owned(), value))
+    });
+    rewritten.collect()
 }
 
 fn merged(operation: &RewriteMerge, mut values: Values) -> Result<Values> {

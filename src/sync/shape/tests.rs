@@ -1,6 +1,12 @@
 //! Shape against what ESO 2.9 was recorded to make of the same specs and stores.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keyferry_stores::base::clock::SystemClock;
+
 use super::*;
+use crate::sync::templates::Delimiters;
 
 /// The fake provider.
 const FAKE: Rules = Rules {
@@ -24,6 +30,11 @@ const CLASH: [(&str, &str); 3] =
 
 fn spec(yaml: &str) -> ExternalSecretSpec {
     serde_saphyr::from_str(yaml).unwrap()
+}
+
+fn templates() -> Templates {
+    let clock = SystemClock::starting_at(Timestamp::UNIX_EPOCH);
+    Templates::new(&Delimiters::default(), Arc::new(clock))
 }
 
 fn with_rules(change: impl FnOnce(&mut Rules)) -> Rules {
@@ -65,7 +76,7 @@ fn answers(spec: &ExternalSecretSpec, entries: &[(&str, &str)], rules: Rules) ->
 
 fn run(yaml: &str, entries: &[(&str, &str)]) -> Result<Assembled> {
     let spec = spec(yaml);
-    assemble(&spec, &answers(&spec, entries, FAKE))
+    assemble(&spec, &answers(&spec, entries, FAKE), &templates())
 }
 
 fn shown(values: &BTreeMap<String, SecretBytes>) -> Vec<(String, String)> {
@@ -261,7 +272,7 @@ fn a_store_that_converts_in_find_does_so_before_rewrites() {
     gives(yaml, &entries, &[("a_b_c", "1"), ("a_b_d", "2")]);
     let spec = spec(yaml);
     let rules = with_rules(|rules| rules.find_converts = false);
-    let assembled = assemble(&spec, &answers(&spec, &entries, rules)).unwrap();
+    let assembled = assemble(&spec, &answers(&spec, &entries, rules), &templates()).unwrap();
     assert_eq!(assembled.values.keys().collect::<Vec<_>>(), ["c", "d"]);
 }
 
@@ -346,7 +357,7 @@ fn absence_counts_only_where_the_provider_proves_it() {
     let unproven = Rules { absence: Absence::ErrorOnly, ..FAKE };
     for answer in [Answer::Entry(Err(gone()), unproven), Answer::Failed(gone())] {
         let answers = Answers { data_from: Vec::new(), data: vec![answer] };
-        assert!(assemble(&spec, &answers).is_err());
+        assert!(assemble(&spec, &answers, &templates()).is_err());
     }
 }
 
@@ -356,7 +367,7 @@ fn only_not_found_is_absence() {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::NotFound) {
         let answers =
             Answers { data_from: Vec::new(), data: vec![Answer::Entry(Err(Error::new(kind, "no")), FAKE)] };
-        assert_eq!(assemble(&spec, &answers).unwrap_err().kind(), kind);
+        assert_eq!(assemble(&spec, &answers, &templates()).unwrap_err().kind(), kind);
     }
 }
 
@@ -380,7 +391,7 @@ fn emptiness_is_proven_only_if_every_entry_is_absent() {
     }
     let spec = spec("{dataFrom: [{find: {}}]}");
     let answers = Answers { data_from: vec![Answer::Found(Ok(Vec::new()), FAKE)], data: Vec::new() };
-    assert_eq!(assemble(&spec, &answers).unwrap().empty, Some(Emptiness::Unproven));
+    assert_eq!(assemble(&spec, &answers, &templates()).unwrap().empty, Some(Emptiness::Unproven));
 }
 
 #[test]
@@ -389,7 +400,7 @@ fn a_failed_find_is_an_error_with_its_place() {
     let error = Error::new(Kind::Invalid, "could not compile find.name.regexp");
     let answers = Answers { data_from: vec![Answer::Found(Err(error), FAKE)], data: Vec::new() };
     let text = "error processing spec.dataFrom[0].find, err: error getting all secrets: could not compile find.name.regexp";
-    assert_eq!(assemble(&spec, &answers).unwrap_err().to_string(), text);
+    assert_eq!(assemble(&spec, &answers, &templates()).unwrap_err().to_string(), text);
 }
 
 #[test]
@@ -404,9 +415,9 @@ fn values_over_a_mebibyte_are_refused_with_their_size() {
 #[test]
 fn answers_that_do_not_match_the_spec_are_a_bug() {
     let spec = spec("{data: [{secretKey: a, remoteRef: {key: k}}]}");
-    assert_eq!(assemble(&spec, &Answers::default()).unwrap_err().kind(), Kind::Bug);
+    assert_eq!(assemble(&spec, &Answers::default(), &templates()).unwrap_err().kind(), Kind::Bug);
     let answers = Answers { data_from: Vec::new(), data: vec![Answer::Nothing] };
-    assert_eq!(assemble(&spec, &answers).unwrap_err().kind(), Kind::Bug);
+    assert_eq!(assemble(&spec, &answers, &templates()).unwrap_err().kind(), Kind::Bug);
 }
 
 #[test]
@@ -511,24 +522,8 @@ fn what_is_not_built_is_unsupported_and_named() {
         ("{syncWindows: {kind: allow, windows: []}}", "spec.syncWindows is not built yet"),
         ("{target: {manifest: {apiVersion: v1, kind: ConfigMap}}}", "spec.target.manifest is not built yet"),
         (
-            "{target: {template: {data: {a: 'x{{ .b }}'}}}}",
-            "a template action in spec.target.template.data[a] is not built yet",
-        ),
-        (
-            "{target: {template: {metadata: {labels: {l: '{{- .b }}'}}}}}",
-            "a template action in spec.target.template.metadata.labels[l] is not built yet",
-        ),
-        (
-            "{target: {template: {templateFrom: [{literal: x}]}}}",
-            "spec.target.template.templateFrom is not built yet",
-        ),
-        (
             "{dataFrom: [{extract: {key: k}}, {sourceRef: {generatorRef: {kind: UUID, name: u}}}]}",
             "spec.dataFrom[1].sourceRef.generatorRef is not built yet",
-        ),
-        (
-            "{dataFrom: [{extract: {key: k}, rewrite: [{transform: {template: x}}]}]}",
-            "spec.dataFrom[0].rewrite[0].transform is not built yet",
         ),
     ];
     for (yaml, text) in cases {
@@ -538,10 +533,33 @@ fn what_is_not_built_is_unsupported_and_named() {
 }
 
 #[test]
-fn a_template_without_actions_is_built() {
-    let yaml = "{target: {template: {type: Opaque, engineVersion: v2, mergePolicy: Merge, data: {a: 'x { } }}'}, metadata: {labels: {a: \
-                b}, annotations: {c: d}, finalizers: [e.f/g]}}}, dataFrom: [{extract: {key: k}, rewrite: [{merge: {}}]}]}";
-    assert!(unbuilt(&spec(yaml)).is_none());
+fn transform_renders_keys_with_every_function_and_go_s_own_delimiters() {
+    let entries = [("k", r#"{"db user": "1", "pass": "2"}"#)];
+    let yaml = |template: &str| {
+        format!(
+            "{{dataFrom: [{{extract: {{key: k}}, rewrite: [{{transform: {{template: '{template}'}}}}]}}]}}"
+        )
+    };
+    gives(&yaml("{{ .value | upper | replace \" \" \"_\" }}"), &entries, &[("DB_USER", "1"), ("PASS", "2")]);
+    // Of keys that become one, the last in sorted order stays.
+    gives(&yaml("same"), &entries, &[("same", "2")]);
+    gives(&yaml("{{ if eq .value \"pass\" }}p{{ end }}"), &entries, &[("p", "2")]);
+    let place = "error processing spec.dataFrom[0].extract, err: error applying rewrite to keys: failed rewrite operation[0]: transform \
+                 failed with failed to transform key: ";
+    for (template, text) in [
+        (
+            "{{ if }}",
+            "unable to parse transform template: template: transform:1: missing value for if (column 7)",
+        ),
+        (
+            "{{ .value.x }}",
+            "unable to execute transform template: template: transform:1:9: executing \"transform\" at <.value.x>: can\'t evaluate field x \
+             in type string",
+        ),
+    ] {
+        let error = run(&yaml(template), &entries).unwrap_err();
+        assert_eq!((error.kind(), error.to_string()), (Kind::Invalid, format!("{place}{text}")));
+    }
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn public_key<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], Refused> {
 }
 
 /// A curve that Go knows and we do not check points on.
-const P224: &[u8] = &[0x2b, 0x81, 4, 0, 0x21];
+pub(super) const P224: &[u8] = &[0x2b, 0x81, 4, 0, 0x21];
 
 fn rsa_public_key(bits: &[u8]) -> Result<(), Refused> {
     let mut fields = or(Reader::new(bits).sequence(""), "x509: invalid RSA public key")?;
@@ -468,13 +468,19 @@ fn from_first_block(text: &[u8]) -> &[u8] {
 fn filter_pem(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let kind = args.str(0)?.to_text().to_lowercase();
     run.make(args.str(1)?.len())?;
-    let (blocks, rest) = pem::decode_all(from_first_block(args.str(1)?));
-    let same = |block: &&pem::Block| String::from_utf8_lossy(&block.kind).to_lowercase() == kind;
-    let kept: Vec<_> = blocks.iter().filter(same).map(pem::Block::encode).collect();
+    let mut rest = from_first_block(args.str(1)?);
+    let mut kept = Vec::with_capacity(rest.len());
+    let mut buffer = Vec::new();
+    while let Some((block, after)) = pem::decode_with(rest, &mut buffer) {
+        if String::from_utf8_lossy(&block.kind).to_lowercase() == kind {
+            block.encode_into(&mut kept);
+        }
+        (rest, buffer) = (after, block.bytes);
+    }
     if kept.is_empty() && !rest.is_empty() {
         return Err("error filtering pem: found junk".into());
     }
-    Ok(Value::str(kept.concat()))
+    Ok(Value::str(kept))
 }
 
 fn filter_cert_chain(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {

@@ -23,12 +23,17 @@ impl Decimal {
             let shown = String::from_utf8_lossy(&shown);
             return Err(Fault::new(format!("Cannot create a Decimal from {shown}")));
         }
-        let text = format!("{number:e}");
+        let text = float::shortest(number, 64);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}").parse().unwrap_or_default();
         let exponent = exponent.parse::<i64>().unwrap_or_default() - fraction.len() as i64;
         Ok(Self { digits, exponent })
+    }
+
+    /// How many bits its digits take.
+    pub(super) fn bits(&self) -> u64 {
+        self.digits.bits()
     }
 
     /// The float that is nearest.

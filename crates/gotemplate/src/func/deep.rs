@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::error::Fault;
-use crate::run::Run;
+use crate::run::{LIST_STEPS, MAP_STEPS, Run};
 use crate::types::Kind;
 use crate::value::{List, Map, Value};
 
@@ -35,7 +35,10 @@ fn equal_at(run: &mut Run<'_>, a: &Value, b: &Value, depth: usize) -> Result<boo
         (Value::Uint(_, a), Value::Uint(_, b)) => a == b,
         (Value::Float(_, a), Value::Float(_, b)) => a == b,
         (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
-        (Value::Str(a), Value::Str(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::Str(a), Value::Str(b)) | (Value::Bytes(a), Value::Bytes(b)) => {
+            run.spend(a.len().min(b.len()) as u64 / 1024)?;
+            a == b
+        }
         (Value::List(a), Value::List(b)) => lists_equal(run, a, b, depth)?,
         (Value::Map(a), Value::Map(b)) => maps_equal(run, a, b, depth)?,
         (Value::Object(a), Value::Object(b)) => Rc::ptr_eq(a, b) || a.equals(&**b) == Some(true),
@@ -43,7 +46,11 @@ fn equal_at(run: &mut Run<'_>, a: &Value, b: &Value, depth: usize) -> Result<boo
     })
 }
 
+/// What is the same is equal, even if there is NaN in it.
 fn lists_equal(run: &mut Run<'_>, a: &List, b: &List, depth: usize) -> Result<bool, Fault> {
+    if a.is_same(b) {
+        return Ok(true);
+    }
     if a.len() != b.len() || a.is_nil() != b.is_nil() {
         return Ok(false);
     }
@@ -87,6 +94,7 @@ fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Faul
     deeper(run, depth)?;
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
+            run.spend(LIST_STEPS)?;
             let mut items = Vec::with_capacity(list.len());
             for item in list.to_vec() {
                 items.push(copy_at(run, &item, depth + 1)?);
@@ -94,12 +102,14 @@ fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Faul
             Value::List(List::new(list.elem(), items))
         }
         Value::Map(map) if !map.is_nil() => {
+            run.spend(MAP_STEPS)?;
             let mut entries = Vec::with_capacity(map.len());
             for (key, value) in map.entries() {
                 entries.push((key, copy_at(run, &value, depth + 1)?));
             }
             Value::Map(Map::new(map.elem(), entries))
         }
+        Value::Object(object) => object.copied().unwrap_or_else(|| value.clone()),
         other => other.clone(),
     })
 }
@@ -120,6 +130,16 @@ mod tests {
         assert!(!equal(&Value::list(vec![]), &Value::List(List::nil(Type::Any))));
         assert!(equal(&Value::list(vec![Value::int(1)]), &Value::list(vec![Value::int(1)])));
         assert!(!equal(&Value::float(f64::NAN), &Value::float(f64::NAN)));
+    }
+
+    #[test]
+    fn a_list_equals_itself_whatever_is_in_it() {
+        let list = List::new(Type::Any, vec![Value::int(1), Value::float(f64::NAN)]);
+        let items = Value::List(list.clone());
+        assert!(equal(&items, &items));
+        assert!(equal(&Value::list(vec![items.clone()]), &Value::list(vec![items.clone()])));
+        assert!(equal(&Value::List(list.slice(1, 2).unwrap()), &Value::List(list.slice(1, 2).unwrap())));
+        assert!(!equal(&items, &Value::list(list.to_vec())));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::merge::merge_into;
 use super::{Args, Func};
 use crate::error::Fault;
 use crate::print;
-use crate::run::Run;
+use crate::run::{MAP_STEPS, Run};
 use crate::types::Type;
 use crate::value::{List, Map, Str, Value};
 
@@ -19,8 +19,8 @@ pub static ROWS: &[Func] = &[
     Func::fixed("get", &[DICT, STRING], ANY, |_, args| {
         Ok(args.map(0)?.get(args.str(1)?).unwrap_or_else(|| "".into()))
     }),
-    Func::fixed("set", &[DICT, STRING, ANY], DICT, |_, args| {
-        args.map(0)?.insert(args.str(1)?.clone(), args.value(2).clone())?;
+    Func::fixed("set", &[DICT, STRING, ANY], DICT, |run, args| {
+        args.map(0)?.insert_within(run, args.str(1)?.clone(), args.value(2).clone())?;
         Ok(args.value(0).clone())
     }),
     Func::fixed("unset", &[DICT, STRING], DICT, |_, args| {
@@ -64,7 +64,7 @@ fn entries(run: &mut Run<'_>, map: &Map) -> Result<Vec<(Str, Value)>, Fault> {
 
 /// A map of keys and values in turn. What is no text becomes one; a last key without a value has the empty text.
 fn dict(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    run.spend(args.len() as u64)?;
+    run.spend(MAP_STEPS + args.len() as u64)?;
     let map = Map::new::<Str>(ANY, []);
     for pair in args.all().chunks(2) {
         let key = match &pair[0] {
@@ -101,7 +101,7 @@ const fn as_map(value: &Value) -> Option<&Map> {
 /// A new map with the entries whose keys are among those named, or are not.
 fn kept(run: &mut Run<'_>, args: Args<'_>, named: bool) -> Result<Value, Fault> {
     let entries = entries(run, args.map(0)?)?;
-    run.spend((entries.len() as u64).saturating_mul(args.len() as u64) / 64)?;
+    run.spend(MAP_STEPS + (entries.len() as u64).saturating_mul(args.len() as u64) / 64)?;
     let is_named =
         |key: &Str| args.rest(1).iter().any(|other| matches!(other, Value::Str(other) if other == key));
     Ok(Value::dict(entries.into_iter().filter(|(key, _)| is_named(key) == named)))

@@ -213,7 +213,7 @@ fn leading_fraction(digits: &[u8]) -> (u64, f64) {
 }
 
 /// As Go's package `time` quotes: what is not plain ASCII as bytes.
-pub(super) fn quote(text: &[u8]) -> String {
+pub(crate) fn quote(text: &[u8]) -> String {
     let mut out = String::from("\"");
     for byte in text {
         match byte {

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memchr;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -58,7 +59,9 @@ fn digest<D: Digest>(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> 
 
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 fn hex_decode(text: &[u8]) -> Result<Vec<u8>, String> {
@@ -117,48 +120,101 @@ pub(super) fn base64_decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     Base64 { url: false, padded: true }.decode(text)
 }
 
+/// As [`base64_decode`], into a buffer that is used again.
+pub(super) fn base64_decode_into(text: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
+    out.clear();
+    Base64 { url: false, padded: true }.decode_into(text, out)
+}
+
 impl Base64 {
     /// Line ends are skipped wherever they stand. Bits that remain are not looked at.
     pub(super) fn decode(self, text: &[u8]) -> Result<Vec<u8>, usize> {
-        let mut out = Vec::with_capacity(text.len() / 4 * 3 + 3);
-        let (mut bits, mut count) = (0_u32, 0);
-        for (at, byte) in text.iter().enumerate() {
-            match self.value(*byte) {
-                _ if matches!(byte, b'\n' | b'\r') => continue,
-                Some(value) => bits = bits << 6 | value,
-                None if *byte == b'=' && self.padded => {
-                    check_padding(text, at, count)?;
-                    push_rest(&mut out, bits, count);
-                    return Ok(out);
-                }
-                None => return Err(at),
+        let mut out = Vec::new();
+        self.decode_into(text, &mut out)?;
+        Ok(out)
+    }
+
+    fn decode_into(self, text: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
+        out.reserve(text.len() / 4 * 3 + 3);
+        let (mut bits, mut count, mut at) = (0_u32, 0, 0);
+        loop {
+            if count == 0 {
+                at += self.whole_groups(&text[at..], out);
             }
-            count += 1;
+            let Some(byte) = text.get(at) else { break };
+            match self.value(*byte) {
+                NONE if matches!(byte, b'\n' | b'\r') => {}
+                NONE if *byte == b'=' && self.padded => {
+                    check_padding(text, at, count)?;
+                    push_rest(out, bits, count);
+                    return Ok(());
+                }
+                NONE => return Err(at),
+                value => {
+                    bits = bits << 6 | u32::from(value);
+                    count += 1;
+                }
+            }
             if count == 4 {
                 out.extend(&bits.to_be_bytes()[1..]);
                 (bits, count) = (0, 0);
             }
+            at += 1;
         }
         if count == 1 || count > 0 && self.padded {
             return Err(text.len() - count);
         }
-        push_rest(&mut out, bits, count);
-        Ok(out)
+        push_rest(out, bits, count);
+        Ok(())
     }
 
-    fn value(self, byte: u8) -> Option<u32> {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' if !self.url => 62,
-            b'/' if !self.url => 63,
-            b'-' if self.url => 62,
-            b'_' if self.url => 63,
-            _ => return None,
-        };
-        Some(value.into())
+    /// Reads groups of four characters up to the end of the line, or the first that holds anything else; how many
+    /// characters they have.
+    fn whole_groups(self, text: &[u8], out: &mut Vec<u8>) -> usize {
+        let line = &text[..memchr(b'\n', text).unwrap_or(text.len())];
+        let (start, mut count) = (out.len(), 0);
+        out.resize(start + line.len() / 4 * 3, 0);
+        for (group, bytes) in line.chunks_exact(4).zip(out[start..].chunks_exact_mut(3)) {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|i| self.value(group[i]));
+            if a | b | c | d == NONE {
+                break;
+            }
+            bytes.copy_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+            count += 1;
+        }
+        out.truncate(start + count * 3);
+        count * 4
     }
+
+    /// The six bits of a character, or [`NONE`].
+    const fn value(self, byte: u8) -> u8 {
+        if self.url { URL_VALUES[byte as usize] } else { STANDARD_VALUES[byte as usize] }
+    }
+}
+
+/// No character of the alphabet. It has all bits, so that it shows in a group.
+const NONE: u8 = 0xff;
+
+static STANDARD_VALUES: [u8; 256] = values(b'+', b'/');
+static URL_VALUES: [u8; 256] = values(b'-', b'_');
+
+/// What each character stands for, given the last two of the alphabet.
+const fn values(plus: u8, slash: u8) -> [u8; 256] {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    while value < 26 {
+        values[(b'A' + value) as usize] = value;
+        values[(b'a' + value) as usize] = 26 + value;
+        value += 1;
+    }
+    value = 0;
+    while value < 10 {
+        values[(b'0' + value) as usize] = 52 + value;
+        value += 1;
+    }
+    values[plus as usize] = 62;
+    values[slash as usize] = 63;
+    values
 }
 
 /// What follows the first `=`, which stands at `at` behind `count` characters of a group.

@@ -47,7 +47,7 @@ impl Expression {
     /// # Errors
     /// With Go's message if Go refuses it; a limit if it is too large.
     pub(super) fn compile(run: &mut Run<'_>, text: &[u8]) -> Result<Self, Fault> {
-        run.spend(40 + text.len() as u64 / 2)?;
+        run.spend(40 + text.len() as u64 * 2)?;
         let parsed = Parser::new(text).parse();
         let (piece, names) = parsed.map_err(|refusal| refusal.fault())?;
         if piece.depth > MAX_DEPTH {

@@ -216,7 +216,10 @@ fn issue(
         &der::compound(context(3), &[&extensions]),
     ]);
     let signature = signing_key.sign(run, &body);
-    let signature = signature.map_err(|fault| Fault::new(format!("error creating certificate: {fault}")))?;
+    let signature = signature.map_err(|fault| match fault.is_limit() {
+        true => fault,
+        false => Fault::new(format!("error creating certificate: {fault}")),
+    })?;
     let certificate = der::sequence(&[&body, &algorithm, &der::bits(&signature)]);
     Ok(Value::object(Issued {
         certificate: pem::encode("CERTIFICATE", certificate),

@@ -3,7 +3,7 @@
 use super::cast::parse_float;
 use crate::error::Fault;
 use crate::quote::first_char;
-use crate::run::Run;
+use crate::run::{LIST_STEPS, MAP_STEPS, Run};
 use crate::types::Type;
 use crate::value::{Map, Str, Value};
 
@@ -112,6 +112,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn array(&mut self) -> Result<Value, Stop> {
+        self.run.spend(LIST_STEPS)?;
         let mut items = Vec::new();
         if self.next()? == b']' {
             self.at += 1;
@@ -130,6 +131,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn object(&mut self) -> Result<Value, Stop> {
+        self.run.spend(MAP_STEPS)?;
         let map = Map::new::<Str>(Type::Any, []);
         if self.next()? == b'}' {
             self.at += 1;
@@ -218,6 +220,13 @@ impl Reader<'_, '_, '_> {
                 Some(b'"') => break,
                 Some(b'\\') => self.escape(&mut out)?,
                 Some(byte @ 0..=0x1f) => return Err(invalid(byte, "in string literal")),
+                Some(0x20..=0x7f) => {
+                    let rest = &self.text[self.at..];
+                    let is_plain = |byte: &u8| matches!(byte, 0x20..=0x7f) && !matches!(byte, b'"' | b'\\');
+                    let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+                    out.extend_from_slice(&rest[..plain]);
+                    self.at += plain;
+                }
                 Some(_) => {
                     let (char, len) = first_char(&self.text[self.at..]);
                     push(&mut out, char.unwrap_or(char::REPLACEMENT_CHARACTER));

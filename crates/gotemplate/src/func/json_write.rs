@@ -32,6 +32,22 @@ pub(super) fn write(run: &mut Run<'_>, value: &Value, style: Style) -> Result<Ve
     Ok(writer.out)
 }
 
+/// A float, which must be finite.
+pub(super) fn float_text(of: Float, number: f64) -> Result<Vec<u8>, Fault> {
+    let bits = if of == Float::Float32 { 32 } else { 64 };
+    if !number.is_finite() {
+        let shown = float::format(number, b'g', None, bits);
+        return Err(Fault::new(format!("json: unsupported value: {}", String::from_utf8_lossy(&shown))));
+    }
+    let plain = number == 0.0 || (1e-6..1e21).contains(&number.abs());
+    let mut text = float::format(number, if plain { b'f' } else { b'e' }, None, bits);
+    // One digit of the exponent is enough: `e-7`.
+    if let [.., b'e', b'-', b'0', _] = text[..] {
+        text.remove(text.len() - 2);
+    }
+    Ok(text)
+}
+
 /// A time must have a year of four digits.
 fn check_time(value: &Value) -> Result<(), Fault> {
     let Some(time) = value.downcast::<Time>() else { return Ok(()) };
@@ -148,18 +164,7 @@ impl Writer<'_, '_> {
     }
 
     fn float(&mut self, of: Float, number: f64) -> Result<(), Fault> {
-        let bits = if of == Float::Float32 { 32 } else { 64 };
-        if !number.is_finite() {
-            let shown = float::format(number, b'g', None, bits);
-            return Err(Fault::new(format!("json: unsupported value: {}", String::from_utf8_lossy(&shown))));
-        }
-        let plain = number == 0.0 || (1e-6..1e21).contains(&number.abs());
-        let mut text = float::format(number, if plain { b'f' } else { b'e' }, None, bits);
-        // One digit of the exponent is enough: `e-7`.
-        if let [.., b'e', b'-', b'0', _] = text[..] {
-            text.remove(text.len() - 2);
-        }
-        self.out.extend(text);
+        self.out.extend(float_text(of, number)?);
         Ok(())
     }
 
@@ -168,16 +173,25 @@ impl Writer<'_, '_> {
         self.out.push(b'"');
         let mut rest = text;
         while !rest.is_empty() {
+            let plain = rest.iter().position(|byte| !self.is_plain(*byte)).unwrap_or(rest.len());
+            self.out.extend_from_slice(&rest[..plain]);
+            rest = &rest[plain..];
             let (char, len) = first_char(rest);
             match char {
                 Some(char) if self.needs_escape(char) => self.escape(char),
                 Some(_) => self.out.extend(&rest[..len]),
-                None => self.out.extend(b"\\ufffd"),
+                None if len > 0 => self.out.extend(b"\\ufffd"),
+                None => {}
             }
             rest = &rest[len..];
         }
         self.out.push(b'"');
         Ok(())
+    }
+
+    /// Whether it is a character that stands for itself.
+    const fn is_plain(&self, byte: u8) -> bool {
+        byte.is_ascii() && !self.needs_escape(byte as char)
     }
 
     const fn needs_escape(&self, char: char) -> bool {

@@ -10,42 +10,60 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 use crate::quote::first_char;
 
 /// A set of characters.
-pub(super) struct Letters(LazyLock<ClassUnicode>);
+pub(super) struct Letters(LazyLock<Members>);
+
+struct Members {
+    class: ClassUnicode,
+    /// A bit for each ASCII character.
+    ascii: u128,
+}
+
+impl Members {
+    fn of(pattern: &str) -> Self {
+        let class = class(pattern);
+        let bits = (0..128_u8).filter(|byte| holds(&class, char::from(*byte))).map(|byte| 1 << byte);
+        Self { ascii: bits.fold(0, |all, bit: u128| all | bit), class }
+    }
+}
+
+fn holds(class: &ClassUnicode, c: char) -> bool {
+    let ranges = class.ranges();
+    let at = ranges.partition_point(|range| range.end() < c);
+    ranges.get(at).is_some_and(|range| range.start() <= c)
+}
 
 impl Letters {
     /// Whether it holds the character.
     pub(super) fn has(&self, c: char) -> bool {
-        let ranges = self.0.ranges();
-        let at = ranges.partition_point(|range| range.end() < c);
-        ranges.get(at).is_some_and(|range| range.start() <= c)
+        if c.is_ascii() { self.0.ascii >> u32::from(c) & 1 == 1 } else { holds(&self.0.class, c) }
     }
 
     /// The set itself.
     pub(super) fn class(&self) -> &ClassUnicode {
-        &self.0
+        &self.0.class
     }
 }
 
 /// All that Unicode 15.0 assigns.
-pub(super) static KNOWN: Letters = Letters(LazyLock::new(|| class(r"\p{age:15.0}")));
+pub(super) static KNOWN: Letters = Letters(LazyLock::new(|| Members::of(r"\p{age:15.0}")));
 /// `unicode.IsLetter`.
-pub(super) static LETTER: Letters = Letters(LazyLock::new(|| class(r"[\p{L}&&\p{age:15.0}]")));
+pub(super) static LETTER: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{L}&&\p{age:15.0}]")));
 /// `unicode.IsDigit`.
-pub(super) static DIGIT: Letters = Letters(LazyLock::new(|| class(r"[\p{Nd}&&\p{age:15.0}]")));
+pub(super) static DIGIT: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{Nd}&&\p{age:15.0}]")));
 /// `unicode.IsNumber`.
-pub(super) static NUMBER: Letters = Letters(LazyLock::new(|| class(r"[\p{N}&&\p{age:15.0}]")));
+pub(super) static NUMBER: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{N}&&\p{age:15.0}]")));
 /// `unicode.IsPunct`.
-pub(super) static PUNCT: Letters = Letters(LazyLock::new(|| class(r"[\p{P}&&\p{age:15.0}]")));
+pub(super) static PUNCT: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{P}&&\p{age:15.0}]")));
 /// `unicode.IsUpper`.
-pub(super) static UPPER: Letters = Letters(LazyLock::new(|| class(r"[\p{Lu}&&\p{age:15.0}]")));
+pub(super) static UPPER: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{Lu}&&\p{age:15.0}]")));
 /// `unicode.IsLower`.
-pub(super) static LOWER: Letters = Letters(LazyLock::new(|| class(r"[\p{Ll}&&\p{age:15.0}]")));
+pub(super) static LOWER: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{Ll}&&\p{age:15.0}]")));
 /// `unicode.IsTitle`.
-pub(super) static TITLE: Letters = Letters(LazyLock::new(|| class(r"[\p{Lt}&&\p{age:15.0}]")));
+pub(super) static TITLE: Letters = Letters(LazyLock::new(|| Members::of(r"[\p{Lt}&&\p{age:15.0}]")));
 
 /// Letters that equal each other but for their case only since Unicode 15.1.
 pub(super) static NOT_YET_EQUAL: Letters =
-    Letters(LazyLock::new(|| class(r"[\x{390}\x{3b0}\x{1fd3}\x{1fe3}\x{fb05}\x{fb06}]")));
+    Letters(LazyLock::new(|| Members::of(r"[\x{390}\x{3b0}\x{1fd3}\x{1fe3}\x{fb05}\x{fb06}]")));
 
 /// The characters of a class as the `regex` crate writes it; none if it knows no such class.
 pub(super) fn class(pattern: &str) -> ClassUnicode {

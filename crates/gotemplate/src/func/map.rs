@@ -44,3 +44,18 @@ static TOPICS: &[&[Func]] = &[
 pub fn eso() -> impl Iterator<Item = &'static [Func]> {
     TOPICS.iter().copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_function_is_in_one_table() {
+        let mut seen = HashSet::new();
+        for row in eso().flatten() {
+            assert!(seen.insert(row.name()), "{} is there twice", row.name());
+        }
+    }
+}

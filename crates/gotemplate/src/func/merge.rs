@@ -30,7 +30,7 @@ impl Merge<'_, '_> {
             // Within `interface {}` only nil without a type is nil.
             let is_nil = if from.elem() == Type::Any { matches!(new, Value::Nil) } else { new.is_nil() };
             if is_nil && self.overwrite {
-                entry.set(new)?;
+                entry.set(self.run, new)?;
             } else if !is_nil && !self.entry(&entry, new, depth)? {
                 return Ok(false);
             }
@@ -60,15 +60,15 @@ impl Merge<'_, '_> {
             new.kind() == Kind::Slice || new.kind() == Kind::Map && old.kind() == Kind::Map
         });
         if !done && (self.overwrite || kept.is_none()) {
-            entry.set(new)?;
+            entry.set(self.run, new)?;
         }
         Ok(true)
     }
 
     /// A list takes the place of what is there, of whatever type, but only to overwrite or where all is empty.
-    fn list(&self, entry: &Entry<'_>, old: Option<&Value>, new: &Value) -> Result<(), Fault> {
+    fn list(&mut self, entry: &Entry<'_>, old: Option<&Value>, new: &Value) -> Result<(), Fault> {
         if self.overwrite || entry.into.is_empty() {
-            return entry.set_as(new.clone(), new.go_type());
+            return entry.set_as(self.run, new.clone(), new.go_type());
         }
         match old {
             None | Some(Value::Nil) => {
@@ -76,9 +76,9 @@ impl Merge<'_, '_> {
                     Value::List(list) => Value::List(List::new(list.elem(), Vec::new())),
                     _ => Value::bytes(&[][..]),
                 };
-                entry.set_as(empty, new.go_type())
+                entry.set_as(self.run, empty, new.go_type())
             }
-            Some(old) => entry.set_as(old.clone(), old.go_type()),
+            Some(old) => entry.set_as(self.run, old.clone(), old.go_type()),
         }
     }
 }
@@ -92,19 +92,19 @@ struct Entry<'m> {
 
 impl Entry<'_> {
     /// Sets a value as it lay in the other map.
-    fn set(&self, value: Value) -> Result<(), Fault> {
-        self.set_as(value, Some(self.from_elem))
+    fn set(&self, run: &mut Run<'_>, value: Value) -> Result<(), Fault> {
+        self.set_as(run, value, Some(self.from_elem))
     }
 
     /// Sets a value that Go takes for one of that type.
-    fn set_as(&self, value: Value, of: Option<Type>) -> Result<(), Fault> {
+    fn set_as(&self, run: &mut Run<'_>, value: Value, of: Option<Type>) -> Result<(), Fault> {
         let (of, elem) = (of.unwrap_or(Type::Any), self.into.elem());
         if elem != Type::Any && elem != of {
             return Err(Fault::new(format!(
                 "reflect.Value.SetMapIndex: value of type {of} is not assignable to type {elem}"
             )));
         }
-        self.into.insert(self.key.clone(), value)
+        self.into.insert_within(run, self.key.clone(), value)
     }
 }
 

@@ -27,7 +27,7 @@ mod constraint;
 mod date_parse;
 mod decimal;
 mod deep;
-mod duration;
+pub(crate) mod duration;
 mod json_read;
 mod json_write;
 mod layout;

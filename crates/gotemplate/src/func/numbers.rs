@@ -46,18 +46,18 @@ pub static ROWS: &[Func] = &[
     }),
     Func::variadic("maxf", &[ANY, ANY], FLOAT, |_, args| fold_floats(args, larger)),
     Func::variadic("minf", &[ANY, ANY], FLOAT, |_, args| fold_floats(args, |a, b| -larger(-a, -b))),
-    Func::fixed("add1f", &[ANY], FLOAT, |_, args| {
-        decimals(to_float(args.value(0)), &[Value::int(1)], |a, b| Ok(a.add(b)))
+    Func::fixed("add1f", &[ANY], FLOAT, |run, args| {
+        decimals(run, to_float(args.value(0)), &[Value::int(1)], |a, b| Ok(a.add(b)))
     }),
-    Func::variadic("addf", &[ANY], FLOAT, |_, args| decimals(0.0, args.all(), |a, b| Ok(a.add(b)))),
-    Func::variadic("subf", &[ANY, ANY], FLOAT, |_, args| {
-        decimals(to_float(args.value(0)), args.rest(1), |a, b| Ok(a.sub(b)))
+    Func::variadic("addf", &[ANY], FLOAT, |run, args| decimals(run, 0.0, args.all(), |a, b| Ok(a.add(b)))),
+    Func::variadic("subf", &[ANY, ANY], FLOAT, |run, args| {
+        decimals(run, to_float(args.value(0)), args.rest(1), |a, b| Ok(a.sub(b)))
     }),
-    Func::variadic("mulf", &[ANY, ANY], FLOAT, |_, args| {
-        decimals(to_float(args.value(0)), args.rest(1), |a, b| Ok(a.mul(b)))
+    Func::variadic("mulf", &[ANY, ANY], FLOAT, |run, args| {
+        decimals(run, to_float(args.value(0)), args.rest(1), |a, b| Ok(a.mul(b)))
     }),
-    Func::variadic("divf", &[ANY, ANY], FLOAT, |_, args| {
-        decimals(to_float(args.value(0)), args.rest(1), Decimal::div)
+    Func::variadic("divf", &[ANY, ANY], FLOAT, |run, args| {
+        decimals(run, to_float(args.value(0)), args.rest(1), Decimal::div)
     }),
     Func::fixed("ceil", &[ANY], FLOAT, |_, args| Ok(Value::float(to_float(args.value(0)).ceil()))),
     Func::fixed("floor", &[ANY], FLOAT, |_, args| Ok(Value::float(to_float(args.value(0)).floor()))),
@@ -105,11 +105,14 @@ fn larger(a: f64, b: f64) -> f64 {
 
 type Operation = fn(&Decimal, &Decimal) -> Result<Decimal, Fault>;
 
-fn decimals(first: f64, others: &[Value], operation: Operation) -> Result<Value, Fault> {
+fn decimals(run: &mut Run<'_>, first: f64, others: &[Value], operation: Operation) -> Result<Value, Fault> {
     let mut result = Decimal::from_float(first)?;
     for other in others {
+        run.spend(1 + result.bits() / 1024)?;
         result = operation(&result, &Decimal::from_float(to_float(other))?)?;
     }
+    // To write so many digits takes a time that grows with their square.
+    run.spend((result.bits() / 1024).pow(2))?;
     Ok(Value::float(result.to_float()))
 }
 

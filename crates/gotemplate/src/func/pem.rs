@@ -1,8 +1,12 @@
 //! PEM as Go's `encoding/pem` reads and writes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::encoding::{base64_decode, base64_encode};
+use memchr::{memchr, memchr2, memmem};
+
+use super::encoding::{base64_decode_into, base64_encode};
 
 /// What stands between `BEGIN` and `END`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,14 +21,16 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"\n-----END ";
 const DASHES: &[u8] = b"-----";
 
+static FIND_END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(END));
+
 /// Where a part begins.
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+    memmem::find(text, part)
 }
 
 /// The line without its end and the blanks before it, and what follows.
 fn line(text: &[u8]) -> (&[u8], &[u8]) {
-    let (line, rest) = match text.iter().position(|byte| *byte == b'\n') {
+    let (line, rest) = match memchr(b'\n', text) {
         Some(end) => (text[..end].strip_suffix(b"\r").unwrap_or(&text[..end]), &text[end + 1..]),
         None => (text, &[][..]),
     };
@@ -35,16 +41,21 @@ fn line(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// The first block and what follows it. Text that is no block is skipped, a damaged block too.
 pub(super) fn decode(text: &[u8]) -> Option<(Block, &[u8])> {
+    decode_with(text, &mut Vec::new())
+}
+
+/// As [`decode`]; the bytes of the block lie in the buffer that is taken, if it is large enough.
+pub(super) fn decode_with<'t>(text: &'t [u8], buffer: &mut Vec<u8>) -> Option<(Block, &'t [u8])> {
     let mut rest = text;
     loop {
-        let end = find(rest, END)?;
-        let begin = rest[..end].windows(BEGIN.len()).rposition(|window| window == BEGIN);
+        let end = FIND_END.find(rest)?;
+        let begin = memmem::rfind(&rest[..end], BEGIN);
         let starts_line = |at: usize| at == 0 || rest[at - 1] == b'\n';
         let Some(begin) = begin.filter(|at| starts_line(*at)) else {
             rest = &rest[end + END.len()..];
             continue;
         };
-        match block(&rest[begin + BEGIN.len()..]) {
+        match block(&rest[begin + BEGIN.len()..], buffer) {
             Attempt::Found(block, rest) => return Some((block, rest)),
             Attempt::Damaged(after) => rest = after,
             Attempt::Over => return None,
@@ -60,10 +71,10 @@ enum Attempt<'a> {
 }
 
 /// Reads from behind `-----BEGIN `.
-fn block(text: &[u8]) -> Attempt<'_> {
+fn block<'t>(text: &'t [u8], buffer: &mut Vec<u8>) -> Attempt<'t> {
     let (first, mut rest) = line(text);
     // The end was found before the headers were looked at: they may stand behind it.
-    let end = find(text, END).unwrap_or(text.len());
+    let end = FIND_END.find(text).unwrap_or(text.len());
     let beyond = text.get(end + END.len()..).unwrap_or_default();
     let Some(kind) = first.strip_suffix(DASHES) else { return Attempt::Damaged(beyond) };
     let mut headers = BTreeMap::new();
@@ -88,9 +99,15 @@ fn block(text: &[u8]) -> Attempt<'_> {
         return Attempt::Damaged(beyond);
     };
     let body = text.get(body_at..end).unwrap_or_default();
-    let body: Vec<u8> = body.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t')).collect();
-    match base64_decode(&body) {
-        Ok(bytes) => Attempt::Found(Block { kind: kind.to_vec(), headers, bytes }, line(after).1),
+    let body: Cow<'_, [u8]> = match memchr2(b' ', b'\t', body) {
+        Some(_) => body.iter().copied().filter(|byte| !matches!(byte, b' ' | b'\t')).collect(),
+        None => body.into(),
+    };
+    match base64_decode_into(&body, buffer) {
+        Ok(()) => {
+            let bytes = std::mem::take(buffer);
+            Attempt::Found(Block { kind: kind.to_vec(), headers, bytes }, line(after).1)
+        }
         Err(_) => Attempt::Damaged(beyond),
     }
 }
@@ -105,7 +122,8 @@ pub(super) fn decode_all(text: &[u8]) -> (Vec<Block>, &[u8]) {
     (blocks, rest)
 }
 
-const LINE_LENGTH: usize = 64;
+/// They make 64 characters.
+const BYTES_PER_LINE: usize = 48;
 const FIRST_HEADER: &[u8] = b"Proc-Type";
 
 impl Block {
@@ -116,21 +134,31 @@ impl Block {
 
     /// Its text, with a line end behind it.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = [BEGIN, &self.kind, DASHES, b"\n"].concat();
+        let mut out = Vec::with_capacity(self.bytes.len() / 2 * 3 + 100);
+        self.encode_into(&mut out);
+        out
+    }
+
+    /// Its text, behind what is there already.
+    pub(super) fn encode_into(&self, out: &mut Vec<u8>) {
+        push(out, &[BEGIN, &self.kind, DASHES, b"\n"]);
         let (first, others): (Vec<_>, Vec<_>) =
             self.headers.iter().partition(|(key, _)| *key == FIRST_HEADER);
         for (key, value) in first.into_iter().chain(others) {
-            out.extend([key, &b": "[..], value, b"\n"].concat());
+            push(out, &[key, b": ", value, b"\n"]);
         }
         if !self.headers.is_empty() {
             out.push(b'\n');
         }
-        for line in base64_encode(&self.bytes).as_bytes().chunks(LINE_LENGTH) {
-            out.extend([line, b"\n"].concat());
+        for line in self.bytes.chunks(BYTES_PER_LINE) {
+            push(out, &[base64_encode(line).as_bytes(), b"\n"]);
         }
-        out.extend([&END[1..], &self.kind, DASHES, b"\n"].concat());
-        out
+        push(out, &[&END[1..], &self.kind, DASHES, b"\n"]);
     }
+}
+
+fn push(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
 /// The text of a block without headers.

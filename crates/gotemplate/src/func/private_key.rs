@@ -142,10 +142,11 @@ impl PrivateKey {
     }
 
     /// The signature of a message.
-    pub(super) fn sign(&self, run: &Run<'_>, message: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(super) fn sign(&self, run: &mut Run<'_>, message: &[u8]) -> Result<Vec<u8>, Fault> {
         match self {
             Self::Rsa(key) => {
                 check_size(key)?;
+                run.spend(steps_of_use(key))?;
                 let scheme = Pkcs1v15Sign::new::<Sha256>();
                 let signed = key.sign_with_rng(&mut Chance::new(run)?, scheme, &Sha256::digest(message));
                 signed.map_err(|error| rsa_refusal(&error).into())
@@ -189,6 +190,12 @@ impl PrivateKey {
             }
         }
     }
+}
+
+/// The steps that it takes to sign or to decrypt.
+pub(super) fn steps_of_use(key: &RsaPrivateKey) -> u64 {
+    // The third power of the bits: 2000 steps for 2048 of them, a million for 16384.
+    (key.size() as u64 * 8).pow(3) >> 22
 }
 
 /// That Go uses a key of its size.

@@ -1,5 +1,6 @@
 //! Reading private keys as Go's `crypto/x509` and sprig do, with their error texts.
 
+use super::certificate::P224;
 use super::curve::Curve;
 use super::der::{self, Element, Number, OID, Reader, Refused, SEQUENCE, context};
 use super::pem;
@@ -61,8 +62,16 @@ pub(super) fn from_pem(text: &[u8]) -> Result<PrivateKey, Refused> {
 
 /// A key in any of the forms.
 pub(super) fn any(der: &[u8]) -> Result<PrivateKey, Refused> {
-    let read = pkcs1(der).or_else(|_| pkcs8(der)).or_else(|_| ec(None, der));
-    read.map_err(|_| "unable to parse private key type".into())
+    let mut why = "unable to parse private key type".to_owned();
+    for read in [pkcs1, pkcs8, |der: &[u8]| ec(None, der)] {
+        match read(der) {
+            Ok(key) => return Ok(key),
+            // Go reads such a key, so it is told what ails it.
+            Err(refused) if refused.ends_with("not supported") => why = refused,
+            Err(_) => {}
+        }
+    }
+    Err(why)
 }
 
 struct Pkcs8<'a> {
@@ -143,8 +152,11 @@ fn pkcs1_fields(der: &[u8]) -> Result<Pkcs1<'_>, Refused> {
 fn pkcs1(der: &[u8]) -> Result<PrivateKey, Refused> {
     let fields =
         pkcs1_fields(der).map_err(|refused| advice(der, [Form::Ec, Form::Pkcs8]).unwrap_or(refused))?;
-    if fields.version > 1 || fields.more_primes {
+    if fields.version > 1 {
         return Err("x509: unsupported private key version".into());
+    }
+    if fields.more_primes {
+        return Err("x509: RSA keys of more than two primes are not supported".into());
     }
     let mut others = fields.numbers.iter().enumerate().filter(|(i, _)| *i != 1);
     if !others.all(|(_, number)| number.is_positive()) {
@@ -184,7 +196,11 @@ fn ec(curve: Option<&[u8]>, der: &[u8]) -> Result<PrivateKey, Refused> {
     if fields.version != 1 {
         return Err(format!("x509: unknown EC private key version {}", fields.version));
     }
-    let curve = curve.or(fields.curve).and_then(Curve::of_oid).ok_or("x509: unknown elliptic curve")?;
+    let curve = curve.or(fields.curve);
+    if curve == Some(P224) {
+        return Err("x509: keys on the elliptic curve P-224 are not supported".into());
+    }
+    let curve = curve.and_then(Curve::of_oid).ok_or("x509: unknown elliptic curve")?;
     let extra = fields.scalar.len().saturating_sub(curve.size());
     let (zeros, scalar) = fields.scalar.split_at(extra);
     if zeros.iter().any(|byte| *byte != 0) {
@@ -209,6 +225,20 @@ fn dsa(der: &[u8]) -> Result<PrivateKey, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_only_go_reads_are_refused_by_name() {
+        let p224 = der::compound(context(0), &[&der::element(OID, P224)]);
+        let key = der::sequence(&[&der::small(1), &der::element(der::OCTETS, &[1; 28]), &p224]);
+        let why = "x509: keys on the elliptic curve P-224 are not supported";
+        assert_eq!(any(&key).err().as_deref(), Some(why));
+        assert_eq!(ec(None, &key).err().as_deref(), Some(why));
+        let numbers = vec![der::small(3); 8].concat();
+        let third = der::sequence(&[&der::sequence(&[&der::small(3), &der::small(1), &der::small(1)])]);
+        let key = der::sequence(&[&der::small(1), &numbers, &third]);
+        let why = "x509: RSA keys of more than two primes are not supported";
+        assert_eq!(any(&key).err().as_deref(), Some(why));
+    }
 
     #[test]
     fn each_reader_gives_advice() {

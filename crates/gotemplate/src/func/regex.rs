@@ -106,6 +106,12 @@ impl<'t> Subject<'t> {
     }
 }
 
+/// Pays for one way through the text, which nothing interrupts. At worst each byte meets each state of the expression.
+fn scan(run: &mut Run<'_>, expression: &Expression, subject: &Subject<'_>) -> Result<(), Fault> {
+    const MEETINGS_PER_STEP: u64 = 512;
+    run.spend(expression.states.saturating_mul(subject.len() as u64) / MEETINGS_PER_STEP)
+}
+
 /// A search through a text, match by match.
 struct Search<'a, 't> {
     subject: &'a Subject<'t>,
@@ -114,9 +120,8 @@ struct Search<'a, 't> {
 }
 
 impl<'a, 't> Search<'a, 't> {
-    /// Pays for one way through the text. At worst each character meets each state of the expression.
     fn new(run: &mut Run<'_>, expression: &'a Expression, subject: &'a Subject<'t>) -> Result<Self, Fault> {
-        run.spend(expression.states.saturating_mul(subject.len() as u64) >> 12)?;
+        scan(run, expression, subject)?;
         Ok(Self { subject, expression, captures: expression.regex.create_captures() })
     }
 
@@ -124,7 +129,7 @@ impl<'a, 't> Search<'a, 't> {
     fn find(&mut self, run: &mut Run<'_>, from: usize) -> Result<Option<(usize, usize)>, Fault> {
         // It may have to look at all that is left, each time again.
         let left = (self.subject.len() - from) as u64;
-        run.spend(1 + (left >> 13) + (self.expression.states.saturating_mul(left) >> 20))?;
+        run.spend(1 + (left >> 13) + (self.expression.states.saturating_mul(left) >> 18))?;
         let input = Input::new(&*self.subject.text).span(from..self.subject.len());
         self.expression.regex.search_captures(&input, &mut self.captures);
         Ok(self.captures.get_match().map(|found| (found.start(), found.end())))
@@ -139,7 +144,7 @@ impl<'a, 't> Search<'a, 't> {
 fn is_match(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let expression = Expression::compile(run, args.str(0)?)?;
     let subject = Subject::new(args.str(1)?);
-    run.spend(expression.states.saturating_mul(subject.len() as u64) >> 12)?;
+    scan(run, &expression, &subject)?;
     Ok(expression.regex.is_match(&*subject.text).into())
 }
 

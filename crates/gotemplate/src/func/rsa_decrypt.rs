@@ -6,7 +6,7 @@ use sha1::Sha1;
 use sha2::digest::{Digest, FixedOutputReset};
 use sha2::{Sha256, Sha512};
 
-use super::private_key::{PrivateKey, check_size};
+use super::private_key::{PrivateKey, check_size, steps_of_use};
 use super::random_bytes::Chance;
 use super::{pem, read_key};
 use crate::error::Fault;
@@ -40,6 +40,7 @@ fn rsa_decrypt(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let PrivateKey::Rsa(key) = key else { return Err("could not parse RSA private key".into()) };
     let failed = |reason: &str| Fault::new(format!("error decrypting data with RSA: {reason}"));
     check_size(&key).map_err(|refused| failed(&refused))?;
+    run.spend(steps_of_use(&key))?;
     let plain = match &**digest {
         b"SHA1" => decrypt::<Sha1>(run, &key, ciphertext),
         b"SHA512" => decrypt::<Sha512>(run, &key, ciphertext),

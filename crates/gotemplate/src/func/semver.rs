@@ -25,7 +25,9 @@ pub static ROWS: &[Func] = &[
     }),
     Func::fixed("semverCompare", &[STRING, STRING], Type::Bool, |run, args| {
         let (constraint, version) = (args.str(0)?, args.str(1)?);
-        run.spend((constraint.len() + version.len()) as u64)?;
+        // Each range `a - b` in it is put into the text anew.
+        let (text, times) = (constraint.len() as u64, constraint.len() as u64 / 1024);
+        run.spend(text + version.len() as u64 + text.saturating_mul(times))?;
         let constraints = Constraints::parse(&constraint.to_text())?;
         Ok(constraints.allow(&Version::parse(&version.to_text())?).into())
     }),
@@ -80,6 +82,17 @@ impl Version {
             }
         }
         text
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("major", uint(self.major)),
+            ("minor", uint(self.minor)),
+            ("patch", uint(self.patch)),
+            ("pre", self.prerelease.as_str().into()),
+            ("metadata", self.metadata.as_str().into()),
+            ("original", self.original.as_str().into()),
+        ]
     }
 
     /// With an original that is written like this one's.
@@ -266,6 +279,10 @@ impl Object for Pointer {
         POINTER
     }
 
+    fn private(&self) -> Vec<(&'static str, Value)> {
+        self.0.fields()
+    }
+
     fn method(&self, name: &str) -> Option<Signature> {
         super::find(OF_POINTER, name).or_else(|| super::find(&SHARED_BY_POINTER, name))
     }
@@ -285,6 +302,10 @@ impl Object for Pointer {
         self.0.to_text().into()
     }
 
+    fn copied(&self) -> Option<Value> {
+        Some(Value::object(Pointer(Version::default())))
+    }
+
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let other: &dyn Any = other;
         Some(other.downcast_ref::<Self>() == Some(self))
@@ -294,6 +315,10 @@ impl Object for Pointer {
 impl Object for Plain {
     fn go_type(&self) -> Type {
         STRUCT
+    }
+
+    fn private(&self) -> Vec<(&'static str, Value)> {
+        self.0.fields()
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -310,6 +335,10 @@ impl Object for Plain {
 
     fn json(&self) -> Value {
         self.0.to_text().into()
+    }
+
+    fn copied(&self) -> Option<Value> {
+        Some(Value::object(Plain(Version::default())))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {

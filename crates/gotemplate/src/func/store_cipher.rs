@@ -125,6 +125,8 @@ impl Digester {
         length: usize,
     ) -> Result<Vec<u8>, Fault> {
         let rounds = counted(run, rounds)?;
+        let further_parts = length.div_ceil(self.digest(&[]).len()).saturating_sub(1) as u64;
+        run.spend(u64::from(rounds) / 2 * further_parts)?;
         let mut key = vec![0; length];
         match self {
             Self::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(&password.text, salt, rounds, &mut key),

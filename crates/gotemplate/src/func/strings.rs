@@ -47,7 +47,6 @@ pub static ROWS: &[Func] = &[
     }),
     Func::fixed("nospace", TEXT, Type::String, nospace),
     Func::fixed("initials", TEXT, Type::String, initials),
-    Func::fixed("shuffle", TEXT, Type::String, shuffle),
     Func::fixed("snakecase", TEXT, Type::String, |run, args| made(run, snake_case(args.str(0)?))),
     Func::fixed("camelcase", TEXT, Type::String, |run, args| made(run, pascal_case(args.str(0)?))),
     Func::fixed("kebabcase", TEXT, Type::String, |run, args| made(run, kebab_case(args.str(0)?))),
@@ -259,18 +258,6 @@ fn initials(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     made(run, initials.into_bytes())
 }
 
-fn shuffle(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    let mut chars: Vec<char> = chars(args.str(0)?).collect();
-    run.spend(chars.len() as u64 / 16)?;
-    for i in (1..chars.len()).rev() {
-        let mut drawn = [0; 8];
-        run.random(&mut drawn)?;
-        let other = u64::from_le_bytes(drawn) % (i as u64 + 1);
-        chars.swap(i, usize::try_from(other).unwrap_or_default());
-    }
-    made(run, String::from_iter(chars).into_bytes())
-}
-
 // Making.
 
 fn repeat(run: &mut Run<'_>, text: &[u8], count: i64) -> Result<Value, Fault> {
@@ -407,6 +394,7 @@ fn to_strings(run: &mut Run<'_>, value: &Value) -> Result<List, Fault> {
         Value::List(list) => texts(run, &list.to_vec(), shared_text_of)?,
         Value::Bytes(bytes) => {
             run.make(bytes.len().saturating_mul(ITEM))?;
+            run.spend(bytes.len() as u64)?;
             bytes.iter().map(|byte| byte.to_string().into()).collect()
         }
         Value::Nil => Vec::new(),
@@ -436,8 +424,10 @@ fn sort_alpha(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         return Ok(Value::strings([text_of(value)?]));
     }
     let list = to_strings(run, value)?;
-    run.spend(list.len() as u64 / 8)?;
     let mut texts = strings_of(&list);
+    // At worst all have the same beginning.
+    let bytes: usize = texts.iter().map(|text| text.len() + 128).sum();
+    run.spend((bytes as u64 / 1024).saturating_mul(u64::from(texts.len().max(1).ilog2()) + 1))?;
     texts.sort();
     for (i, text) in texts.into_iter().enumerate() {
         list.set(i, text.into())?;
@@ -478,6 +468,7 @@ fn split<'t>(run: &mut Run<'_>, text: &'t [u8], separator: &[u8], most: i64) -> 
     // Each part takes room beyond its bytes.
     let parts = if separator.is_empty() { explode(text, most) } else { split_at(text, separator, most) };
     run.make(parts.len().saturating_mul(ITEM))?;
+    run.spend(parts.len() as u64)?;
     Ok(parts)
 }
 

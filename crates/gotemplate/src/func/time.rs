@@ -10,7 +10,7 @@ use super::zone::{Rule, Zone};
 use super::{Args, Method, Signature};
 use crate::error::Fault;
 use crate::run::Run;
-use crate::types::{Int, Kind, Type};
+use crate::types::{Int, Kind, Type, Uint};
 use crate::value::{Object, Value};
 
 /// The type of moments.
@@ -111,6 +111,18 @@ static METHODS: &[Method<Time>] = &[
 impl Object for Time {
     fn go_type(&self) -> Type {
         TIME
+    }
+
+    fn private(&self) -> Vec<(&'static str, Value)> {
+        let location = match self.zone {
+            Zone::Utc => Value::object(NoLocation),
+            _ => Value::object(Location(self.zone.clone())),
+        };
+        vec![
+            ("wall", Value::Uint(Uint::Uint64, self.nanos.cast_unsigned())),
+            ("ext", Value::int64(self.seconds.wrapping_add(YEAR_1_TO_1970))),
+            ("loc", location),
+        ]
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -461,9 +473,27 @@ impl Object for Location {
         Some(self.0.name().into())
     }
 
+    fn copied(&self) -> Option<Value> {
+        Some(Value::object(Self(Zone::Fixed(String::new(), 0))))
+    }
+
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let other: &dyn Any = other;
         Some(other.downcast_ref::<Self>() == Some(self))
+    }
+}
+
+/// The nil `*time.Location`, which moments in UTC hold.
+#[derive(Clone, Copy, Debug)]
+struct NoLocation;
+
+impl Object for NoLocation {
+    fn go_type(&self) -> Type {
+        LOCATION
+    }
+
+    fn is_nil(&self) -> bool {
+        true
     }
 }
 

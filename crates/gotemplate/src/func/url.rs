@@ -15,8 +15,12 @@ pub static ROWS: &[Func] = &[
     Func::fixed("urlJoin", &[Type::DICT], Type::String, url_join),
 ];
 
-fn url_parse(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    let url = Url::parse(args.str(0)?).map_err(|why| Fault::new(format!("unable to parse url: {why}")))?;
+fn url_parse(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    let text = args.str(0)?;
+    let url = Url::parse(text).map_err(|why| {
+        run.conceal(Value::str(decoded(text)));
+        Fault::new(format!("unable to parse url: {why}"))
+    })?;
     let user = url.user.as_ref().map(User::escaped).unwrap_or_default();
     let hostname = hostname(&url.host).to_vec();
     Ok(Value::dict([
@@ -145,6 +149,19 @@ fn escaped_byte(text: &[u8], part: Part) -> Result<u8, String> {
         Part::Path | Part::User | Part::Fragment => true,
     };
     if is_allowed { Ok(byte) } else { Err(invalid()) }
+}
+
+/// The text with every escape decoded that is one, wherever it stands.
+fn decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let escape = text.get(at..at + 3).filter(|escape| escape[0] == b'%');
+        let escaped = escape.and_then(|escape| hex(escape.get(1)).zip(hex(escape.get(2))));
+        out.push(escaped.map_or(*byte, |(high, low)| high << 4 | low));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    out
 }
 
 /// Who asks.

@@ -17,12 +17,14 @@ use crate::value::Value;
 /// The functions of this topic.
 pub static ROWS: &[Func] = &[
     Func::fixed("jwkPublicKeyPem", &[Type::String], Type::String, |run, args| {
-        let info = read(run, args)?.to_public()?;
+        let key = read(run, args)?;
+        let info = key.to_public().map_err(|refused| key.fault(run, refused))?;
         Ok(Value::str(pem::encode("PUBLIC KEY", info)))
     }),
     Func::fixed("jwkPrivateKeyPem", &[Type::String], Type::String, |run, args| {
-        let key = read(run, args)?.to_private()?;
-        Ok(Value::str(pem::encode("PRIVATE KEY", key)))
+        let key = read(run, args)?;
+        let info = key.to_private().map_err(|refused| key.fault(run, refused))?;
+        Ok(Value::str(pem::encode("PRIVATE KEY", info)))
     }),
 ];
 
@@ -109,7 +111,10 @@ fn read(run: &mut Run<'_>, args: Args<'_>) -> Result<WebKey, Fault> {
         }
     };
     let kind = KINDS.iter().find(|kind| kind.name == name);
-    let kind = kind.ok_or_else(|| format!("invalid key type from JSON ({name})"))?;
+    let kind = kind.ok_or_else(|| {
+        run.conceal(name);
+        format!("invalid key type from JSON ({name})")
+    })?;
     let key = WebKey { kind, is_private: fields.contains_key("d"), fields };
     let go_type = kind.go_types[usize::from(key.is_private)];
     key.check()
@@ -155,6 +160,12 @@ impl WebKey {
             return failed("expected base64 encoded []byte (string)");
         }
         Ok(())
+    }
+
+    /// Errors name the curve as it reads without JSON's escapes.
+    fn fault(&self, run: &mut Run<'_>, refused: Refused) -> Fault {
+        run.conceal(self.text("crv"));
+        refused.into()
     }
 
     fn text(&self, name: &str) -> &str {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gotemplate::func::map;
-use gotemplate::{Engine, Env, MissingKey, Value};
+use gotemplate::{Engine, Env, Limits, MissingKey, Value};
 use serde_json::Value as Json;
 
 /// Why a case could not be read.
@@ -19,22 +19,33 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 /// What comes out, or the text of the error.
 pub(crate) type Answer = Result<Vec<u8>, String>;
 
-/// Renders a case. A panic is an error, so that one fault does not hide the rest.
+/// Go counts none: what a step costs is not compared here.
+const STEPS: u64 = 1_000_000_000;
+
+/// Renders a case with the system's random bytes.
 ///
 /// # Errors
 /// If the case is not of the oracle's form.
 pub(crate) fn answer(case: &Json) -> Result<Answer, Failure> {
+    let chance = File::open("/dev/urandom")?;
+    answer_by(case, &|buffer| {
+        let _ = (&chance).read_exact(buffer);
+    })
+}
+
+/// Renders a case with these random bytes. A panic is an error, so that one fault does not hide the rest.
+///
+/// # Errors
+/// If the case is not of the oracle's form.
+pub(crate) fn answer_by(case: &Json, random: &dyn Fn(&mut [u8])) -> Result<Answer, Failure> {
     let text = match case["text_b64"].as_str() {
         Some(encoded) => STANDARD.decode(encoded)?,
         None => case["text"].as_str().unwrap_or_default().into(),
     };
     let dot = dot(&case["data"])?;
-    let chance = File::open("/dev/urandom")?;
-    let random = |buffer: &mut [u8]| {
-        let _ = (&chance).read_exact(buffer);
-    };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(case["now"].as_u64().unwrap_or_default());
-    let env = Env { now: Some(now), random: Some(&random), ..Env::default() };
+    let limits = Limits { steps: STEPS, ..Limits::default() };
+    let env = Env { now: Some(now), random: Some(random), limits, ..Env::default() };
     let rendered = catch_unwind(AssertUnwindSafe(|| {
         let template = engine(case).compile(case["name"].as_str().unwrap_or("case"), &text)?;
         template.render(&dot, &env)
@@ -43,7 +54,7 @@ pub(crate) fn answer(case: &Json) -> Result<Answer, Failure> {
 }
 
 /// With every function that templates have.
-fn engine(case: &Json) -> Engine {
+pub(crate) fn engine(case: &Json) -> Engine {
     let missing_key = match case["missingkey"].as_str() {
         Some("zero") => MissingKey::Zero,
         Some("default") => MissingKey::Default,

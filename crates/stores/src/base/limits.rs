@@ -96,3 +96,22 @@ pub const PATTERN_BYTES: usize = 4 << 20;
 pub const KEY_DERIVATION_ROUNDS: u32 = 1_000_000;
 /// A message of a condition or an event: what the API server takes for an event.
 pub const MESSAGE_BYTES: usize = 1024;
+/// Steps (about a microsecond each) of one template's rendering: a key of 4096 bits and a hashed password fit in, an endless loop ends
+/// after a second.
+pub const TEMPLATE_STEPS: u64 = 1_000_000;
+/// Steps that all templates of one object take on the thread which serves all objects. Ordinary ones take a hundredth of it; once they are
+/// spent, a thread of its own does the rest.
+pub const TEMPLATE_STEPS_IN_PLACE: u64 = 5_000;
+/// Templates that are rendered at once on threads of their own. Each may hold more than a hundred megabytes before its steps run out, so
+/// not all jobs may do it together; others wait, and their wait is no part of their time.
+pub const TEMPLATES_ASIDE: usize = 2;
+/// All templates of one object's keys together, and again of its target. A reconcile that takes longer is not one that anybody waits for.
+pub const TEMPLATE_TIME: Duration = Duration::from_secs(10);
+/// What these templates render, and each text that they make on the way: several times what a Secret can hold.
+pub const TEMPLATE_BYTES: usize = 4 << 20;
+/// Text of templates that are kept compiled, twice: those used last, and those used before them. Compiled ones take some ten times as much.
+pub const TEMPLATES_KEPT_BYTES: usize = 256 << 10;
+/// What a compiled template counts beside its name and text, so that many small ones are bounded too.
+pub const TEMPLATE_KEPT_BYTES: usize = 1 << 10;
+/// What a text that is kept counts beside its name and content, and so does the object that it lies in.
+pub const TEXT_KEPT_BYTES: usize = 256;

@@ -8,7 +8,7 @@ use super::resolve::{Resolved, is_merge, resolve};
 use super::scan::Scan;
 use super::tree::{Id, Node, Tree};
 use crate::print;
-use crate::run::Run;
+use crate::run::{LIST_STEPS, MAP_STEPS, Run};
 use crate::types::{Type, Uint};
 use crate::value::{Map, Str, Value};
 
@@ -26,7 +26,7 @@ pub(super) fn decode(run: &mut Run<'_>, text: &[u8]) -> Scan<Decoded> {
     const CHARS_PER_STEP: u64 = 16;
     run.make(text.len())?;
     run.spend(text.len() as u64 / CHARS_PER_STEP)?;
-    let tree = Tree::read(text)?;
+    let tree = Tree::read(run, text)?;
     let mut decoder = Decoder {
         run,
         tree: &tree,
@@ -109,12 +109,18 @@ impl<'t> Decoder<'_, '_, 't> {
             return Err(Stop::too_deep(MAX_DEPTH));
         }
         let value = match self.node(id) {
-            Node::Scalar(scalar) => plain_value(resolve(scalar)?),
+            Node::Scalar(scalar) => {
+                // An alias copies its text.
+                self.run.make(scalar.text.len())?;
+                plain_value(resolve(scalar)?)
+            }
             Node::List(items) => {
+                self.run.spend(LIST_STEPS)?;
                 let items: Scan<Vec<Value>> = items.iter().map(|item| self.value(*item)).collect();
                 Value::list(items?)
             }
             Node::Map(entries) => {
+                self.run.spend(MAP_STEPS)?;
                 let map = Map::new::<Str>(Type::Any, []);
                 self.entries(entries, &map)?;
                 Value::Map(map)
@@ -159,6 +165,9 @@ impl<'t> Decoder<'_, '_, 't> {
     }
 
     fn unsupported(&mut self, key: Value, value: Value) -> Scan<()> {
+        if self.unsupported.is_some() {
+            return Ok(());
+        }
         let of = key.go_type().map_or_else(|| "%!s(<nil>)".to_owned(), |of| of.to_string());
         let shown = match key {
             Value::Nil => b"<nil>".to_vec(),
@@ -170,7 +179,7 @@ impl<'t> Decoder<'_, '_, 't> {
         };
         let [shown, value] = [shown, value].map(|text| String::from_utf8_lossy(&text).into_owned());
         let why = format!("unsupported map key of type: {of}, key: {shown}, value: {value}");
-        self.unsupported.get_or_insert(why);
+        self.unsupported = Some(why);
         Ok(())
     }
 

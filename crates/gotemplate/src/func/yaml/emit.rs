@@ -3,7 +3,9 @@
 
 use super::resolve::{Resolved, resolve_plain};
 use super::text::is_break;
+use crate::error::Fault;
 use crate::float;
+use crate::run::Run;
 
 /// After how many characters a line is folded at a space.
 const WIDTH: usize = 80;
@@ -31,11 +33,16 @@ pub(super) fn float_text(number: f64, bits: u32) -> String {
 }
 
 /// The document, with a line break at its end.
-pub(super) fn emit(item: &Item) -> String {
-    let mut emitter = Emitter { out: String::new(), column: 0, spaced: true, indented: true };
+///
+/// # Errors
+/// If it is longer than a text may be.
+pub(super) fn emit(run: &mut Run<'_>, item: &Item) -> Result<String, Fault> {
+    let most = run.limits().output;
+    let mut emitter = Emitter { out: String::new(), most, column: 0, spaced: true, indented: true };
     emitter.item(item, Context { indent: -1, place: Place::Root });
     emitter.indent(0);
-    emitter.out
+    run.make(emitter.out.len())?;
+    Ok(emitter.out)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +64,8 @@ struct Context {
 
 struct Emitter {
     out: String,
+    /// When it is longer than this, nothing more is written: it will be refused.
+    most: usize,
     column: usize,
     /// Whether a space or a break was written last.
     spaced: bool,
@@ -73,13 +82,21 @@ enum Style {
 }
 
 impl Emitter {
+    const fn is_full(&self) -> bool {
+        self.out.len() > self.most
+    }
+
     fn put(&mut self, char: char) {
-        self.out.push(char);
+        if !self.is_full() {
+            self.out.push(char);
+        }
         self.column += 1;
     }
 
     fn line_break(&mut self) {
-        self.out.push('\n');
+        if !self.is_full() {
+            self.out.push('\n');
+        }
         self.column = 0;
     }
 
@@ -89,7 +106,7 @@ impl Emitter {
         if !self.indented || self.column > indent || self.column == indent && !self.spaced {
             self.line_break();
         }
-        while self.column < indent {
+        while self.column < indent && !self.is_full() {
             self.put(' ');
         }
         self.spaced = true;
@@ -243,7 +260,7 @@ impl Emitter {
         if char == '\n' {
             self.line_break();
         } else {
-            self.out.push(char);
+            self.put(char);
             self.column = 0;
         }
     }
@@ -454,4 +471,20 @@ fn escaped(char: char) -> String {
         }
     };
     format!("\\{short}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_beyond_the_limit() {
+        for text in ["a b\n", "a b ", "\u{1} ", "' \u{85} "].map(|part| part.repeat(1000)) {
+            let mut emitter =
+                Emitter { out: String::new(), most: 50, column: 0, spaced: true, indented: true };
+            let list = (0..10).map(|_| Item::Text(text.clone())).collect();
+            emitter.item(&Item::List(list), Context { indent: 400, place: Place::Root });
+            assert!((51..60).contains(&emitter.out.len()), "{text:.8}: {}", emitter.out.len());
+        }
+    }
 }

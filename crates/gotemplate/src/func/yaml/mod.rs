@@ -1,14 +1,18 @@
 //! YAML, as ESO's `toYaml` and `fromYaml` have it: by way of JSON, with the YAML 1.1 that Kubernetes reads and writes.
 
+use std::collections::BTreeMap;
+
 use super::json_read;
 use super::json_write::{Style, write};
 use super::{Args, Func};
 use crate::error::Fault;
-use crate::run::Run;
+use crate::float;
+use crate::run::{Env, Run};
 use crate::types::Type;
 use crate::value::{Map, Str, Value};
 
 mod decode;
+mod direct;
 mod emit;
 mod order;
 mod resolve;
@@ -45,20 +49,24 @@ impl From<Fault> for Stop {
 
 /// Nothing if the value cannot be written; without the line break at the end.
 fn to_yaml(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    if let Some(item) = direct::item(run, args.value(0))? {
+        return written(run, &item);
+    }
     let json = match write(run, args.value(0), Style::Compact) {
         Ok(json) => json,
         Err(fault) if fault.is_limit() => return Err(fault),
         Err(_) => return Ok(Value::str("")),
     };
     match decode::decode(run, &json) {
-        Ok(value) => {
-            let yaml = emit::emit(&order::item(&value));
-            run.make(yaml.len())?;
-            Ok(Value::str(yaml.strip_suffix('\n').unwrap_or(&yaml)))
-        }
+        Ok(value) => written(run, &order::item(&value)),
         Err(Stop::Malformed(_)) => Ok(Value::str("")),
         Err(Stop::Limit(fault)) => Err(fault),
     }
+}
+
+fn written(run: &mut Run<'_>, item: &emit::Item) -> Result<Value, Fault> {
+    let yaml = emit::emit(run, item)?;
+    Ok(Value::str(yaml.strip_suffix('\n').unwrap_or(&yaml)))
 }
 
 /// A map; one with the key `Error` if the text is not that of a map.
@@ -87,6 +95,81 @@ fn failed(why: &str) -> Value {
     Value::dict([("Error", why.into())])
 }
 
+/// The entries of a YAML text that is a map of strings, as Kubernetes' library reads it into Go's `map[string]string`: numbers
+/// and bools that are not quoted become text, null becomes the empty one, a text without content has no entries.
+///
+/// # Errors
+/// Why it is none, with the line where that is known, and without anything of the text: it may hold secrets. A limit, if one is
+/// reached; [`Limits::output`](crate::Limits::output) bounds all values together, since aliases may say one many times.
+///
+/// ```
+/// use gotemplate::{Env, func::yaml::string_map};
+/// let entries = string_map(&Env::default(), b"port: 0x10\nname: db\n").unwrap();
+/// assert_eq!(entries["port"], "16");
+/// let fault = string_map(&Env::default(), b"a: [1]").unwrap_err();
+/// assert_eq!(fault.to_string(), "a value is a list and not a string");
+/// ```
+pub fn string_map(env: &Env<'_>, text: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
+    let mut run = Run::new(env);
+    let decoded = decode::decode(&mut run, text).and_then(decode::with_text_keys);
+    match decoded.map_err(without_content)? {
+        Value::Nil => Ok(BTreeMap::new()),
+        Value::Map(map) => strings_of(&mut run, &map),
+        other => Err(Fault::new(format!("the text is {} and not a map", described(&other)))),
+    }
+}
+
+fn strings_of(run: &mut Run<'_>, map: &Map) -> Result<BTreeMap<String, String>, Fault> {
+    let most = run.limits().output;
+    let mut left = most;
+    let mut strings = BTreeMap::new();
+    for (key, value) in map.entries() {
+        run.spend(1)?;
+        let value = scalar_text(&value)?;
+        let rest = left.checked_sub(value.len());
+        left = rest.ok_or_else(|| Fault::limit(format!("the values exceed the limit of {most} bytes")))?;
+        strings.insert(key.to_text().into_owned(), value);
+    }
+    Ok(strings)
+}
+
+fn scalar_text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::Nil => Ok(String::new()),
+        Value::Str(text) => Ok(text.to_text().into_owned()),
+        Value::Bool(word) => Ok(word.to_string()),
+        Value::Int(_, number) => Ok(number.to_string()),
+        Value::Uint(_, number) => Ok(number.to_string()),
+        Value::Float(_, number) => {
+            Ok(String::from_utf8_lossy(&float::format(*number, b'g', None, 64)).into_owned())
+        }
+        other => Err(format!("a value is {} and not a string", described(other))),
+    }
+}
+
+const fn described(value: &Value) -> &'static str {
+    match value {
+        Value::Map(_) => "a map",
+        Value::List(_) => "a list",
+        Value::Str(_) => "a string",
+        Value::Bool(_) => "a bool",
+        _ => "a number",
+    }
+}
+
+/// The library's message, but where it quotes what was read.
+fn without_content(stop: Stop) -> Fault {
+    const QUOTING: &[&str] =
+        &["invalid map key", "unsupported map key", "unknown anchor", "anchor", "cannot decode"];
+    match stop {
+        Stop::Limit(fault) => fault,
+        Stop::Malformed(why) => {
+            let quoting = QUOTING.iter().find(|start| why.starts_with(**start));
+            Fault::new(quoting.map_or(why, |start| format!("{start} in the text")))
+        }
+    }
+}
+
 /// The value of a text, as JSON would have it.
 fn read(run: &mut Run<'_>, text: &[u8]) -> Result<Value, Stop> {
     let value = decode::decode(run, text).map_err(|stop| match stop {
@@ -98,4 +181,84 @@ fn read(run: &mut Run<'_>, text: &[u8]) -> Result<Value, Stop> {
         if fault.is_limit() { Stop::Limit(fault) } else { Stop::Malformed(fault.to_string()) }
     })?;
     json_read::read(run, &json)?.map_err(|refusal| Stop::Malformed(refusal.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(text: &str) -> Result<Vec<(String, String)>, String> {
+        let entries = string_map(&Env::default(), text.as_bytes());
+        entries.map(|entries| entries.into_iter().collect()).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_text_that_aliases_say_many_times_is_bounded() {
+        let aliases: String = (0..200).map(|i| format!("k{i}: *a\n")).collect();
+        let text = format!("a: &a {}\n{aliases}", "x".repeat(100_000));
+        let fault = string_map(&Env::default(), text.as_bytes()).unwrap_err();
+        assert!(fault.is_limit(), "{fault}");
+    }
+
+    #[test]
+    fn work_is_counted_where_the_caller_says() {
+        let spent = std::cell::Cell::new(0);
+        let limits = crate::Limits { steps: 2000, ..crate::Limits::default() };
+        let env = Env { limits, spent: Some(&spent), ..Env::default() };
+        let text: String = (0..5000).map(|i| format!("k{i}: x\n")).collect();
+        assert!(string_map(&env, text.as_bytes()).unwrap_err().wants_steps());
+        assert!(spent.get() >= 2000, "{}", spent.get());
+    }
+
+    #[test]
+    fn scalars_of_every_kind_become_text_as_in_a_map_of_strings() {
+        for (text, expected) in [
+            ("a: 1", "1"),
+            ("a: 010", "8"),
+            ("a: 0x10", "16"),
+            ("a: 0o17", "15"),
+            ("a: 1_000", "1000"),
+            ("a: 12345678901234567890", "12345678901234567890"),
+            ("a: 1.50", "1.5"),
+            ("a: .inf", "+Inf"),
+            ("a: -0.0", "-0"),
+            ("a: 1e400", "1e400"),
+            ("a: 1e6", "1e+06"),
+            ("a: yes", "true"),
+            ("a: off", "false"),
+            ("a: null", ""),
+            ("a:", ""),
+            ("a: 2024-01-02", "2024-01-02"),
+            ("a: '1.50'", "1.50"),
+            ("a: |\n  x\n  y\n", "x\ny\n"),
+            ("a: x\na: z", "z"),
+            ("a: x\n---\nb: z", "x"),
+            ("<<: {a: x}", "x"),
+            ("a: !!binary aGk=", "hi"),
+        ] {
+            assert_eq!(strings(text).unwrap(), [("a".to_owned(), expected.to_owned())], "{text}");
+        }
+        assert_eq!(
+            strings("1: x\ntrue: z").unwrap(),
+            [("1".into(), "x".into()), ("true".into(), "z".into())]
+        );
+        assert_eq!(strings("").unwrap(), []);
+        assert_eq!(strings("# nothing\n").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_map_of_strings_is_refused_without_showing_it() {
+        for (text, why) in [
+            ("a: {hunter2: x}", "a value is a map and not a string"),
+            ("- hunter2", "the text is a list and not a map"),
+            ("hunter2", "the text is a string and not a map"),
+            ("a: 'x'\nb: \"hunter2", "line 2: found unexpected end of stream"),
+            ("a: *hunter2", "unknown anchor in the text"),
+            ("? [hunter2]\n: x", "invalid map key in the text"),
+            ("a: !!int hunter2", "cannot decode in the text"),
+            ("~: hunter2", "unsupported map key in the text"),
+        ] {
+            assert_eq!(strings(text).unwrap_err(), why, "{text}");
+        }
+    }
 }

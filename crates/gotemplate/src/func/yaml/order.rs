@@ -21,14 +21,20 @@ fn item_of(value: &Value) -> Item {
             let entries = map.entries().into_iter();
             let entries: Vec<_> =
                 entries.map(|(key, value)| (key.to_text().chars().collect(), item_of(&value))).collect();
-            let text = |(key, value): (Vec<char>, Item)| (Item::Text(key.into_iter().collect()), value);
-            Item::Map(sorted(entries).into_iter().map(text).collect())
+            in_order(entries)
         }
         _ => Item::Plain("null".into()),
     }
 }
 
-type Entry = (Vec<char>, Item);
+/// A key and what stands under it.
+pub(super) type Entry = (Vec<char>, Item);
+
+/// The entries in order.
+pub(super) fn in_order(entries: Vec<Entry>) -> Item {
+    let text = |(key, value): Entry| (Item::Text(key.into_iter().collect()), value);
+    Item::Map(sorted(entries).into_iter().map(text).collect())
+}
 
 /// Merged from sorted halves: the standard sort may panic, as the order is not one of all keys.
 fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Stop;
 use super::scan::{Kind, Scan, Scanner};
 use super::text::{Mark, Text};
+use crate::run::Run;
 
 /// How deep nodes may lie in each other.
 const MAX_DEPTH: usize = 500;
@@ -41,9 +42,10 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn read(text: &[u8]) -> Scan<Self> {
+    pub(super) fn read(run: &mut Run<'_>, text: &[u8]) -> Scan<Self> {
         let text = Text::new(text).map_err(|problem| Stop::Malformed(problem.into()))?;
         let mut builder = Builder {
+            run,
             scanner: Scanner::new(text),
             tree: Self::default(),
             anchors: HashMap::new(),
@@ -55,7 +57,8 @@ impl Tree {
     }
 }
 
-struct Builder {
+struct Builder<'r, 'e> {
+    run: &'r mut Run<'e>,
     scanner: Scanner,
     tree: Tree,
     anchors: HashMap<String, Id>,
@@ -89,7 +92,7 @@ fn fault(mark: Mark, problem: &str) -> Stop {
     }
 }
 
-impl Builder {
+impl Builder<'_, '_> {
     fn next(&mut self) -> Scan<&Kind> {
         Ok(&self.scanner.peek()?.kind)
     }
@@ -148,7 +151,10 @@ impl Builder {
                     None
                 }
                 Kind::Version(..) => Some("found incompatible YAML document"),
-                Kind::TagDirective(handle, prefix) => self.define(handle, prefix),
+                Kind::TagDirective(handle, prefix) => {
+                    self.look_through_tags()?;
+                    self.define(handle, prefix)
+                }
                 _ => break,
             };
             if let Some(refusal) = refusal {
@@ -162,6 +168,11 @@ impl Builder {
         }
         self.tags.extend([("!".into(), "!".into()), ("!!".into(), STANDARD.into())]);
         Ok(())
+    }
+
+    /// Pays for a look at each handle.
+    fn look_through_tags(&mut self) -> Scan<()> {
+        Ok(self.run.spend(1 + self.tags.len() as u64 / 16)?)
     }
 
     /// What a handle stands for; why it cannot, if it already stands for something.
@@ -179,6 +190,7 @@ impl Builder {
     }
 
     fn node(&mut self, place: Place) -> Scan<Id> {
+        self.run.spend(1)?;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Stop::too_deep(MAX_DEPTH));
@@ -208,6 +220,7 @@ impl Builder {
         let mut anchor = self.anchor()?;
         let tag = match self.next()?.clone() {
             Kind::Tag(handle, suffix) => {
+                self.look_through_tags()?;
                 let mark = self.scanner.take()?.start;
                 Some((handle, suffix, mark))
             }

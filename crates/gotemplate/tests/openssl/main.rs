@@ -1,0 +1,4 @@
+//! What OpenSSL's command line makes of what template functions make.
+
+#[cfg(test)]
+mod stores;

@@ -1,0 +1,102 @@
+//! Templates that lie in other objects, on a real API server: a change is rendered at once, a fault is told with its place and
+//! leaves the Secret as it is.
+
+use serde_json::Value;
+
+use crate::keyferry::{Corner, eventually};
+
+/// An object that nothing but a changed template makes look again for an hour.
+const MANIFESTS: &str = "
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: store}
+spec:
+  controller: CLASS
+  provider: {fake: {data: [{key: k, value: mArKeR-value-8d1f}]}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: es}
+spec:
+  refreshInterval: 1h
+  secretStoreRef: {name: store}
+  data: [{secretKey: pass, remoteRef: {key: k}}]
+  target:
+    template:
+      templateFrom:
+      - configMap: {name: texts, items: [{key: app.conf}]}
+      - secret: {name: texts, items: [{key: pairs, templateAs: KeysAndValues}]}
+";
+
+/// Puts the template into the ConfigMap.
+fn config_map(corner: &Corner, text: &str) {
+    let data = serde_json::json!({ "app.conf": text });
+    corner.apply(&format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: texts}}, data: {data}}}"));
+}
+
+/// Puts the template into the Secret.
+fn secret(corner: &Corner, text: &str) {
+    let data = serde_json::json!({ "pairs": text });
+    corner.apply(&format!("{{apiVersion: v1, kind: Secret, metadata: {{name: texts}}, stringData: {data}}}"));
+}
+
+/// Waits until the target has exactly this data (base64); the target.
+async fn until_data(corner: &Corner, expected: &Value) -> Value {
+    eventually(&format!("the target to hold {expected}"), async || {
+        corner.secret("es").await.filter(|secret| secret["data"] == *expected)
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn a_changed_template_is_rendered_at_once_and_a_broken_one_leaves_the_secret_alone() {
+    let corner = Corner::new("templates");
+    config_map(&corner, "one {{ .pass | upper }}");
+    secret(&corner, "user: '{{ \"ann\" | upper }}'");
+    corner.apply(MANIFESTS);
+    let process = corner.start(&["--loglevel=debug"], &[]);
+    let [one, two, ann, bob] =
+        ["b25lIE1BUktFUi1WQUxVRS04RDFG", "dHdvIG1BcktlUi12YWx1ZS04ZDFm", "QU5O", "Qk9C"];
+    let data = |conf: &str, user: &str| serde_json::json!({ "app.conf": conf, "user": user });
+    until_data(&corner, &data(one, ann)).await;
+    config_map(&corner, "two {{ .pass }}");
+    until_data(&corner, &data(two, ann)).await;
+    secret(&corner, "user: '{{ \"bob\" | upper }}'");
+    let before = until_data(&corner, &data(two, bob)).await;
+
+    let entry = "could not update secret: could not apply template: templateFrom[0]: configmap texts: ";
+    for (text, told) in [
+        (
+            "x\n  {{ .pas }}",
+            "unable to execute template at key app.conf: template: app.conf:2:5: executing \"app.conf\" at <.pas>: map has no entry for \
+             key \"pas\" (did you mean \"pass\"?)",
+        ),
+        (
+            "x\n  {{ if }}",
+            "unable to parse template at key app.conf: template: app.conf:2: missing value for if (column 9)",
+        ),
+        (
+            "{{ fail .pass }}",
+            "unable to execute template at key app.conf: template: app.conf:1:3: executing \"app.conf\" at <fail .pass>: error calling \
+             fail: <value>",
+        ),
+    ] {
+        config_map(&corner, text);
+        let expected = format!("{entry}{told}");
+        eventually(&format!("the status to say {expected}"), async || {
+            let condition = corner.until_ready("es", "False", "SecretSyncedError").await;
+            (condition["message"] == *expected).then_some(())
+        })
+        .await;
+        assert_eq!(corner.secret("es").await.unwrap(), before, "{text}");
+    }
+
+    config_map(&corner, "one {{ .pass | upper }}");
+    until_data(&corner, &data(one, bob)).await;
+    corner.until_ready("es", "True", "SecretSynced").await;
+    let events = corner.get("/api/v1/namespaces/templates/events").await.unwrap().to_string();
+    for (place, text) in [("log", process.log()), ("events", events)] {
+        assert!(text.contains("could not apply template") && !text.contains("8d1f"), "{place}: {text}");
+    }
+}
