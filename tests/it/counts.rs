@@ -107,8 +107,8 @@ async fn two_hundred_objects_over_twenty_keys_cost_twenty_reads_an_interval() {
     reads().into_iter().skip(first).for_each(|read| *by_key.entry(read.path).or_default() += 1);
     let (least, most) = (by_key.values().min().unwrap(), by_key.values().max().unwrap());
     assert_eq!(by_key.len(), 20);
-    assert!(most - least <= 1, "every key is read once an interval: {by_key:?}");
-    // A tick may have been under way at both ends.
+    // A tick may have been under way at both ends, and not in the same order.
+    assert!(most - least <= 2, "every key is read once an interval: {by_key:?}");
     assert!(*most as f64 <= intervals + 2.0, "{most} reads of a key in {intervals:.1} intervals");
 }
 
