@@ -640,7 +640,10 @@ impl ExternalSecrets {
             if nth % HEARD_EVERY == 0 {
                 self.hear_waiting();
             }
-            let Some(record) = self.records.get_mut(&key) else { continue };
+            // What was said meanwhile may have put it to work already.
+            let Some(record) = self.records.get_mut(&key).filter(|record| record.is_at_rest()) else {
+                continue;
+            };
             let periodic = !record.failing && record.refreshed.is_some() && record.gate_since.is_none();
             let lane = if periodic { Lane::Second } else { Lane::First };
             let spreads = !std::mem::take(&mut record.hurries) && periodic;
@@ -948,8 +951,7 @@ impl ExternalSecrets {
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
-        let kind = finished.error.as_ref().map(Error::kind);
-        let is_silence = matches!(kind, Some(Kind::Unavailable | Kind::Throttled));
+        let is_silence = finished.error.as_ref().is_some_and(|error| error.kind().is_silence());
         record.told_cut_off = record.failing && (record.cut_off || is_silence) && !finished.untold;
         let again = record.again.take();
         record.empty_since = finished.empty_since.filter(|_| again.is_none());

@@ -92,7 +92,7 @@ struct Known {
 
 impl Judged {
     fn is_unanswered(&self) -> bool {
-        self.error.as_ref().is_some_and(is_silence)
+        self.error.as_ref().is_some_and(|error| error.kind().is_silence())
     }
 
     /// A judgement that panicked: our fault, tried again with a growing wait.
@@ -273,24 +273,20 @@ impl Stores {
         self.table(store).note(&store.key, took, judged.ready, judged.failed);
         let Some(record) = self.records.get_mut(store) else { return };
         record.busy = false;
-        record.unanswered = judged.is_unanswered();
         record.failures = if judged.failed { record.failures.saturating_add(1) } else { 0 };
+        let again = std::mem::take(&mut record.again);
+        // What was judged may be another specification than the next: that one's silence is news.
+        record.unanswered = judged.is_unanswered() && !again;
         if let Some((status, version)) = judged.written {
             record.status = Some(status);
             record.version = version;
         }
         let wait = judged.wait.unwrap_or_else(|| wait_after(judged.error.as_ref(), record.failures));
-        let again = std::mem::take(&mut record.again);
         self.schedule.set(store.clone(), later(now, wait));
         if again {
             self.judge(store);
         }
     }
-}
-
-/// True if a store gave no answer, or wants to be left alone for a while.
-fn is_silence(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Unavailable | Kind::Throttled)
 }
 
 /// How long a store waits that is not ready: longer and longer, and at least as long as it asks. One that gives no answer waits the same
@@ -325,7 +321,8 @@ impl Context {
         };
         let wait = interval.ok().filter(|_| !verdict.retry);
         // An outage has many words, one after the other; that the store does not answer is said once.
-        let is_news = !(known.unanswered && verdict.error.as_ref().is_some_and(is_silence));
+        let is_news =
+            !(known.unanswered && verdict.error.as_ref().is_some_and(|error| error.kind().is_silence()));
         let said = match is_news {
             true => self.say(store, raw, &known.status, &verdict).await,
             false => Ok(None),

@@ -741,7 +741,7 @@ impl Reads {
 
 /// True for an error that only a store which answers can cause.
 pub(super) fn is_answer(error: &Error) -> bool {
-    !matches!(error.kind(), Kind::Unavailable | Kind::Throttled | Kind::Bug)
+    !error.kind().is_silence() && error.kind() != Kind::Bug
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl Slot {
 /// True if some store gave no answer, and nothing else is wrong: no news for an object whose status says so.
 #[must_use]
 pub fn says_only_that_stores_are_silent(slots: &[Slot]) -> bool {
-    let is_silence = |error: &Error| matches!(error.kind(), Kind::Unavailable | Kind::Throttled);
+    let is_silence = |error: &Error| error.kind().is_silence();
     let is_news = |error: &Error| !is_silence(error) && error.kind() != Kind::NotFound;
     let asked = slots.iter().all(|slot| !matches!(slot.answer, Some(Answer::Failed(_)) | None));
     let mut errors = slots.iter().filter_map(Slot::store_error);

@@ -98,18 +98,32 @@ async fn two_hundred_objects_over_twenty_keys_cost_twenty_reads_an_interval() {
     corner.apply(&objects(200, "5s", |n| format!("count-vault/{}", n % 20)));
     let _process = corner.start(&[], &[]);
     all_ready(&corner, "count-vault", 200).await;
-    // How long the API server takes for the first writes is not counted; from here on every object has its tick.
+    // How long the API server takes for the first writes is not counted; from here on every object has its tick. What is counted begins
+    // between two of them, so that it is whole ticks whatever their order.
     let clock = SystemClock::new();
+    between_ticks(&clock, || reads().len()).await;
     let (started, first) = (clock.now(), reads().len());
     eventually("three intervals of reads", async || (reads().len() >= first + 60).then_some(())).await;
     let intervals = clock.now().duration_since(started).as_secs_f64() / INTERVAL.as_secs_f64();
     let mut by_key: BTreeMap<String, usize> = BTreeMap::new();
-    reads().into_iter().skip(first).for_each(|read| *by_key.entry(read.path).or_default() += 1);
-    let (least, most) = (by_key.values().min().unwrap(), by_key.values().max().unwrap());
+    reads().into_iter().skip(first).take(60).for_each(|read| *by_key.entry(read.path).or_default() += 1);
     assert_eq!(by_key.len(), 20);
-    // A tick may have been under way at both ends, and not in the same order.
-    assert!(most - least <= 2, "every key is read once an interval: {by_key:?}");
-    assert!(*most as f64 <= intervals + 2.0, "{most} reads of a key in {intervals:.1} intervals");
+    assert!(by_key.values().all(|times| *times == 3), "every key is read once an interval: {by_key:?}");
+    // From the pause to the end of the third tick; its reads lie within a tenth of the interval.
+    assert!(intervals > 1.9, "three reads of each key in {intervals:.1} intervals");
+}
+
+/// Waits until nothing was read for longer than the reads of one tick are apart.
+async fn between_ticks(clock: &SystemClock, reads: impl Fn() -> usize) {
+    let mut last = (reads(), clock.now());
+    eventually("a pause between two ticks", async || {
+        let (count, now) = (reads(), clock.now());
+        if count != last.0 {
+            last = (count, now);
+        }
+        (now.duration_since(last.1).as_secs() >= 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

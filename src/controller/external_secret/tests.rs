@@ -323,6 +323,29 @@ async fn a_new_object_does_not_wait_for_the_end_of_a_large_tick() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_put_to_work_in_the_middle_of_a_tick_is_not_asked_for_twice() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let at = |n: usize| Timestamp::from_second(i64::try_from(n).unwrap()).unwrap();
+    let mut last = None;
+    for n in 0..=HEARD_EVERY {
+        let key = bring(&mut reconciler, &cluster, &format!("es-{n}"));
+        // As if it were in sync.
+        reconciler.records.get_mut(&key).unwrap().phase = Phase::Idle;
+        reconciler.schedule.set(key.clone(), at(n));
+        last = Some(key);
+    }
+    let last = last.unwrap();
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    let raw = cluster.change_object(StatusKind::ExternalSecret, &last, |object| object.generation += 1);
+    reconciler.sender.send(Message::Object(Change::Applied(raw))).unwrap();
+    let tickets = reconciler.tickets;
+    reconciler.tick();
+    assert_eq!(reconciler.tickets - tickets, HEARD_EVERY as u64 + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_whose_own_read_failed_before_its_store_was_known_to_be_down_is_not_told_again() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);

@@ -250,6 +250,18 @@ async fn an_outage_is_told_once_in_whatever_words_it_goes_on() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_silence_of_a_changed_store_is_news_though_its_predecessor_was_being_judged() {
+    for again in [true, false] {
+        let bench = Bench::new(StatusKind::SecretStore, &fake());
+        let mut stores = Stores::new(bench.context.clone(), mpsc::unbounded_channel());
+        stores.records.entry(bench.store.clone()).or_default().again = again;
+        let error = Some(Error::new(Kind::Unavailable, "scripted"));
+        stores.done(&bench.store, Judged { error, ..Judged::panicked(Timestamp::UNIX_EPOCH) });
+        assert_eq!(stores.records[&bench.store].unanswered, !again);
+    }
+}
+
 fn probed(probe: Result<Probe>) -> Result<Probed> {
     let capabilities = Capabilities {
         access: Access::ReadOnly,

@@ -227,8 +227,9 @@ impl Reads {
 
     pub(super) fn leave_alone(&mut self, quota: Digest, wait: Option<Duration>, now: Timestamp) {
         let after = Turn::after(now, wait);
-        let turn = self.turns.entry(quota).or_insert(Turn::after(now, wait));
-        turn.next = turn.next.max(after.next);
+        let next = after.next;
+        let turn = self.turns.entry(quota).or_insert(after);
+        turn.next = turn.next.max(next);
         turn.throttled = true;
     }
 

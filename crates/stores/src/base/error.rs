@@ -69,6 +69,12 @@ impl Kind {
         }
     }
 
+    /// True if nothing was learned of any entry: no answer came, or only that none will come for a while.
+    #[must_use]
+    pub const fn is_silence(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Throttled)
+    }
+
     /// True if the same request may succeed a moment later without anybody changing anything.
     #[must_use]
     pub const fn is_transient(self) -> bool {

@@ -52,7 +52,7 @@ pub const BATCH_SINGLES: usize = 5;
 pub const FLOOD_GATE: Duration = Duration::from_secs(10);
 /// Stores of one identity are judged by one login, a moment apart: so long new objects of the first wait for the others, so that one
 /// read serves all.
-pub const JUDGED_TOGETHER: Duration = Duration::from_secs(5);
+pub const JUDGED_TOGETHER: Duration = Duration::from_secs(2);
 /// Failures in a row after which a store counts as down.
 pub const DOWN_AFTER: u32 = 3;
 /// How often the stores of one quota are asked while they are down, by reads and by proofs together.
