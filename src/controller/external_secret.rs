@@ -800,8 +800,7 @@ impl ExternalSecrets {
         let since = *record.gate_since.get_or_insert(now);
         let (seen, until) = (later(since, limits::NOT_SEEN_YET), later(since, limits::FLOOD_GATE));
         let (gate, mut world) = (self.context.settings.flood_gate, self.context.world.lock());
-        let together = later(since, limits::JUDGED_TOGETHER);
-        let is_new = gate && record.refreshed.is_none() && now < together;
+        let is_new = gate && record.refreshed.is_none();
         let asks = pull::asks(spec, key.namespace());
         let mut fetch = Fetch { slots: Vec::with_capacity(asks.len()), ..Fetch::default() };
         for (slot, (store, ask)) in asks.into_iter().enumerate() {
@@ -822,8 +821,10 @@ impl ExternalSecrets {
                     fetch.failed = true;
                     fetch.slots.push(Slot::failed(unusable.error().clone()));
                 }
-                (Ok(usable), _) if is_new && world.awaits_kin(&usable.target.identity) => {
-                    return Decision::Sleep(Some(together));
+                (Ok(usable), _)
+                    if is_new && let Some(until) = world.awaits_kin(&usable.target.identity, now) =>
+                {
+                    return Decision::Sleep(Some(until));
                 }
                 (Ok(_), None) => fetch.slots.push(Slot::empty()),
                 (Ok(usable), Some(ask)) => {

@@ -3,9 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use keyferry_stores::provider::Digest;
+use jiff::Timestamp;
+use keyferry_stores::{base::limits, provider::Digest};
 
-use crate::sync::stores::StoreRef;
+use crate::sync::{gate::later, stores::StoreRef};
 
 /// Which stores share an identity, and which of them are not judged yet.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Kin {
 struct Family {
     stores: HashSet<StoreRef>,
     unjudged: HashSet<StoreRef>,
+    /// Since when an object could be synced but for those that are not judged.
+    awaited_since: Option<Timestamp>,
 }
 
 impl Kin {
@@ -58,16 +61,19 @@ impl Kin {
         was_awaited.then_some(identity)
     }
 
-    fn relieved(&self, awaited_in: Option<Digest>, by: &StoreRef) -> Vec<StoreRef> {
-        let family = awaited_in.and_then(|identity| self.families.get(&identity));
-        let relieved = family.filter(|family| family.unjudged.is_empty());
-        relieved.into_iter().flat_map(|family| &family.stores).filter(|store| *store != by).cloned().collect()
+    fn relieved(&mut self, awaited_in: Option<Digest>, by: &StoreRef) -> Vec<StoreRef> {
+        let family = awaited_in.and_then(|identity| self.families.get_mut(&identity));
+        let Some(family) = family.filter(|family| family.unjudged.is_empty()) else { return Vec::new() };
+        family.awaited_since = None;
+        family.stores.iter().filter(|store| *store != by).cloned().collect()
     }
 
-    /// True while some store of this identity is not judged.
-    #[must_use]
-    pub(super) fn is_awaited(&self, identity: &Digest) -> bool {
-        self.families.get(identity).is_some_and(|family| !family.unjudged.is_empty())
+    /// Until when an object that could be synced now waits for the stores of this identity that are not judged. The family waits once
+    /// and not each object: for a store that nobody comes to judge, later ones do not wait at all.
+    pub(super) fn awaited_until(&mut self, identity: &Digest, now: Timestamp) -> Option<Timestamp> {
+        let family = self.families.get_mut(identity).filter(|family| !family.unjudged.is_empty())?;
+        let until = later(*family.awaited_since.get_or_insert(now), limits::JUDGED_TOGETHER);
+        (now < until).then_some(until)
     }
 }
 
@@ -83,6 +89,10 @@ mod tests {
         Some(Digest::of([text.as_bytes()]))
     }
 
+    fn is_awaited(kin: &mut Kin, text: &str) -> bool {
+        kin.awaited_until(&identity(text).unwrap(), Timestamp::UNIX_EPOCH).is_some()
+    }
+
     #[test]
     fn the_last_of_a_family_that_is_judged_relieves_all_others() {
         let mut kin = Kin::default();
@@ -90,9 +100,9 @@ mod tests {
             assert_eq!(kin.enter(&store(name), identity("one"), false), []);
         }
         assert_eq!(kin.enter(&store("a"), identity("one"), true), []);
-        assert!(kin.is_awaited(&identity("one").unwrap()));
+        assert!(is_awaited(&mut kin, "one"));
         assert_eq!(kin.enter(&store("b"), identity("one"), true), [store("a")]);
-        assert!(!kin.is_awaited(&identity("one").unwrap()));
+        assert!(!is_awaited(&mut kin, "one"));
     }
 
     #[test]
@@ -110,9 +120,25 @@ mod tests {
         kin.enter(&store("a"), identity("one"), true);
         kin.enter(&store("b"), identity("one"), false);
         assert_eq!(kin.enter(&store("b"), identity("two"), false), [store("a")]);
-        assert!(!kin.is_awaited(&identity("one").unwrap()));
+        assert!(!is_awaited(&mut kin, "one"));
         kin.enter(&store("c"), identity("two"), true);
         assert_eq!(kin.leave(&store("b")), [store("c")]);
-        assert!(!kin.is_awaited(&identity("two").unwrap()));
+        assert!(!is_awaited(&mut kin, "two"));
+    }
+
+    #[test]
+    fn a_family_is_waited_for_once_from_the_moment_when_one_of_its_objects_could_go() {
+        let (mut kin, one) = (Kin::default(), identity("one").unwrap());
+        kin.enter(&store("a"), Some(one), true);
+        kin.enter(&store("b"), Some(one), false);
+        // However long it took until the first was judged.
+        let start = later(Timestamp::UNIX_EPOCH, limits::JUDGED_TOGETHER * 3);
+        let end = later(start, limits::JUDGED_TOGETHER);
+        assert_eq!(kin.awaited_until(&one, start), Some(end));
+        assert_eq!(kin.awaited_until(&one, later(start, limits::JUDGED_TOGETHER / 2)), Some(end));
+        assert_eq!(kin.awaited_until(&one, end), None);
+        kin.enter(&store("b"), Some(one), true);
+        kin.enter(&store("c"), Some(one), false);
+        assert_eq!(kin.awaited_until(&one, end), Some(later(end, limits::JUDGED_TOGETHER)));
     }
 }

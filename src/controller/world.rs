@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use jiff::Timestamp;
 use keyferry_stores::{
     base::{
         Error, Kind, Result,
@@ -251,10 +252,9 @@ impl World {
         self.kin.enter(store, usable.map(|usable| usable.target.identity), judged)
     }
 
-    /// True while some store of this identity is not judged: its objects and those of its kin can share their reads a moment later.
-    #[must_use]
-    pub fn awaits_kin(&self, identity: &Digest) -> bool {
-        self.kin.is_awaited(identity)
+    /// See [`Kin::awaited_until`].
+    pub fn awaits_kin(&mut self, identity: &Digest, now: Timestamp) -> Option<Timestamp> {
+        self.kin.awaited_until(identity, now)
     }
 
     fn unlearn(&mut self, store: StoreRef) -> Vec<Signal> {

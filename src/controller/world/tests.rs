@@ -1,5 +1,6 @@
 //! What the world lets through, and whom it wakes. Its objects are those that the cluster in memory would show.
 
+use jiff::Timestamp;
 use keyferry_stores::base::refs::RefKind;
 use serde_json::{Value, json};
 
@@ -201,14 +202,14 @@ fn objects_of_a_store_wait_for_its_kin_until_the_last_of_them_is_judged_or_gone(
         let [first, last] = kin(&mut bench);
         let identity = bench.identity(&first, "team");
         assert!(!bench.judge(&first, "True").contains(&Signal::Judged(vec![last.clone()])));
-        assert!(bench.world.awaits_kin(&identity));
+        assert!(bench.world.awaits_kin(&identity, Timestamp::UNIX_EPOCH).is_some());
         let raw = bench.world.store(&last).cloned().unwrap();
         let signals = match is_judged {
             true => bench.judge(&last, "True"),
             false => bench.world.apply_store(CLUSTER_STORE, Change::Deleted(Gone::of(&raw))),
         };
         assert!(signals.contains(&Signal::Judged(vec![first])), "{signals:?}");
-        assert!(!bench.world.awaits_kin(&identity));
+        assert!(bench.world.awaits_kin(&identity, Timestamp::UNIX_EPOCH).is_none());
     }
 }
 
