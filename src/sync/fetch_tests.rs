@@ -505,6 +505,112 @@ fn a_store_whose_quota_is_known_to_be_down_is_down_at_its_first_failure() {
     }
 }
 
+/// Two identities `b` and `c` of the quota of `a` that are open and were never asked, each with a read that is queued at 20.
+fn two_more(reads: &mut Reads) {
+    for identity in ["b", "c"] {
+        reads.request(at(0), vec![request(identity, "at first", &format!("n/{identity}"), 0)], None);
+        let calls = open(reads, identity, 1, 0);
+        answer_all(reads, &calls[0], &Ok(entry()), 0);
+    }
+}
+
+#[test]
+fn where_one_store_of_a_quota_is_down_the_others_wait_until_one_of_them_is_answered() {
+    for is_up in [true, false] {
+        let mut reads = Reads::default();
+        two_more(&mut reads);
+        take_down(&mut reads);
+        let requests = ["a", "b", "c"].map(|of| request(of, of, &format!("n/{of}"), 20));
+        reads.request(at(20), requests.into(), None);
+        let answer = |key: &str| if is_up && key != "a" { Ok(entry()) } else { failure(Kind::Unavailable) };
+        let (asked, told) = work_until(&mut reads, (20, 2_220), answer);
+        let first: Vec<&str> = asked.iter().map(|(_, key)| key.as_str()).collect();
+        if is_up {
+            assert!(asked[0].1 != "a" && asked[1].0 - asked[0].0 < 200 && first.len() == 2, "{asked:?}");
+            assert!(told.iter().all(|(_, delivery)| delivery.answer.is_ok()));
+            assert!(reads.is_down(digest("a")), "one that was found down is still");
+        } else {
+            assert_eq!(first.len(), 1, "{asked:?}");
+            let (asked, _) = work_until(&mut reads, (2_220, 22_220), answer);
+            assert!(asked.len() <= 10, "one in two seconds: {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_answers_while_another_of_its_quota_fails_is_not_presumed_to_be_down() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    reads.note_answer(digest("c"), at(2));
+    take_down(&mut reads);
+    let [is_a, is_b, is_c] = ["a", "b", "c"].map(|identity| reads.is_down(digest(identity)));
+    assert_eq!([is_a, is_b, is_c], [true, false, false]);
+}
+
+#[test]
+fn a_call_that_hangs_keeps_no_store_from_asking_that_is_only_presumed_to_be_down() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "hangs", "n/a", 20)], None);
+    let hangs = reads.work(at(2_020), NOT_FULL).calls;
+    assert_eq!(hangs.len(), 1);
+    reads.request(at(2_030), vec![request("b", "k", "n/b", 2_030)], None);
+    assert!(reads.work(at(2_040), NOT_FULL).calls.is_empty(), "one in two seconds");
+    assert_eq!(keys(&reads.work(at(4_040), NOT_FULL).calls[0]), ["k"]);
+}
+
+#[test]
+fn where_three_stores_of_a_quota_are_down_one_turn_tells_the_objects_of_all() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    let error = Error::new(Kind::Unavailable, "scripted");
+    ["b", "c"].into_iter().for_each(|identity| reads.note_silence(digest(identity), &error, at(11), at(12)));
+    let requests = ["a", "b", "c"].map(|of| request(of, of, &format!("n/{of}"), 20));
+    reads.request(at(20), requests.into(), None);
+    let (asked, told) = work_until(&mut reads, (20, 2_220), |_| failure(Kind::Unavailable));
+    assert_eq!((asked.len(), told.len()), (1, 3), "{asked:?}");
+}
+
+#[test]
+fn a_proof_of_a_store_that_was_presumed_to_be_down_goes_before_reads_that_have_failed() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+    work_until(&mut reads, (20, 2_220), |_| failure(Kind::Unavailable));
+    assert!(reads.take_turn(digest("a"), at(5_000)).is_err(), "its reads take the turns");
+    assert_eq!(reads.take_turn(digest("b"), at(5_000)), Ok(()));
+    reads.note_proof(digest("b"), at(5_000));
+    let [is_a, is_b, is_c] = ["a", "b", "c"].map(|identity| reads.is_down(digest(identity)));
+    assert_eq!([is_a, is_b, is_c], [true, false, false]);
+}
+
+#[test]
+fn neither_a_read_nor_a_proof_goes_beside_the_other_after_a_throttled_answer() {
+    let wait = Some(Duration::from_secs(5));
+    let throttled = || {
+        let mut reads = Reads::default();
+        reads.know(target("a"), at(0));
+        reads.note_throttled(digest("a"), wait, at(0));
+        reads.opened(digest("a"), capabilities(1));
+        reads
+    };
+    let mut reads = throttled();
+    reads.request(at(10), vec![request("a", "waits", "n/1", 10)], None);
+    assert!(reads.take_turn(digest("a"), at(5_000)).is_err(), "a read waits");
+    assert_eq!(reads.work(at(5_000), NOT_FULL).calls.len(), 1);
+    assert!(reads.take_turn(digest("a"), at(5_001)).is_err(), "a read is under way");
+
+    let mut reads = throttled();
+    assert_eq!(reads.take_turn(digest("a"), at(5_000)), Ok(()));
+    reads.request(at(5_001), vec![request("a", "comes later", "n/1", 5_001)], None);
+    assert!(reads.work(at(5_001), NOT_FULL).calls.is_empty(), "a proof is under way");
+    reads.note_proof(digest("a"), at(5_000));
+    assert_eq!(reads.work(at(5_100), NOT_FULL).calls.len(), 1, "it was answered");
+}
+
 #[test]
 fn a_proof_that_is_throttled_leaves_the_store_alone_for_as_long_as_it_asks() {
     let mut reads = Reads::default();

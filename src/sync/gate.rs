@@ -8,7 +8,7 @@
 //!   send, not by ten thousand.
 //! - **Pace.** Starts at the published quota. A throttled answer halves it (at most once a second: one burst of refusals is one
 //!   signal), success adds a twentieth of the quota a second. `Retry-After` closes the gate for everybody; the first send after it goes
-//!   alone, and until it is answered nobody follows.
+//!   alone, be it a read or a proof of the store's, and until it is answered nobody follows.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -50,6 +50,7 @@ pub struct Gate {
     tokens: f64,
     filled: Timestamp,
     closed_until: Option<Timestamp>,
+    held_until: Option<Timestamp>,
     last_cut: Option<Timestamp>,
     last_raise: Timestamp,
     /// True after a throttled answer until another one comes.
@@ -79,6 +80,7 @@ impl Gate {
             tokens: burst(budget.per_second),
             filled: now,
             closed_until: None,
+            held_until: None,
             last_cut: None,
             last_raise: now,
             careful: false,
@@ -94,7 +96,7 @@ impl Gate {
 
     /// The next read, if the pace allows one. `skip` says of a namespace whether it must wait (its plaintext budget is used up).
     pub fn next(&mut self, now: Timestamp, skip: &dyn Fn(&str) -> bool) -> Verdict {
-        if let Some(until) = self.closed_until.filter(|until| *until > now) {
+        if let Some(until) = self.closed_until.max(self.held_until).filter(|until| *until > now) {
             return if self.is_empty() { Verdict::Idle } else { Verdict::At(until) };
         }
         if self.in_flight >= if self.careful { 1 } else { self.budget.in_flight } {
@@ -147,11 +149,27 @@ impl Gate {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
+    /// A proof of the store's goes alone: nothing follows until this time, or until it is answered.
+    pub fn hold(&mut self, until: Timestamp) {
+        self.held_until = Some(until);
+    }
+
+    /// That proof was answered.
+    pub fn let_go(&mut self) {
+        self.held_until = None;
+    }
+
     /// How long it is closed yet, if it is.
     #[must_use]
     pub fn closed_for(&self, now: Timestamp) -> Option<Duration> {
         let left = Duration::try_from(self.closed_until?.duration_since(now)).ok()?;
         (!left.is_zero()).then_some(left)
+    }
+
+    /// True if something waits here, or is under way.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.in_flight > 0 || !self.is_empty()
     }
 
     /// True if nothing waits here.

@@ -12,9 +12,12 @@ use super::{
     Delivery, Gate, Line, Read, ReadId, Reads, Target,
     outage::{Round, Turn},
 };
+use crate::sync::gate::later;
 
 /// Reads that are kept to ask with while their store is down, though nobody waits for their answer any more.
 pub(super) const ASKING: usize = 16;
+/// Stores of a quota that were found down, one after the other and none of them answered, after which all are said to be.
+const QUOTA_DOWN_AFTER: usize = 3;
 
 impl Reads {
     /// Puts a read in line with those that wait for their store, if that is down.
@@ -50,8 +53,14 @@ impl Reads {
         let asking = self.turns.get(&quota)?.asking;
         let asking = asking.and_then(|id| self.reads.get(&id)).filter(|read| read.stranded.is_none());
         let identity = self.next_to_ask(quota)?;
-        // An entry that failed before and takes its time to fail again keeps nobody who has not from asking.
-        if asking.is_some_and(|asking| !asking.failed || self.has_failed(identity)) {
+        // An entry that takes its time to fail keeps nobody of a store of which nothing is known from asking, nor, once it has failed before,
+        // anybody who has not.
+        let is_presumed = self.lines.get(&identity).is_some_and(|line| line.outage.is_presumed());
+        let keeps = |asking: &Read| {
+            let is_passed = is_presumed && asking.key.identity != identity;
+            !is_passed && (!asking.failed || self.has_failed(identity))
+        };
+        if asking.is_some_and(keeps) {
             return None;
         }
         if self.turns.get_mut(&quota)?.take(now).is_ok() {
@@ -61,11 +70,14 @@ impl Reads {
         Some(self.turns.get(&quota)?.next)
     }
 
-    /// The store of a quota that is down and whose turn it is: one with a read that has not failed yet, else who was not asked for longest.
+    /// The store of a quota that is down and whose turn it is: one with a read that has not failed yet, and first one of which nothing is
+    /// known; else who was not asked for longest.
     fn next_to_ask(&self, quota: Digest) -> Option<Digest> {
         let down = self.lines.iter().filter(|(_, line)| line.quota == quota && line.outage.is_down());
         let waited_for = down.filter(|(_, line)| !line.outage.waiting().is_empty());
-        let rank = |(identity, line): &(&Digest, &Line)| (self.has_failed(**identity), line.outage.asked());
+        let rank = |(identity, line): &(&Digest, &Line)| {
+            (self.has_failed(**identity), !line.outage.is_presumed(), line.outage.asked())
+        };
         waited_for.min_by_key(rank).map(|(identity, _)| *identity)
     }
 
@@ -113,17 +125,27 @@ impl Reads {
         if let Some(closed) = self.gates.get(&quota).and_then(|gate| gate.closed_for(now)) {
             return Err(closed);
         }
-        let is_down = line.outage.is_down();
-        if is_down && self.next_to_ask(quota).is_some() {
+        let (is_down, is_presumed) = (line.outage.is_down(), line.outage.is_presumed());
+        let Some(turn) = self.turns.get(&quota).filter(|turn| is_down || turn.throttled) else {
+            return Ok(());
+        };
+        // What is known to fail again keeps a store of which nothing is known from nothing.
+        let reads_wait = match is_down {
+            true => self.next_to_ask(quota).is_some_and(|next| !is_presumed || !self.has_failed(next)),
+            false => turn.throttled && self.gates.get(&quota).is_some_and(Gate::is_busy),
+        };
+        if reads_wait {
             return Err(PROBE_EVERY);
         }
-        let turn = self.turns.get_mut(&quota).filter(|turn| is_down || turn.throttled);
-        turn.map_or(Ok(()), |turn| turn.take(now))
+        self.turns.get_mut(&quota).map_or(Ok(()), |turn| turn.take(now))?;
+        if !is_down && let Some(gate) = self.gates.get_mut(&quota) {
+            gate.hold(later(now, PROBE_EVERY));
+        }
+        Ok(())
     }
 
-    /// A store gave no answer to a read, an opening or a probe that began at `began`. Where another of its quota is down it is down at
-    /// once. If it is down from now on, what is queued for it
-    /// waits.
+    /// A store gave no answer to a read, an opening or a probe that began at `began`. Where another of its quota is down it is down at once.
+    /// If it is down from now on, what is queued for it waits, and so do the others of its quota of which nothing better is known.
     pub fn note_silence(&mut self, identity: Digest, error: &Error, began: Timestamp, now: Timestamp) {
         let down = self.quotas_down();
         let Some(line) = self.lines.get_mut(&identity) else { return };
@@ -138,12 +160,30 @@ impl Reads {
             .and_modify(|known| known.next = known.next.max(turn.next))
             .or_insert(turn);
         if is_new {
-            let due = |id: &ReadId| self.reads.get(id).is_some_and(|read| read.may_go(now));
-            let queued = self.queued.iter().filter(|(key, id)| key.identity == identity && due(id));
-            let queued: Vec<ReadId> = queued.map(|(_, id)| *id).collect();
-            for id in queued {
-                self.strand(id, now);
-            }
+            self.presume(identity);
+            self.strand_queued(now);
+        }
+    }
+
+    /// This store is down, and nothing else is known of the others of its quota unless one of them has answered since: so are they.
+    fn presume(&mut self, identity: Digest) {
+        let Some(line) = self.lines.get(&identity) else { return };
+        let (quota, since) = (line.quota, line.outage.silent_since());
+        let (Some(since), Some(error)) = (since, line.outage.error().cloned()) else { return };
+        let of_it = |line: &&mut Line| line.quota == quota;
+        if self.lines.values_mut().filter(of_it).any(|line| line.outage.has_answered(since)) {
+            return;
+        }
+        self.lines.values_mut().filter(of_it).for_each(|line| line.outage.presume(since, &error));
+    }
+
+    /// Puts what is queued for stores that are down in line.
+    fn strand_queued(&mut self, now: Timestamp) {
+        let due = |id: &ReadId| self.reads.get(id).is_some_and(|read| read.may_go(now));
+        let queued = self.queued.iter().filter(|(key, id)| self.is_down(key.identity) && due(id));
+        let queued: Vec<ReadId> = queued.map(|(_, id)| *id).collect();
+        for id in queued {
+            self.strand(id, now);
         }
     }
 
@@ -166,14 +206,31 @@ impl Reads {
     }
 
     /// Tells of the stores that were just found still down. All who were in line before the call went out are told if it was the first
-    /// failure of its entry, for then it stood for them too; else those whose own entry has failed before.
+    /// failure of its entry, for then it stood for them too; else those whose own entry has failed before. Where several stores of a quota
+    /// are down, each of them stands for all.
     pub(super) fn tell_found_down(&mut self) -> Vec<Delivery> {
         let mut told = Vec::new();
-        for (identity, round) in std::mem::take(&mut self.found_down) {
-            told.extend(self.tell_line(identity, &round));
-            self.keep_few(identity);
+        for (found, round) in std::mem::take(&mut self.found_down) {
+            for identity in self.stand_for(found) {
+                told.extend(self.tell_line(identity, &round));
+                self.keep_few(identity);
+            }
         }
         told
+    }
+
+    /// The stores that are down if this one is found to be.
+    fn stand_for(&self, found: Digest) -> Vec<Digest> {
+        let quota = self.lines.get(&found).map(|line| line.quota);
+        let down = self.lines.iter().filter(|(_, line)| Some(line.quota) == quota && line.outage.is_down());
+        let down: Vec<_> = down.collect();
+        let is_proved = |line: &Line| !line.outage.is_presumed();
+        let proved = down.iter().filter(|(_, line)| is_proved(line)).count();
+        let all = proved >= QUOTA_DOWN_AFTER;
+        down.into_iter()
+            .filter(|(identity, _)| all || **identity == found)
+            .map(|(identity, _)| *identity)
+            .collect()
     }
 
     /// Tells who waits for a read that its store is down. The read stays, to ask again with.
@@ -243,25 +300,28 @@ impl Reads {
     }
 
     /// A store answered a call that began at `began`. If it was down it is back, and so may be all others of its quota: what waits for them
-    /// is sent.
+    /// is sent. If it was only presumed to be down, so were others, and those that were found down still are.
     pub(super) fn note_answer(&mut self, identity: Digest, began: Timestamp) {
-        let Some(line) = self.lines.get_mut(&identity).filter(|line| line.outage.is_ended_by(began)) else {
-            return;
-        };
-        let quota = line.quota;
-        if !line.outage.is_down() {
+        let line = self.lines.get_mut(&identity);
+        let Some(line) = line.and_then(|line| line.outage.is_ended_by(began).then_some(line)) else { return };
+        let (quota, was_down) = (line.quota, line.outage.is_down());
+        let found_down = was_down && !line.outage.is_presumed();
+        if !was_down {
             line.outage.end();
-            if let Some(turn) = self.turns.get_mut(&quota) {
-                turn.throttled = false;
-            }
-            return;
         }
-        self.turns.remove(&quota);
-        let back = self.lines.iter_mut().filter(|(_, line)| line.quota == quota && line.outage.is_down());
+        if let Some(turn) = self.turns.get_mut(&quota).filter(|turn| turn.throttled) {
+            turn.throttled = false;
+            self.gates.get_mut(&quota).into_iter().for_each(Gate::let_go);
+        }
+        let is_back = |line: &Line| line.outage.is_presumed() || found_down && line.outage.is_down();
+        let back = self.lines.iter_mut().filter(|(_, line)| line.quota == quota && is_back(line));
         let mut waited = Vec::new();
         for (identity, line) in back {
             self.back.push(*identity);
             waited.extend(line.outage.end());
+        }
+        if found_down {
+            self.turns.remove(&quota);
         }
         waited.into_iter().for_each(|id| self.go_on(id));
     }

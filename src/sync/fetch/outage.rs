@@ -4,6 +4,9 @@
 //! connection, or one login that all share, is no outage. While it is down its reads wait here, and one of them goes out every
 //! [`PROBE_EVERY`] over all stores of its quota: first those that have not failed yet, so that an entry which always fails does not keep
 //! the others from finding out that the store answers.
+//!
+//! Stores of one quota are most often one server. When the first of them is down, the others are presumed to be, unless one of them has
+//! answered meanwhile: they wait in the same line, and the first that is answered relieves all who were only presumed to be down.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -22,8 +25,14 @@ const OF_THE_STORE: &[&str] = &["host", "reason", "status"];
 #[derive(Debug, Default)]
 pub(super) struct Outage {
     failures: u32,
+    /// When the first call began that was not answered.
+    silent_since: Option<Timestamp>,
     /// When the last failure was counted.
     counted: Option<Timestamp>,
+    /// Since when it counts as down for no other reason than that another store of its quota is.
+    presumed: Option<Timestamp>,
+    /// When the last call began that was answered.
+    answered: Option<Timestamp>,
     error: Option<Error>,
     /// Reads that wait for their turn to ask: those that have not failed yet before those that have.
     waiting: VecDeque<ReadId>,
@@ -41,6 +50,7 @@ impl Outage {
         others: bool,
     ) -> bool {
         let was_down = self.is_down();
+        self.silent_since.get_or_insert(began);
         if self.counted.is_none_or(|counted| began > counted) {
             self.failures = self.failures.saturating_add(1);
             self.counted = Some(now);
@@ -48,22 +58,50 @@ impl Outage {
         if others {
             self.failures = self.failures.max(DOWN_AFTER);
         }
+        if self.failures >= DOWN_AFTER {
+            self.presumed = None;
+        }
         self.error = Some(error.clone().only(OF_THE_STORE));
         self.is_down() && !was_down
     }
 
-    /// False if it is down, and what began at `began` began before it was last found to be.
-    pub(super) fn is_ended_by(&self, began: Timestamp) -> bool {
-        !self.is_down() || self.counted.is_none_or(|counted| began > counted)
+    /// Another store of its quota is down, silent since `since` with `error`: so is this one, as long as nothing else is known of it.
+    pub(super) fn presume(&mut self, since: Timestamp, error: &Error) {
+        if !self.is_down() {
+            self.presumed = Some(since);
+            self.error = Some(error.clone());
+        }
+    }
+
+    /// Since when it has not answered, if it has not.
+    pub(super) fn silent_since(&self) -> Option<Timestamp> {
+        self.silent_since
+    }
+
+    /// True if it answered a call that began after `since`.
+    pub(super) fn has_answered(&self, since: Timestamp) -> bool {
+        self.answered.is_some_and(|answered| answered > since)
+    }
+
+    /// Notes an answer to a call that began at `began`. False if it is down, and the call began before it was last found to be.
+    pub(super) fn is_ended_by(&mut self, began: Timestamp) -> bool {
+        self.answered = self.answered.max(Some(began));
+        !self.is_down() || self.counted.or(self.presumed).is_none_or(|found| began > found)
     }
 
     /// The store answered: the reads that waited for that.
     pub(super) fn end(&mut self) -> VecDeque<ReadId> {
-        std::mem::take(self).waiting
+        let answered = self.answered;
+        std::mem::replace(self, Self { answered, ..Self::default() }).waiting
     }
 
     pub(super) fn is_down(&self) -> bool {
-        self.failures >= DOWN_AFTER
+        self.failures >= DOWN_AFTER || self.is_presumed()
+    }
+
+    /// True if it counts as down because another of its quota is.
+    pub(super) fn is_presumed(&self) -> bool {
+        self.presumed.is_some()
     }
 
     /// What to say to those whose own read did not fail.
