@@ -78,10 +78,15 @@ pub struct History {
     pub interval: Option<Duration>,
 }
 
-/// How long an object waits after an error (design section 4, "Errors wait"); `chance` in 0..1. A refusal is no exception: what it
+/// How long an object waits after an error (design section 4, "Errors wait"), and at least for as long as its store asks; `chance` in
+/// 0..1. A refusal is no exception: what it
 /// hangs on may be something that we do not watch, such as a Secret without our label or a name that leads elsewhere tomorrow.
 #[must_use]
 pub fn wait_after(error: &Error, history: History, chance: f64) -> Duration {
+    our_wait_after(error, history, chance).max(error.wait().unwrap_or_default())
+}
+
+fn our_wait_after(error: &Error, history: History, chance: f64) -> Duration {
     if !history.synced {
         return limits::NEVER_SYNCED.wait(history.failures, chance);
     }

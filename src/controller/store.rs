@@ -96,8 +96,8 @@ impl Judged {
     }
 
     /// A judgement that panicked: our fault, tried again with a growing wait.
-    fn panicked(began: Timestamp) -> Self {
-        tracing::error!("a judgement panicked; this is a bug of keyferry");
+    fn panicked(store: &StoreRef, began: Timestamp) -> Self {
+        tracing::error!(store = %store.key, kind = store.kind.kind(), "a judgement panicked; this is a bug of keyferry");
         Self { began, ready: None, failed: true, error: None, wait: None, written: None }
     }
 }
@@ -238,7 +238,7 @@ impl Stores {
         tokio::spawn(async move {
             let began = context.clock.now();
             let judged = AssertUnwindSafe(context.judge(&store, &raw, known)).catch_unwind().await;
-            let judged = judged.unwrap_or_else(|_| Judged::panicked(began));
+            let judged = judged.unwrap_or_else(|_| Judged::panicked(&store, began));
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(store, Box::new(judged)));
         });
@@ -292,8 +292,7 @@ impl Stores {
 /// How long a store waits that is not ready: longer and longer, and at least as long as it asks. One that gives no answer waits the same
 /// each time, for stores that are down are asked in turns, however many want to.
 fn wait_after(error: Option<&Error>, failures: u32) -> Duration {
-    let is_silent = error.is_some_and(|error| error.kind() == Kind::Unavailable);
-    let tries = if is_silent { 1 } else { failures };
+    let tries = if error.is_some_and(|error| error.kind().is_silence()) { 1 } else { failures };
     let asked = error.and_then(Error::wait).unwrap_or_default();
     limits::NEVER_SYNCED.wait(tries, jitter()).max(asked)
 }

@@ -8,9 +8,10 @@
 //!   delivery to those who waited for it.
 //! - A tick's requests are gathered ([`Reads::add`]), made distinct, and started together ([`Reads::start`] with a [`Spread`]) in key
 //!   order, evenly over the spread.
-//! - Reads of a store that is not open wait until its one opening ends; a failed opening answers all of them.
+//! - Reads of a store that is not open wait until its one opening ends; one that is refused answers all of them.
 //! - A refused *batch call* is no answer for a key: its reads go singly, and the identity reads singly for an hour.
-//! - A throttled read goes back into its gate, which is closed meanwhile; after [`THROTTLED_TRIES`] tries its objects hear of it.
+//! - A throttled read goes back into its gate, which is closed meanwhile; after [`THROTTLED_TRIES`] tries its objects hear of it, and at
+//!   once if the gate stays closed for longer than [`limits::GATE_WAITED`].
 //! - A read, or an opening, that a store failed to answer is tried once more after [`BLIP`]. While a store is down
 //!   (`outage.rs`) its reads wait, and take turns in finding out whether it is back. When one that has not failed before fails, all
 //!   who waited are told ([`Delivery::is_down`]); their reads stay in line without them, and [`Reads::take_back`] says when the store is
@@ -35,7 +36,7 @@ use keyferry_stores::{
 };
 
 use self::outage::{Outage, Round, Turn};
-use super::gate::{Gate, Lane, ReadId, Verdict, later};
+use super::gate::{Choice, Gate, Lane, ReadId, Verdict, later};
 use crate::cluster::ObjectKey;
 
 /// How often a read is tried while the store throttles.
@@ -145,6 +146,8 @@ pub enum Call {
 pub struct Work {
     /// Calls to make.
     pub calls: Vec<Call>,
+    /// Who is told that the store wants to be left alone for longer than anybody should wait with other answers in hand.
+    pub told: Vec<Delivery>,
     /// When to ask again at the latest, if nothing else happens.
     pub wake: Option<Timestamp>,
 }
@@ -168,7 +171,7 @@ pub struct Reads {
     gates: HashMap<Digest, Gate>,
     lines: HashMap<Digest, Line>,
     reads: HashMap<ReadId, Read>,
-    queued: HashMap<Arc<ReadKey>, ReadId>,
+    queued: BTreeMap<Arc<ReadKey>, ReadId>,
     flying: HashMap<Arc<ReadKey>, Vec<ReadId>>,
     delayed: BTreeSet<(Timestamp, Arc<ReadKey>, ReadId)>,
     /// The quotas of which some store is down, or which ask to be left alone.
@@ -302,7 +305,7 @@ impl Reads {
     fn join_or_add(&mut self, now: Timestamp, request: Request) -> Option<(Arc<ReadKey>, ReadId)> {
         let key = Arc::new(ReadKey { identity: request.target.identity, ask: request.ask });
         self.gates.entry(request.target.quota).or_insert_with(|| Gate::new(request.target.budget, now));
-        self.lines.entry(key.identity).or_insert_with(|| Line::new(request.target.quota));
+        self.enter_line(key.identity, request.target.quota);
         if let Some(id) = self.queued.get(&key).copied() {
             self.join_queued(id, request.waiter, request.lane, now);
             return None;
@@ -391,8 +394,21 @@ impl Reads {
         for quota in quotas {
             let wake = self.drain(quota, now, full, &mut work.calls);
             work.wake = [work.wake, wake].into_iter().flatten().min();
+            work.told.extend(self.turn_away(quota, now));
         }
         work
+    }
+
+    /// Who waits before a gate that stays closed for long is told so.
+    fn turn_away(&mut self, quota: Digest, now: Timestamp) -> Vec<Delivery> {
+        let Some(gate) = self.gates.get_mut(&quota) else { return Vec::new() };
+        let Some(wait) = gate.closed_for(now).filter(|wait| *wait > limits::GATE_WAITED) else {
+            return Vec::new();
+        };
+        let error = Error::new(Kind::Throttled, "the store asks to be left alone").after(Some(wait));
+        let mut waiting = gate.take_all();
+        waiting.retain(|id| self.reads.get(id).is_some_and(|read| read.may_go(now)));
+        waiting.into_iter().flat_map(|id| self.deliver(id, Err(error.clone()))).collect()
     }
 
     fn release_due(&mut self, now: Timestamp) {
@@ -410,7 +426,14 @@ impl Reads {
         calls: &mut Vec<Call>,
     ) -> Option<Timestamp> {
         loop {
-            match self.gates.get_mut(&quota)?.next(now, full) {
+            let reads = &self.reads;
+            let may_go = |id: &ReadId| reads.get(id).is_some_and(|read| read.may_go(now));
+            let choose = |namespace: &str, id: &ReadId| match may_go(id) {
+                false => Choice::Drop,
+                true if full(namespace) => Choice::Skip,
+                true => Choice::Take,
+            };
+            match self.gates.get_mut(&quota)?.next(now, &choose) {
                 Verdict::Idle => return None,
                 Verdict::At(at) => return Some(at),
                 Verdict::Send(id) => calls.extend(self.dispatch(quota, id, now)),
@@ -467,8 +490,8 @@ impl Reads {
         }
     }
 
-    /// Up to `batch` queued reads of one identity, in key order from the first on: those of the tick that are not due yet come
-    /// along, which is what makes a batch full.
+    /// Up to `batch` queued reads of one identity, in key order from the first on and then from the least: those of the tick that are not
+    /// due yet come along, which is what makes a batch full.
     fn pack(&self, first: &ReadKey, id: ReadId, batch: usize) -> Vec<ReadId> {
         let fits = |key: &ReadKey| match (&key.ask, &first.ask) {
             (Ask::Key(key), Ask::Key(first)) => {
@@ -476,14 +499,11 @@ impl Reads {
             }
             (Ask::Key(_) | Ask::Find(_), Ask::Key(_) | Ask::Find(_)) => false,
         };
-        let mut others: Vec<(&Arc<ReadKey>, ReadId)> = self
-            .queued
-            .iter()
-            .filter(|(key, other)| key.identity == first.identity && **other != id && fits(key))
-            .map(|(key, other)| (key, *other))
-            .collect();
-        others.sort();
-        std::iter::once(id).chain(others.into_iter().map(|(_, other)| other)).take(batch).collect()
+        let of_it = |key: &ReadKey| key.identity == first.identity;
+        let behind = self.queued.range(first.clone()..).take_while(|(key, _)| of_it(key));
+        let before = self.queued.range(..first.clone()).rev().take_while(|(key, _)| of_it(key));
+        let others = behind.chain(before).filter(|(key, other)| **other != id && fits(key));
+        std::iter::once(id).chain(others.map(|(_, other)| *other)).take(batch).collect()
     }
 
     fn mark_started(&mut self, id: ReadId, now: Timestamp) {
@@ -524,7 +544,15 @@ impl Reads {
         match error.kind() {
             Kind::Throttled => self.note_throttled(identity, error.wait(), now),
             Kind::Unavailable => (),
-            _ => {
+            Kind::NotFound
+            | Kind::Unauthenticated
+            | Kind::Forbidden
+            | Kind::Conflict
+            | Kind::Invalid
+            | Kind::Unsupported
+            | Kind::Refused
+            | Kind::Malformed
+            | Kind::Bug => {
                 if is_answer(error) {
                     self.note_answer(identity, began);
                 }
@@ -656,7 +684,7 @@ impl Reads {
 
     /// A read that the store failed to answer: a first failure is tried again, unless the store is down.
     fn unanswered(&mut self, id: ReadId, error: &Error, began: Timestamp, now: Timestamp) -> Vec<Delivery> {
-        let identity = self.reads[&id].key.identity;
+        let Some(identity) = self.reads.get(&id).map(|read| read.key.identity) else { return Vec::new() };
         if self.is_down(identity) {
             return self.still_down(id, error, began, now);
         }

@@ -437,7 +437,7 @@ fn when_a_store_is_back_all_who_waited_are_served_and_the_others_are_told() {
 }
 
 #[test]
-fn an_identity_that_stays_down_takes_no_turn_from_one_that_is_back() {
+fn identities_of_one_quota_that_are_down_take_turns() {
     let mut reads = Reads::default();
     for identity in ["a", "b"] {
         reads.request(at(0), vec![request(identity, "key", "n/1", 0)], None);
@@ -609,6 +609,67 @@ fn neither_a_read_nor_a_proof_goes_beside_the_other_after_a_throttled_answer() {
     assert!(reads.work(at(5_001), NOT_FULL).calls.is_empty(), "a proof is under way");
     reads.note_proof(digest("a"), at(5_000));
     assert_eq!(reads.work(at(5_100), NOT_FULL).calls.len(), 1, "it was answered");
+}
+
+#[test]
+fn an_identity_that_comes_while_its_quota_is_silent_asks_in_its_turn() {
+    let mut reads = Reads::default();
+    take_down(&mut reads);
+    let requests = (0..5).map(|n| request("new", &format!("k{n}"), &format!("n/{n}"), 20)).collect();
+    reads.request(at(20), requests, None);
+    assert!(reads.work(at(20), NOT_FULL).calls.is_empty());
+    assert_eq!(reads.work(at(2_020), NOT_FULL).calls, [Call::Open(digest("new"))]);
+}
+
+#[test]
+fn beside_a_store_that_is_down_one_failure_of_another_that_answered_since_is_no_outage() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    reads.note_answer(digest("c"), at(20));
+    let error = Error::new(Kind::Unavailable, "scripted");
+    reads.note_silence(digest("b"), &error, at(30), at(31));
+    assert!(reads.is_down(digest("a")) && !reads.is_down(digest("b")));
+}
+
+#[test]
+fn that_a_store_throttles_no_more_is_told_like_the_end_of_an_outage() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "k", "n/1", 0)], None);
+    let calls = open(&mut reads, "a", 1, 0);
+    reads.note_throttled(digest("a"), Some(Duration::from_secs(5)), at(1));
+    answer_all(&mut reads, &calls[0], &Ok(entry()), 2);
+    assert_eq!(reads.take_back(), [digest("a")]);
+}
+
+#[test]
+fn before_a_gate_that_stays_closed_for_long_nobody_waits() {
+    for (seconds, told) in [(29, 0), (31, 2)] {
+        let mut reads = Reads::default();
+        reads.request(at(0), vec![request("a", "k", "n/1", 0)], None);
+        open(&mut reads, "a", 1, 0);
+        reads.note_throttled(digest("a"), Some(Duration::from_secs(seconds)), at(2));
+        reads.request(at(2), vec![request("a", "j", "n/2", 2), request("a", "j", "m/3", 2)], None);
+        let work = reads.work(at(2), NOT_FULL);
+        assert!(work.calls.is_empty());
+        let errors: Vec<&Error> = work.told.iter().map(|told| told.answer.as_ref().unwrap_err()).collect();
+        assert_eq!(errors.len(), told, "{seconds}");
+        assert!(errors.iter().all(|error| error.wait() == Some(Duration::from_secs(31))));
+    }
+}
+
+#[test]
+fn what_was_answered_for_another_namespace_takes_nobody_the_last_place() {
+    let mut reads = Reads::default();
+    let shared = ["a", "b", "c"].map(|namespace| request("a", "shared", &format!("{namespace}/1"), 0));
+    reads.request(at(0), shared.into(), None);
+    let calls = open(&mut reads, "a", 1, 0);
+    answer_all(&mut reads, &calls[0], &Ok(entry()), 1);
+    reads.request(at(2), vec![request("a", "own", "b/1", 2)], None);
+    // One may go, whoever it is.
+    let granted = std::cell::Cell::new(false);
+    let calls = reads.work(at(2), &|_| granted.replace(true)).calls;
+    assert_eq!(calls.iter().map(|call| keys(call)[0]).collect::<Vec<_>>(), ["own"]);
 }
 
 #[test]

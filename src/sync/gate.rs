@@ -53,10 +53,23 @@ pub struct Gate {
     held_until: Option<Timestamp>,
     last_cut: Option<Timestamp>,
     last_raise: Timestamp,
-    /// True after a throttled answer until another one comes.
+    /// True after a throttled answer, until a call that was sent alone after it is answered.
     careful: bool,
+    /// True while that call is under way.
+    alone: bool,
     in_flight: usize,
     lanes: Lanes<ReadId>,
+}
+
+/// What to do with who stands first in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// It is its turn.
+    Take,
+    /// Its namespace must wait.
+    Skip,
+    /// It stands in line no more.
+    Drop,
 }
 
 /// What the gate answers.
@@ -84,6 +97,7 @@ impl Gate {
             last_cut: None,
             last_raise: now,
             careful: false,
+            alone: false,
             in_flight: 0,
             lanes: Lanes::default(),
         }
@@ -94,8 +108,8 @@ impl Gate {
         self.lanes.push(lane, namespace, read);
     }
 
-    /// The next read, if the pace allows one. `skip` says of a namespace whether it must wait (its plaintext budget is used up).
-    pub fn next(&mut self, now: Timestamp, skip: &dyn Fn(&str) -> bool) -> Verdict {
+    /// The next read, if the pace allows one. `choose` says of a namespace and its next read what to do with it.
+    pub fn next(&mut self, now: Timestamp, choose: &dyn Fn(&str, &ReadId) -> Choice) -> Verdict {
         if let Some(until) = self.closed_until.max(self.held_until).filter(|until| *until > now) {
             return if self.is_empty() { Verdict::Idle } else { Verdict::At(until) };
         }
@@ -106,7 +120,7 @@ impl Gate {
         if self.tokens < 1.0 {
             return if self.is_empty() { Verdict::Idle } else { Verdict::At(self.token_at(now)) };
         }
-        match self.lanes.pop(skip) {
+        match self.lanes.pop(choose) {
             Some(read) => Verdict::Send(read),
             None => Verdict::Idle,
         }
@@ -116,6 +130,7 @@ impl Gate {
     pub fn sent(&mut self) {
         self.lanes.served();
         self.in_flight += 1;
+        self.alone = self.careful;
         self.tokens -= 1.0;
     }
 
@@ -123,7 +138,9 @@ impl Gate {
     pub fn answered(&mut self, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         // What was under way when the cut came proves nothing about after it: only the answer to the one that went alone does.
-        self.careful &= self.in_flight > 0;
+        if std::mem::take(&mut self.alone) {
+            self.careful = false;
+        }
         if now.duration_since(self.last_raise) >= SignedDuration::from_secs(1) {
             self.last_raise = now;
             self.rate = (self.rate + self.budget.per_second / 20.0).min(self.budget.per_second);
@@ -133,6 +150,7 @@ impl Gate {
     /// A call came back throttled: close for `after`, and slow down.
     pub fn throttled(&mut self, now: Timestamp, after: Option<Duration>) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.alone = false;
         self.slow_down(now, after);
     }
 
@@ -157,6 +175,16 @@ impl Gate {
     /// That proof was answered.
     pub fn let_go(&mut self) {
         self.held_until = None;
+        self.careful = false;
+    }
+
+    /// Takes out all that waits.
+    pub fn take_all(&mut self) -> Vec<ReadId> {
+        let mut waiting = Vec::new();
+        while let Some(read) = self.lanes.pop(&|_, _| Choice::Take) {
+            waiting.push(read);
+        }
+        waiting
     }
 
     /// How long it is closed yet, if it is.
@@ -227,11 +255,11 @@ impl<T> Lanes<T> {
         self.lanes[lane as usize].push(namespace, one);
     }
 
-    /// Whose turn it is. `skip` says of a namespace whether it must wait.
-    pub fn pop(&mut self, skip: &dyn Fn(&str) -> bool) -> Option<T> {
+    /// Whose turn it is. `choose` says of a namespace and its next one what to do with it.
+    pub fn pop(&mut self, choose: &dyn Fn(&str, &T) -> Choice) -> Option<T> {
         let second_first = self.served % SECOND_LANE_SHARE == SECOND_LANE_SHARE - 1;
         let order = if second_first { [1, 0] } else { [0, 1] };
-        order.into_iter().find_map(|lane| self.lanes[lane].pop(skip))
+        order.into_iter().find_map(|lane| self.lanes[lane].pop(choose))
     }
 
     /// Counts a turn as used.
@@ -267,27 +295,35 @@ impl<T> Turns<T> {
         self.queues.entry(namespace.to_string()).or_default().push_back(read);
     }
 
-    fn pop(&mut self, skip: &dyn Fn(&str) -> bool) -> Option<T> {
+    fn pop(&mut self, choose: &dyn Fn(&str, &T) -> Choice) -> Option<T> {
         for _ in 0..self.order.len() {
             let namespace = self.order.pop_front()?;
-            if skip(&namespace) {
-                self.order.push_back(namespace);
-                continue;
-            }
             let queue = self.queues.get_mut(&namespace)?;
-            let read = queue.pop_front();
+            let taken = pop_of(queue, |one| choose(&namespace, one));
             if queue.is_empty() {
                 self.queues.remove(&namespace);
             } else {
                 self.order.push_back(namespace);
             }
-            return read;
+            if taken.is_some() {
+                return taken;
+            }
         }
         None
     }
 
     fn is_empty(&self) -> bool {
         self.order.is_empty()
+    }
+}
+
+fn pop_of<T>(queue: &mut VecDeque<T>, choose: impl Fn(&T) -> Choice) -> Option<T> {
+    loop {
+        match choose(queue.front()?) {
+            Choice::Take => return queue.pop_front(),
+            Choice::Skip => return None,
+            Choice::Drop => drop(queue.pop_front()),
+        }
     }
 }
 
@@ -299,13 +335,15 @@ mod tests {
         Timestamp::from_millisecond(millis).unwrap()
     }
 
+    const TAKE: &dyn Fn(&str, &ReadId) -> Choice = &|_, _| Choice::Take;
+
     fn gate(per_second: f64, in_flight: usize) -> Gate {
         Gate::new(Budget { per_second, in_flight }, at(0))
     }
 
     fn drain(gate: &mut Gate, now: Timestamp) -> Vec<ReadId> {
         let mut sent = Vec::new();
-        while let Verdict::Send(read) = gate.next(now, &|_| false) {
+        while let Verdict::Send(read) = gate.next(now, TAKE) {
             gate.sent();
             sent.push(read);
         }
@@ -363,11 +401,11 @@ mod tests {
         let mut gate = gate(10_000.0, 10);
         gate.push(Lane::First, "a", 1);
         gate.push(Lane::First, "b", 2);
-        assert_eq!(gate.next(at(0), &|_| false), Verdict::Send(1));
+        assert_eq!(gate.next(at(0), TAKE), Verdict::Send(1));
         gate.sent();
         gate.throttled(at(0), Some(Duration::from_secs(5)));
-        assert_eq!(gate.next(at(4_999), &|_| false), Verdict::At(at(5_000)));
-        assert_eq!(gate.next(at(5_000), &|_| false), Verdict::Send(2));
+        assert_eq!(gate.next(at(4_999), TAKE), Verdict::At(at(5_000)));
+        assert_eq!(gate.next(at(5_000), TAKE), Verdict::Send(2));
     }
 
     #[test]
@@ -390,9 +428,11 @@ mod tests {
         let mut gate = gate(10_000.0, 100);
         gate.push(Lane::First, "full", 1);
         gate.push(Lane::First, "other", 2);
-        assert_eq!(gate.next(at(0), &|namespace| namespace == "full"), Verdict::Send(2));
-        assert_eq!(gate.next(at(0), &|namespace| namespace == "full"), Verdict::Idle);
-        assert_eq!(gate.next(at(0), &|_| false), Verdict::Send(1));
+        let skip =
+            |namespace: &str, _: &ReadId| if namespace == "full" { Choice::Skip } else { Choice::Take };
+        assert_eq!(gate.next(at(0), &skip), Verdict::Send(2));
+        assert_eq!(gate.next(at(0), &skip), Verdict::Idle);
+        assert_eq!(gate.next(at(0), TAKE), Verdict::Send(1));
     }
 
     #[test]
@@ -404,6 +444,8 @@ mod tests {
         (0..30).for_each(|_| gate.answered(at(2)));
         assert_eq!(drain(&mut gate, at(2_000)).len(), 0, "one is still under way");
         gate.answered(at(2_001));
-        assert_eq!(drain(&mut gate, at(2_002)).len(), 8);
+        assert_eq!(drain(&mut gate, at(2_002)).len(), 1, "what was sent before proves nothing of after");
+        gate.answered(at(2_003));
+        assert_eq!(drain(&mut gate, at(2_004)).len(), 7);
     }
 }

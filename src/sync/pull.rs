@@ -229,8 +229,8 @@ impl Finished {
 
     /// A job that panicked: our fault, tried again with a growing wait.
     #[must_use]
-    pub fn panicked(began: Timestamp) -> Self {
-        tracing::error!("a job panicked; this is a bug of keyferry");
+    pub fn panicked(object: &ObjectKey, began: Timestamp) -> Self {
+        tracing::error!(externalsecret = %object, "a job panicked; this is a bug of keyferry");
         Self { error: Some(Error::new(Kind::Bug, "the job panicked")), ..Self::at(began) }
     }
 

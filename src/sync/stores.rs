@@ -320,7 +320,7 @@ impl Shared {
     fn work(&self, now: Timestamp) -> Work {
         let mut state = self.state();
         let granted = Cell::new(false);
-        let work = state.reads.work(now, &|namespace| match self.plaintext.room(namespace) {
+        let mut work = state.reads.work(now, &|namespace| match self.plaintext.room(namespace) {
             Room::Free => false,
             Room::LastOne => granted.replace(true),
             Room::None => true,
@@ -330,6 +330,7 @@ impl Shared {
                 self.plaintext.started(namespace);
             }
         }
+        self.tell(&mut state, std::mem::take(&mut work.told), None);
         work
     }
 
@@ -430,6 +431,7 @@ impl Shared {
             Ok(Probe::Ready) | Err(_) => state.reads.note_proof(identity, began),
         }
         self.tell(&mut state, Vec::new(), None);
+        self.wake.notify_one();
     }
 
     /// Sends while the state is locked, so that nobody hears of two things in another order than they happened in.

@@ -217,7 +217,7 @@ async fn a_store_waits_as_its_failure_asks_and_those_without_an_answer_are_judge
     for (kind, asks, between, is_unanswered) in [
         (Kind::Unavailable, None, 2..=5, true),
         (Kind::Unavailable, after(9), 9..=9, true),
-        (Kind::Throttled, None, 150..=300, true),
+        (Kind::Throttled, None, 2..=5, true),
         (Kind::Throttled, after(900), 900..=900, true),
         (Kind::Forbidden, None, 150..=300, false),
     ] {
@@ -226,7 +226,10 @@ async fn a_store_waits_as_its_failure_asks_and_those_without_an_answer_are_judge
         stores.records.entry(bench.store.clone()).or_default();
         for _ in 0..8 {
             let error = Some(Error::new(kind, "scripted").after(asks));
-            stores.done(&bench.store, Judged { error, ..Judged::panicked(Timestamp::UNIX_EPOCH) });
+            stores.done(
+                &bench.store,
+                Judged { error, ..Judged::panicked(&bench.store, Timestamp::UNIX_EPOCH) },
+            );
         }
         let wait = stores.schedule.next().unwrap().duration_since(bench.context.clock.now());
         assert!(between.contains(&wait.as_secs()), "{kind:?} {asks:?}: {wait}");
@@ -257,7 +260,7 @@ async fn the_silence_of_a_changed_store_is_news_though_its_predecessor_was_being
         let mut stores = Stores::new(bench.context.clone(), mpsc::unbounded_channel());
         stores.records.entry(bench.store.clone()).or_default().again = again;
         let error = Some(Error::new(Kind::Unavailable, "scripted"));
-        stores.done(&bench.store, Judged { error, ..Judged::panicked(Timestamp::UNIX_EPOCH) });
+        stores.done(&bench.store, Judged { error, ..Judged::panicked(&bench.store, Timestamp::UNIX_EPOCH) });
         assert_eq!(stores.records[&bench.store].unanswered, !again);
     }
 }

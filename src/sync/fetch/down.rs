@@ -102,7 +102,31 @@ impl Reads {
     /// Enters a store that is about to be proved, whether or not anybody reads from it.
     pub fn know(&mut self, target: Target, now: Timestamp) {
         self.gates.entry(target.quota).or_insert_with(|| Gate::new(target.budget, now));
-        self.lines.entry(target.identity).or_insert_with(|| Line::new(target.quota));
+        self.enter_line(target.identity, target.quota);
+    }
+
+    /// Enters an identity. One that comes while its quota is silent is presumed to be down as the others are.
+    pub(super) fn enter_line(&mut self, identity: Digest, quota: Digest) {
+        if self.lines.contains_key(&identity) {
+            return;
+        }
+        let silence = self.silence_of(quota);
+        let line = self.lines.entry(identity).or_insert(Line::new(quota));
+        if let Some((since, error)) = silence {
+            line.outage.presume(since, &error);
+        }
+    }
+
+    /// Since when a quota is silent, and how: a store of it was found down, and no other has answered since it fell silent.
+    fn silence_of(&self, quota: Digest) -> Option<(Timestamp, Error)> {
+        self.turns.get(&quota)?;
+        let of_it =
+            || self.lines.values().map(|line| (line.quota, &line.outage)).filter(|(of, _)| *of == quota);
+        let found = of_it().filter(|(_, outage)| outage.is_down() && !outage.is_presumed());
+        let (_, found) = found.max_by_key(|(_, outage)| outage.silent_since())?;
+        let since = found.silent_since()?;
+        let is_alive = of_it().any(|(_, outage)| outage.has_answered(since));
+        found.error().filter(|_| !is_alive).map(|error| (since, error.clone()))
     }
 
     /// Why a store is not asked now: the error with which it is down, or that it wants to be left alone for so long.
@@ -147,9 +171,9 @@ impl Reads {
     /// A store gave no answer to a read, an opening or a probe that began at `began`. Where another of its quota is down it is down at once.
     /// If it is down from now on, what is queued for it waits, and so do the others of its quota of which nothing better is known.
     pub fn note_silence(&mut self, identity: Digest, error: &Error, began: Timestamp, now: Timestamp) {
-        let down = self.quotas_down();
+        let Some(quota) = self.lines.get(&identity).map(|line| line.quota) else { return };
+        let is_known = self.silence_of(quota).is_some();
         let Some(line) = self.lines.get_mut(&identity) else { return };
-        let is_known = down.contains(&line.quota);
         let is_new = line.outage.failed(error, (began, now), is_known);
         if !line.outage.is_down() {
             return;
@@ -160,21 +184,16 @@ impl Reads {
             .and_modify(|known| known.next = known.next.max(turn.next))
             .or_insert(turn);
         if is_new {
-            self.presume(identity);
+            self.presume(quota);
             self.strand_queued(now);
         }
     }
 
-    /// This store is down, and nothing else is known of the others of its quota unless one of them has answered since: so are they.
-    fn presume(&mut self, identity: Digest) {
-        let Some(line) = self.lines.get(&identity) else { return };
-        let (quota, since) = (line.quota, line.outage.silent_since());
-        let (Some(since), Some(error)) = (since, line.outage.error().cloned()) else { return };
-        let of_it = |line: &&mut Line| line.quota == quota;
-        if self.lines.values_mut().filter(of_it).any(|line| line.outage.has_answered(since)) {
-            return;
-        }
-        self.lines.values_mut().filter(of_it).for_each(|line| line.outage.presume(since, &error));
+    /// A store of a quota was found down. If the quota is silent, nothing better is known of its other stores.
+    fn presume(&mut self, quota: Digest) {
+        let Some((since, error)) = self.silence_of(quota) else { return };
+        let of_it = self.lines.values_mut().filter(|line| line.quota == quota);
+        of_it.for_each(|line| line.outage.presume(since, &error));
     }
 
     /// Puts what is queued for stores that are down in line.
@@ -195,7 +214,7 @@ impl Reads {
         began: Timestamp,
         now: Timestamp,
     ) -> Vec<Delivery> {
-        let identity = self.reads[&id].key.identity;
+        let Some(identity) = self.reads.get(&id).map(|read| read.key.identity) else { return Vec::new() };
         let stood_for_all = !self.fails_again(id);
         let round = self.found_down.entry(identity).or_insert(Round { began, stood_for_all });
         round.began = round.began.max(began);
@@ -309,9 +328,13 @@ impl Reads {
         if !was_down {
             line.outage.end();
         }
-        if let Some(turn) = self.turns.get_mut(&quota).filter(|turn| turn.throttled) {
-            turn.throttled = false;
+        let was_throttled =
+            self.turns.get_mut(&quota).is_some_and(|turn| std::mem::take(&mut turn.throttled));
+        if was_throttled {
             self.gates.get_mut(&quota).into_iter().for_each(Gate::let_go);
+            // Stores that were throttled may have been judged for that, and their objects told.
+            let spared = self.lines.iter().filter(|(_, line)| line.quota == quota && !line.outage.is_down());
+            self.back.extend(spared.map(|(identity, _)| *identity));
         }
         let is_back = |line: &Line| line.outage.is_presumed() || found_down && line.outage.is_down();
         let back = self.lines.iter_mut().filter(|(_, line)| line.quota == quota && is_back(line));

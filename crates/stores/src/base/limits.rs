@@ -27,6 +27,9 @@ pub const READ_RETRY: Backoff = Backoff { first: Duration::from_millis(200), mos
 /// The longest `Retry-After` that a fetch waits out; a longer one is the business of the controllers' schedule, which
 /// holds nothing while it waits.
 pub const RETRY_AFTER_WAITED: Duration = Duration::from_secs(3);
+/// The longest that a read waits before a closed gate. Whose store wants to be left alone for longer is told so, and holds nothing
+/// meanwhile.
+pub const GATE_WAITED: Duration = Duration::from_secs(30);
 /// The longest `Retry-After` that is believed: a store that asks for more is asked again after this.
 pub const RETRY_AFTER_BELIEVED: Duration = Duration::from_secs(3600);
 /// HTTP clients kept for reuse (some 200 kB each). The one unused for longest goes; stores that hold it keep it.

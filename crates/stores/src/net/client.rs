@@ -281,7 +281,9 @@ fn failure(host: &str, error: &reqwest::Error) -> Error {
         _ => (Kind::Unavailable, "the answer of the store was cut off"),
     };
     let said = Error::new(kind, what).with("host", host);
-    let lost = kind == Kind::Unavailable && tls.is_none() && !error.is_timeout();
+    // A connection that was never there is not lost: who asks again at once asks in vain.
+    let was_there = tls.is_none() && !error.is_timeout() && !error.is_connect() && !error.is_dns();
+    let lost = kind == Kind::Unavailable && was_there;
     let said = if lost { said.lost() } else { said };
     // The text of a TLS error names certificates and alerts, never data.
     tls.map_or(said.clone(), |tls| said.with("reason", tls))
