@@ -316,8 +316,17 @@ async fn a_tampered_secret_is_repaired() {
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_is_changed_again_and_again_is_repaired_once_a_second() {
-    let story = Story::new().await;
-    story.object("es", &hourly()).await;
+    let cluster = FakeCluster::new();
+    put_store(&cluster, "s", &[("k", "v")]);
+    put_store(&cluster, "t", &[("k", "w")]);
+    let story = Story::over(cluster, Settings::default()).await;
+    // From two stores, so that of reads which are spread over a part of the interval one comes too late.
+    let entry = |key: &str, store: &str| {
+        let source = json!({ "storeRef": { "name": store } });
+        json!({ "secretKey": key, "remoteRef": { "key": "k" }, "sourceRef": source })
+    };
+    let data = [entry("a", "s"), entry("b", "t")];
+    story.object("es", &spec(&json!({ "refreshInterval": "1h", "data": data }))).await;
     story.pass(5).await;
     story.cluster.forget_requests();
     for _ in 0..100 {

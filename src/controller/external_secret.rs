@@ -48,7 +48,7 @@ use crate::{
     },
     sync::{
         fetch::{Request, Spread, Waiter},
-        gate::{Lane, Lanes, later},
+        gate::{Choice, Lane, Lanes, later},
         pipeline::Pipeline,
         plan::{self, Timing},
         pull::{self, Finished, Job, Object, Slot},
@@ -166,7 +166,7 @@ struct Record {
     woken: bool,
     /// True if a template changed while its job ran, which may have read it before.
     outdated: bool,
-    /// True if it is due for a repair or a changed template and not for its tick: its reads are not spread.
+    /// True if it is due for a repair, a changed template or a second look at empty answers and not for its tick: its reads are not spread.
     hurries: bool,
     /// True if it names a store of another class.
     left_alone: bool,
@@ -446,7 +446,8 @@ impl ExternalSecrets {
         self.unindex(key);
         let Some(raw) = self.objects.get(key) else { return };
         // What cannot be understood has no index; who looks at the object says why.
-        let understood = catch_unwind(AssertUnwindSafe(|| Understood::of(raw))).ok().flatten();
+        let understood = catch_unwind(AssertUnwindSafe(|| Understood::of(raw)));
+        let understood = understood.map_err(|_| panicked(key)).ok().flatten();
         let Some(Understood { manner, stores, templates, target }) = understood else { return };
         for store in &stores {
             self.by_store.insert((store.clone(), key.clone()));
@@ -574,14 +575,21 @@ impl ExternalSecrets {
 
     /// The object, if its last refresh is long enough ago for another one for a changed template; else it is due as soon as it is.
     fn calm(&mut self, key: &ObjectKey, now: Timestamp) -> Option<ObjectKey> {
-        let record = self.records.get_mut(key)?;
+        let record = self.records.get(key)?;
         let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, TEMPLATE_PAUSE));
         if calm <= now {
             return Some(key.clone());
         }
-        record.hurries = true;
-        self.schedule.no_later_than(key.clone(), calm);
+        self.hurry(key, calm);
         None
+    }
+
+    /// Makes an object due, before its tick, for something else: its reads go out at once then.
+    fn hurry(&mut self, key: &ObjectKey, at: Timestamp) {
+        if let Some(record) = self.records.get_mut(key) {
+            record.hurries = true;
+            self.schedule.no_later_than(key.clone(), at);
+        }
     }
 
     /// A target that somebody else changed is repaired at once, but not in a loop with one who changes it at once again.
@@ -600,7 +608,7 @@ impl ExternalSecrets {
             match record.phase {
                 // The answers that it waits for, or has, repair it.
                 Phase::Waiting(_) | Phase::Ready(_) => (),
-                Phase::Idle | Phase::Parked if calm > now => self.schedule.no_later_than(key, calm),
+                Phase::Idle | Phase::Parked if calm > now => self.hurry(&key, calm),
                 Phase::Idle | Phase::Parked | Phase::Working => self.look(&key, Cause::change(now)),
             }
         }
@@ -673,11 +681,12 @@ impl ExternalSecrets {
         record.woken = false;
         record.left_alone = false;
         record.cut_off = false;
-        record.hurries = false;
+        record.began = None;
+        let hurries = std::mem::take(&mut record.hurries);
         match self.decide_guarded(key, cause) {
             Decision::Ignore => self.schedule.remove(key),
             Decision::LeaveAlone => self.leave(key),
-            Decision::Sleep(until) => self.rest(key, until),
+            Decision::Sleep(until) => self.rest(key, until, hurries),
             Decision::Work(job) => self.work(key, job),
             Decision::Fetch(fetch) => self.wait_for(key, fetch, gathering),
         }
@@ -690,12 +699,14 @@ impl ExternalSecrets {
         }
     }
 
-    /// Nothing is to be done before `until`; a try that is due earlier, because the object fails, stays due.
-    fn rest(&mut self, key: &ObjectKey, until: Option<Timestamp>) {
-        let failing = self.records.get(key).is_some_and(|record| record.failing);
+    /// Nothing is to be done before `until`; what is due earlier, because the object fails or hurries, stays due.
+    fn rest(&mut self, key: &ObjectKey, until: Option<Timestamp>, hurries: bool) {
+        let Some(record) = self.records.get_mut(key) else { return };
+        record.hurries = hurries;
+        let stays_due = record.failing || hurries;
         match until {
-            Some(until) if failing => self.schedule.no_later_than(key.clone(), until),
-            None if failing => (),
+            Some(until) if stays_due => self.schedule.no_later_than(key.clone(), until),
+            None if stays_due => (),
             until => self.sleep(key, until),
         }
     }
@@ -729,7 +740,7 @@ impl ExternalSecrets {
     /// [`Self::decide`]; a panic in it is the failure of this object and of no other.
     fn decide_guarded(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
         let decided = catch_unwind(AssertUnwindSafe(|| self.decide(key, cause)));
-        decided.unwrap_or_else(|_| Decision::Work(Job::Fail(panicked())))
+        decided.unwrap_or_else(|_| Decision::Work(Job::Fail(panicked(key))))
     }
 
     fn decide(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
@@ -899,7 +910,7 @@ impl ExternalSecrets {
     /// Gives free workers their next jobs. Who has been looked at again since it stood in line, or is gone, has none there.
     fn start_ready(&mut self) {
         while self.working < self.context.settings.concurrent {
-            let Some(key) = self.ready.pop(&|_| false) else { return };
+            let Some(key) = self.ready.pop(&|_, _| Choice::Take) else { return };
             let Some(record) = self.records.get_mut(&key) else { continue };
             match std::mem::take(&mut record.phase) {
                 Phase::Ready(job) => {
@@ -921,7 +932,9 @@ impl ExternalSecrets {
             let target = record.target.as_ref().and_then(|target| world.secret(target).cloned());
             let others =
                 world.controlled_by(&raw.uid).filter(|secret| record.target.as_ref() != Some(&secret.key));
-            (target, others.cloned().collect(), world.versions_of(&record.templates))
+            // Where no change of a template is heeded, none may be missed: what is kept of them may be older than the object.
+            let templates = if record.manner.is_timed { &*record.templates } else { &[] };
+            (target, others.cloned().collect(), world.versions_of(templates))
         };
         let (status, empty_since) = (record.status(raw).map(Into::into), record.empty_since);
         let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since, seen };
@@ -929,7 +942,7 @@ impl ExternalSecrets {
         let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
             let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
-            let finished = pulled.unwrap_or_else(|_| Finished::panicked(began));
+            let finished = pulled.unwrap_or_else(|_| Finished::panicked(&key, began));
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(key, uid, Box::new(finished)));
         });
@@ -962,6 +975,7 @@ impl ExternalSecrets {
             record.own_status = Some(Box::new(OwnStatus { json, version }));
         }
         record.refreshed = finished.refreshed.or(record.refreshed);
+        record.hurries = finished.error.is_none() && finished.confirm.is_some();
         let took = now.duration_since(finished.began);
         self.context.table.note(key, took, finished.ready, finished.error.is_some());
         let next = match (&finished.error, finished.confirm) {

@@ -105,6 +105,8 @@ pub struct World {
     owned: BTreeSet<(Uid, ObjectKey)>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
+    /// What each of them names.
+    names: HashMap<StoreRef, Vec<Resolved>>,
     /// ConfigMaps and Secrets with the objects that use them as templates.
     templated: BTreeSet<(Resolved, ObjectKey)>,
     kin: Kin,
@@ -155,6 +157,7 @@ impl World {
             owned: BTreeSet::new(),
             versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
+            names: HashMap::new(),
             templated: BTreeSet::new(),
             kin: Kin::default(),
             usable: HashMap::new(),
@@ -233,7 +236,7 @@ impl World {
     fn learn(&mut self, store: StoreRef) -> Vec<Signal> {
         self.usable.clear();
         if let Some(raw) = self.store(&store) {
-            let parsed = catch_unwind(|| Parsed::of(raw, &store)).unwrap_or_else(|_| Parsed::broken());
+            let parsed = catch_unwind(|| Parsed::of(raw, &store)).unwrap_or_else(|_| Parsed::broken(&store));
             self.unname(&store);
             let scope = scope_of(&store, None);
             self.name_refs(&store, &parsed.refs, &scope);
@@ -266,16 +269,21 @@ impl World {
     }
 
     fn unname(&mut self, store: &StoreRef) {
-        self.named.retain(|_, stores| {
+        for object in self.names.remove(store).unwrap_or_default() {
+            let Some(stores) = self.named.get_mut(&object) else { continue };
             stores.remove(store);
-            !stores.is_empty()
-        });
+            if stores.is_empty() {
+                self.named.remove(&object);
+            }
+        }
     }
 
     /// Enters the objects that a store names, so that their changes are kept and wake it.
     fn name_refs(&mut self, store: &StoreRef, refs: &[Ref], scope: &Scope) {
         for resolved in refs.iter().filter_map(|reference| scope.resolve(reference).ok()) {
-            self.named.entry(resolved).or_default().insert(store.clone());
+            if self.named.entry(resolved.clone()).or_default().insert(store.clone()) {
+                self.names.entry(store.clone()).or_default().push(resolved);
+            }
         }
     }
 
@@ -407,7 +415,7 @@ impl World {
             return Ok(usable.clone());
         }
         let found = catch_unwind(AssertUnwindSafe(|| self.find_usable(store, namespace, gate)));
-        let usable = Arc::new(found.unwrap_or_else(|_| Err(Unusable::No(panicked())))?);
+        let usable = Arc::new(found.unwrap_or_else(|_| Err(Unusable::No(panicked(&store.key))))?);
         self.usable.insert(asked, usable.clone());
         Ok(usable)
     }
@@ -533,14 +541,22 @@ impl Parsed {
     }
 
     /// A store that could not be taken in through a fault of ours.
-    fn broken() -> Self {
-        let (spec, config) = (Err(panicked()), Err(panicked()));
-        Self { spec, config, retry: None, refs: Vec::new(), ready: None, line: None }
+    fn broken(store: &StoreRef) -> Self {
+        let error = panicked(&store.key);
+        Self {
+            spec: Err(error.clone()),
+            config: Err(error),
+            retry: None,
+            refs: Vec::new(),
+            ready: None,
+            line: None,
+        }
     }
 }
 
 /// What a panic of ours is to the object that brought it about; all others go on.
-pub(super) fn panicked() -> Error {
+pub(super) fn panicked(object: &ObjectKey) -> Error {
+    tracing::error!(%object, "the reconciler panicked; this is a bug of keyferry");
     Error::new(Kind::Bug, "the reconciler panicked")
 }
 

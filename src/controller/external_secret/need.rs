@@ -1,7 +1,5 @@
 //! What an object needs now: to be refreshed, to wait for its tick, or nothing. Pure.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::provider::Digest;
 
@@ -92,13 +90,11 @@ impl Told {
 /// `line` stands for the configuration, without versions of credentials: it is the same after a restart and after a rotation. A store that
 /// is not known yet stands for itself.
 pub(super) fn phase(line: Option<&Digest>, store: Option<&StoreRef>, interval: SignedDuration) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match line {
-        Some(line) => line.as_bytes().hash(&mut hasher),
-        None => store.hash(&mut hasher),
-    }
-    interval.as_nanos().hash(&mut hasher);
-    hasher.finish()
+    let name = |store: &StoreRef| format!("{}/{}", store.kind.kind(), store.key);
+    let line = line
+        .map_or_else(|| store.map(name).unwrap_or_default().into_bytes(), |line| line.as_bytes().to_vec());
+    let digest = Digest::of([&*line, &interval.as_nanos().to_le_bytes()]);
+    digest.as_bytes().iter().take(8).fold(0, |phase, byte| phase << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ async fn a_wake_up_while_the_job_is_under_way_that_fails_is_not_lost() {
     reconciler.changed(Change::Applied(object));
     assert!(matches!(reconciler.records[&key].phase, Phase::Working), "the refusal is being told");
     tell(&mut reconciler, store(&cluster, "s", "True"));
-    reconciler.done(&key, &uid, Finished::panicked(Timestamp::UNIX_EPOCH));
+    reconciler.done(&key, &uid, Finished::panicked(&key, Timestamp::UNIX_EPOCH));
     assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)), "the store is asked at once");
 }
 
@@ -145,7 +145,7 @@ fn end_job(reconciler: &mut ExternalSecrets, key: &ObjectKey, kind: Kind) {
     assert!(matches!(reconciler.records[key].phase, Phase::Working), "{:?}", reconciler.records[key].phase);
     let uid = reconciler.objects.get(key).unwrap().uid.clone();
     let error = Some(Error::new(kind, "scripted"));
-    reconciler.done(key, &uid, Finished { error, ..Finished::panicked(Timestamp::UNIX_EPOCH) });
+    reconciler.done(key, &uid, Finished { error, ..Finished::panicked(key, Timestamp::UNIX_EPOCH) });
 }
 
 /// Its store, which is down, gives an object no answer.
@@ -392,7 +392,7 @@ fn begin_job(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
 fn end_well(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
     let uid = reconciler.objects.get(key).unwrap().uid.clone();
     let (error, ready, refreshed) = (None, Some(true), Some(reconciler.now()));
-    let finished = Finished { error, ready, refreshed, ..Finished::panicked(Timestamp::UNIX_EPOCH) };
+    let finished = Finished { error, ready, refreshed, ..Finished::panicked(key, Timestamp::UNIX_EPOCH) };
     reconciler.done(key, &uid, finished);
 }
 
