@@ -59,7 +59,7 @@ use crate::{
 
 /// How often stores that no object uses are looked for.
 const SWEEP_STORES: Duration = Duration::from_secs(60);
-/// Objects of one tick that are looked at before whoever else has something to say is heard: some milliseconds of work.
+/// Objects of one tick that are looked at, or messages that are heard, before others have their turn: some milliseconds of work.
 const HEARD_EVERY: usize = 256;
 /// The least time between a refresh and the repair of its target.
 const REPAIR_PAUSE: Duration = Duration::from_secs(1);
@@ -348,7 +348,7 @@ impl ExternalSecrets {
         let clock = self.context.pipeline.clock.clone();
         let mut sweep = self.now();
         loop {
-            self.tick();
+            self.tick().await;
             if self.now() >= sweep {
                 sweep = later(self.now(), SWEEP_STORES);
                 self.close_unused();
@@ -360,6 +360,8 @@ impl ExternalSecrets {
                 Some(notice) = self.answers.recv() => self.noticed(notice),
                 () = clock.sleep(wait) => (),
             }
+            // What this has woken runs on this thread, or not at all while nobody else is free.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -376,16 +378,17 @@ impl ExternalSecrets {
         }
     }
 
-    /// Handles a message and all that already wait behind it, so that what comes together is queued together.
+    /// Handles a message and those that already wait behind it, so that what comes together is queued together.
     fn hear(&mut self, first: Option<Message>) {
-        let mut next = first;
+        let (mut next, mut left) = (first, HEARD_EVERY);
         while let Some(message) = next {
             match message {
                 Message::Object(change) => self.changed(change),
                 Message::Signal(signal) => self.signalled(&signal),
                 Message::Done(key, uid, finished) => self.done(&key, &uid, *finished),
             }
-            next = self.inbox.try_recv().ok();
+            left -= 1;
+            next = if left > 0 { self.inbox.try_recv().ok() } else { None };
         }
         self.start_when_listed();
     }
@@ -639,7 +642,7 @@ impl ExternalSecrets {
     }
 
     /// Objects whose time has come; those of one tick queue their reads together, spread over a tenth of the interval.
-    fn tick(&mut self) {
+    async fn tick(&mut self) {
         if !self.started {
             return;
         }
@@ -647,6 +650,7 @@ impl ExternalSecrets {
         for (nth, (at, key)) in (1..).zip(self.schedule.take_due(self.now())) {
             if nth % HEARD_EVERY == 0 {
                 self.hear_waiting();
+                tokio::task::yield_now().await;
             }
             // What was said meanwhile may have put it to work already.
             let Some(record) = self.records.get_mut(&key).filter(|record| record.is_at_rest()) else {

@@ -318,8 +318,23 @@ async fn a_new_object_does_not_wait_for_the_end_of_a_large_tick() {
     let raw =
         cluster.put_object(StatusKind::ExternalSecret, &key, &json!({ "secretStoreRef": { "name": "s" } }));
     reconciler.sender.send(Message::Object(Change::Applied(raw))).unwrap();
-    reconciler.tick();
+    reconciler.tick().await;
     assert!(reconciler.records.contains_key(&key));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_more_messages_than_are_heard_at_a_time_the_rest_is_heard_next() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    for n in 0..HEARD_EVERY + 2 {
+        let (key, spec) = (ObjectKey::new("team", &format!("es-{n}")), json!({}));
+        let raw = cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
+        reconciler.sender.send(Message::Object(Change::Applied(raw))).unwrap();
+    }
+    reconciler.hear_waiting();
+    assert_eq!(reconciler.records.len(), HEARD_EVERY);
+    reconciler.hear_waiting();
+    assert_eq!(reconciler.records.len(), HEARD_EVERY + 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -341,7 +356,7 @@ async fn what_is_put_to_work_in_the_middle_of_a_tick_is_not_asked_for_twice() {
     let raw = cluster.change_object(StatusKind::ExternalSecret, &last, |object| object.generation += 1);
     reconciler.sender.send(Message::Object(Change::Applied(raw))).unwrap();
     let tickets = reconciler.tickets;
-    reconciler.tick();
+    reconciler.tick().await;
     assert_eq!(reconciler.tickets - tickets, HEARD_EVERY as u64 + 1);
 }
 
@@ -420,7 +435,7 @@ async fn objects_whose_secrets_are_each_others_templates_wake_each_other_seldom(
             reconciler.signalled(&changed(key.name(), other));
         }
         tokio::time::advance(Duration::from_millis(50)).await;
-        reconciler.tick();
+        reconciler.tick().await;
     }
     assert!((12..=26).contains(&refreshes), "{refreshes} in a minute");
 }
@@ -441,7 +456,7 @@ async fn a_template_that_changes_while_the_job_runs_is_rendered_after_it() {
     assert!(matches!(reconciler.records[&key].phase, Phase::Idle), "it was refreshed just now");
     assert_eq!(reconciler.schedule.next(), Some(later(reconciler.now(), TEMPLATE_PAUSE)));
     tokio::time::advance(TEMPLATE_PAUSE).await;
-    reconciler.tick();
+    reconciler.tick().await;
     assert!(waits(&reconciler, &key));
 }
 
@@ -456,7 +471,7 @@ async fn its_own_target_as_a_template_wakes_an_object_only_while_it_fails() {
     reconciler.signalled(&changed("es", &key));
     end_well(&mut reconciler, &key);
     tokio::time::advance(2 * TEMPLATE_PAUSE).await;
-    reconciler.tick();
+    reconciler.tick().await;
     reconciler.signalled(&changed("es", &key));
     assert!(matches!(reconciler.records[&key].phase, Phase::Idle), "it wrote it itself");
     reconciler.look(&key, Cause::wake(reconciler.now()));
