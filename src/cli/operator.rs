@@ -198,7 +198,9 @@ impl Operator {
         self.follow(parts, "managed Secrets", watches.managed(over, &self.digests), World::apply_secret);
         for kind in [MetadataKind::Secret, MetadataKind::ConfigMap, MetadataKind::ServiceAccount] {
             let feed = watches.metadata(kind, over);
-            self.follow(parts, "credentials", feed, move |world, change| world.apply_metadata(kind, change));
+            self.follow(parts, "credentials and templates", feed, move |world, change| {
+                world.apply_metadata(kind, change)
+            });
         }
         if self.settings.cluster_stores {
             let feed = watches.objects(StatusKind::ClusterSecretStore, over);

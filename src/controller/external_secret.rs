@@ -160,7 +160,7 @@ struct Record {
     failing: bool,
     /// True if this attempt met a store that is down or not ready.
     cut_off: bool,
-    /// True if the status says so, or that its store gave no answer.
+    /// True if the status already says that a store is down, not ready or silent.
     told_cut_off: bool,
     /// True if something that it depends on changed while it was under way: should it fail, it is looked at again at once.
     woken: bool,

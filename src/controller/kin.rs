@@ -24,7 +24,7 @@ struct Family {
 }
 
 impl Kin {
-    /// Enters a store, whatever was known of it. The other stores that waited for it last.
+    /// Enters a store, whatever was known of it. Returns the other stores, if it was the last that they waited for.
     pub(super) fn enter(
         &mut self,
         store: &StoreRef,
@@ -43,7 +43,7 @@ impl Kin {
         self.relieved(awaited_in, store)
     }
 
-    /// Forgets a store. The others that waited for it last.
+    /// Forgets a store. Returns the others, if it was the last that they waited for.
     pub(super) fn leave(&mut self, store: &StoreRef) -> Vec<StoreRef> {
         let awaited_in = self.take_out(store);
         self.relieved(awaited_in, store)

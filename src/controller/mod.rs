@@ -1,7 +1,7 @@
 //! One reconciler a kind, what they share of the cluster, and when their objects are due.
 //!
 //! - [`external_secret`], [`store`]: the reconcilers.
-//! - [`world`]: what the watches tell, for both. [`schedule`]: the only place from which something is tried again.
+//! - [`world`]: what the watches tell, for both. [`schedule`]: when objects are due, and when they are tried again.
 //! - `kin`: stores of one identity, whose objects are read together. [`table`]: their objects' state, for metrics.
 //!
 //! Each reconciler is one task that owns its objects' state, hears one message at a time and never waits for a store or the API server.

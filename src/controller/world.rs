@@ -66,7 +66,7 @@ pub enum Unusable {
     Unjudged(Error),
     /// It was judged and is not ready: who has told of a failure need not tell of this one, and who is in sync may wait a little.
     Unready(Error),
-    /// It cannot be, and this is the reason.
+    /// Waiting does not help; this is why.
     No(Error),
 }
 

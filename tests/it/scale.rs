@@ -339,6 +339,25 @@ async fn an_outage_costs_two_status_writes_an_object_and_a_request_a_second() {
 
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
+async fn a_store_that_only_throttles_is_asked_once_a_second() {
+    const OBJECTS: usize = 100;
+    const TIME: Duration = Duration::from_secs(6);
+    /// Distinct keys. All may be under way when the first of them is refused.
+    const KEYS: usize = 10;
+    let shape = Shape { interval: "2s".into(), keys: KEYS, ..Shape::shared(OBJECTS) };
+    let scene = Scene::set("scale-throttle", shape);
+    let _process = scene.start(&[NO_STAMPS]);
+    scene.in_sync().await;
+    scene.between_ticks().await;
+    let asked = scene.failing(429, Some(1), TIME).await;
+    let most = KEYS + TIME.as_secs() as usize;
+    assert!((1..=most).contains(&asked), "{asked} requests of at most {most}");
+    scene.store.behave(Behaviour::default());
+    scene.in_sync().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
 async fn a_new_object_and_a_forced_one_are_read_before_most_of_a_tick() {
     const OBJECTS: usize = 200;
     /// Within a tenth of the interval all reads of a tick are queued.

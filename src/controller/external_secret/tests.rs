@@ -327,7 +327,7 @@ async fn of_more_messages_than_are_heard_at_a_time_the_rest_is_heard_next() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
     for n in 0..HEARD_EVERY + 2 {
-        let (key, spec) = (ObjectKey::new("team", &format!("es-{n}")), json!({}));
+        let (key, spec) = (ObjectKey::new("team", format!("es-{n}")), json!({}));
         let raw = cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
         reconciler.sender.send(Message::Object(Change::Applied(raw))).unwrap();
     }
