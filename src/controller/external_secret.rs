@@ -969,8 +969,7 @@ impl ExternalSecrets {
         record.phase = Phase::Idle;
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
-        let is_silence = finished.error.as_ref().is_some_and(|error| error.kind().is_silence());
-        record.told_cut_off = record.failing && (record.cut_off || is_silence) && !finished.untold;
+        record.told_cut_off = record.failing && (record.cut_off || finished.is_silence) && !finished.untold;
         let again = record.again.take();
         record.empty_since = finished.empty_since.filter(|_| again.is_none());
         if let Some((json, version)) = finished.status

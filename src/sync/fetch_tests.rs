@@ -636,9 +636,13 @@ fn beside_a_store_that_is_down_one_failure_of_another_that_answered_since_is_no_
 fn that_a_store_throttles_no_more_is_told_like_the_end_of_an_outage() {
     let mut reads = Reads::default();
     reads.request(at(0), vec![request("a", "k", "n/1", 0)], None);
-    let calls = open(&mut reads, "a", 1, 0);
+    let before = open(&mut reads, "a", 1, 0);
     reads.note_throttled(digest("a"), Some(Duration::from_secs(5)), at(1));
-    answer_all(&mut reads, &calls[0], &Ok(entry()), 2);
+    answer_all(&mut reads, &before[0], &Ok(entry()), 2);
+    assert!(reads.take_back().is_empty(), "what was under way before says nothing of after");
+    reads.request(at(3), vec![request("a", "k", "n/1", 3)], None);
+    let alone = reads.work(at(5_001), NOT_FULL).calls;
+    answer_all(&mut reads, &alone[0], &Ok(entry()), 5_002);
     assert_eq!(reads.take_back(), [digest("a")]);
 }
 

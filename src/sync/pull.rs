@@ -188,6 +188,8 @@ pub struct Finished {
     pub began: Timestamp,
     /// Why it failed.
     pub error: Option<Error>,
+    /// True if that is all: a store gave no answer.
+    pub is_silence: bool,
     /// The Ready condition now; `None` if there is none.
     pub ready: Option<bool>,
     /// True if the status could not be written.
@@ -209,7 +211,10 @@ impl Finished {
         let written =
             told.applied.written.as_ref().map(|secret| ManagedSecret::of(secret, &pipeline.digests));
         let finished = match &told.applied.outcome {
-            Outcome::Failed(_, error) => Self::failed(object, error.clone()),
+            Outcome::Failed(what, error) => {
+                let is_silence = matches!(what, Failed::Fetch) && error.kind().is_silence();
+                Self { is_silence, ..Self::failed(object, error.clone()) }
+            }
             Outcome::Done(_) => {
                 Self { ready: Some(true), refreshed: Some(object.began), ..Self::done(object) }
             }
@@ -242,6 +247,7 @@ impl Finished {
         Self {
             began,
             error: None,
+            is_silence: false,
             ready: None,
             untold: false,
             status: None,

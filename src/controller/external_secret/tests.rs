@@ -145,7 +145,9 @@ fn end_job(reconciler: &mut ExternalSecrets, key: &ObjectKey, kind: Kind) {
     assert!(matches!(reconciler.records[key].phase, Phase::Working), "{:?}", reconciler.records[key].phase);
     let uid = reconciler.objects.get(key).unwrap().uid.clone();
     let error = Some(Error::new(kind, "scripted"));
-    reconciler.done(key, &uid, Finished { error, ..Finished::panicked(key, Timestamp::UNIX_EPOCH) });
+    let is_silence = kind.is_silence();
+    let finished = Finished { error, is_silence, ..Finished::panicked(key, Timestamp::UNIX_EPOCH) };
+    reconciler.done(key, &uid, finished);
 }
 
 /// Its store, which is down, gives an object no answer.

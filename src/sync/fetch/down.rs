@@ -150,13 +150,14 @@ impl Reads {
             return Err(closed);
         }
         let (is_down, is_presumed) = (line.outage.is_down(), line.outage.is_presumed());
-        let Some(turn) = self.turns.get(&quota).filter(|turn| is_down || turn.throttled) else {
+        let throttles = self.turns.get(&quota).is_some_and(|turn| turn.throttled.is_some());
+        if !is_down && !throttles {
             return Ok(());
-        };
+        }
         // What is known to fail again keeps a store of which nothing is known from nothing.
         let reads_wait = match is_down {
             true => self.next_to_ask(quota).is_some_and(|next| !is_presumed || !self.has_failed(next)),
-            false => turn.throttled && self.gates.get(&quota).is_some_and(Gate::is_busy),
+            false => self.gates.get(&quota).is_some_and(Gate::is_busy),
         };
         if reads_wait {
             return Err(PROBE_EVERY);
@@ -306,7 +307,7 @@ impl Reads {
         let next = after.next;
         let turn = self.turns.entry(quota).or_insert(after);
         turn.next = turn.next.max(next);
-        turn.throttled = true;
+        turn.throttled = Some(now);
     }
 
     /// A store proved that it can be used. While reads wait for it, one of those decides whether it is back: what answers a proof is not
@@ -328,9 +329,7 @@ impl Reads {
         if !was_down {
             line.outage.end();
         }
-        let was_throttled =
-            self.turns.get_mut(&quota).is_some_and(|turn| std::mem::take(&mut turn.throttled));
-        if was_throttled {
+        if self.turns.get_mut(&quota).is_some_and(|turn| turn.throttles_no_more(began)) {
             self.gates.get_mut(&quota).into_iter().for_each(Gate::let_go);
             // Stores that were throttled may have been judged for that, and their objects told.
             let spared = self.lines.iter().filter(|(_, line)| line.quota == quota && !line.outage.is_down());

@@ -142,8 +142,8 @@ impl Outage {
 /// Whose turn it is among the stores of one quota, of which some are down or which asks to be left alone.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// True if the last that was heard is that it asks to be left alone: then proofs of all its stores take turns.
-    pub(super) throttled: bool,
+    /// Since when it asks to be left alone, if that is the last that was heard: then proofs of all its stores take turns.
+    pub(super) throttled: Option<Timestamp>,
     /// Nobody asks before.
     pub(super) next: Timestamp,
     /// The read that asks. It has its turn until it is answered.
@@ -163,7 +163,12 @@ impl Turn {
     /// A turn after the usual wait, or after the longer one that the store asked for.
     pub(super) fn after(now: Timestamp, asked: Option<Duration>) -> Self {
         let next = later(now, asked.unwrap_or_default().max(PROBE_EVERY));
-        Self { throttled: false, next, asking: None }
+        Self { throttled: None, next, asking: None }
+    }
+
+    /// Notes an answer to a call that began at `began`; true if that ends being throttled, which what was under way before does not.
+    pub(super) fn throttles_no_more(&mut self, began: Timestamp) -> bool {
+        self.throttled.take_if(|since| began > *since).is_some()
     }
 
     /// Takes the turn, if it is free; else how long it is not.
