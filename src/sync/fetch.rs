@@ -348,6 +348,10 @@ impl Reads {
 
     fn enqueue(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
+        // Another may have taken it along meanwhile.
+        if read.started.is_some() || read.not_before.is_some() {
+            return;
+        }
         let start = if read.lane == Lane::First { now } else { start.max(now) };
         read.not_before = Some(start);
         if start > now {
@@ -388,7 +392,8 @@ impl Reads {
         self.release_due(now);
         let probe = self.take_turns(now);
         let due = self.delayed.first().map(|(at, _, _)| *at);
-        let mut work = Work { wake: [due, probe].into_iter().flatten().min(), ..Work::default() };
+        let wake = [due, probe].into_iter().flatten().min();
+        let mut work = Work { wake, told: self.tell_late(now), ..Work::default() };
         let quotas: Vec<Digest> =
             self.gates.iter().filter(|(_, gate)| !gate.is_empty()).map(|(id, _)| *id).collect();
         for quota in quotas {
@@ -763,7 +768,7 @@ impl Reads {
         let needed: HashSet<Digest> = self.reads.values().map(|read| read.quota).collect();
         self.gates.retain(|quota, gate| needed.contains(quota) || !gate.is_idle_since(now, GATE_IDLE));
         let down = self.quotas_down();
-        self.turns.retain(|quota, turn| down.contains(quota) || turn.throttled.is_some() && turn.next > now);
+        self.turns.retain(|quota, turn| down.contains(quota) || turn.throttled.is_some() && later(turn.next, limits::GATE_WAITED) > now);
     }
 }
 

@@ -309,7 +309,9 @@ fn work_until(
 ) -> (Vec<At<String>>, Vec<At<Delivery>>) {
     let (mut asked, mut delivered) = (Vec::new(), Vec::new());
     for now in (start..end).step_by(100) {
-        for call in reads.work(at(now), NOT_FULL).calls {
+        let work = reads.work(at(now), NOT_FULL);
+        delivered.extend(work.told.into_iter().map(|delivery| (now, delivery)));
+        for call in work.calls {
             let key = keys(&call)[0].to_string();
             let answers = answer_all(reads, &call, &answer(&key), now + 1);
             delivered.extend(answers.into_iter().map(|delivery| (now, delivery)));
@@ -585,6 +587,54 @@ fn a_proof_of_a_store_that_was_presumed_to_be_down_goes_before_reads_that_have_f
     reads.note_proof(digest("b"), at(5_000));
     let [is_a, is_b, is_c] = ["a", "b", "c"].map(|identity| reads.is_down(digest(identity)));
     assert_eq!([is_a, is_b, is_c], [true, false, false]);
+}
+
+#[test]
+fn proofs_of_a_store_that_nobody_reads_take_turns_with_the_reads_of_another() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    fail_in_a_row(&mut reads, "b");
+    reads.request(at(20), vec![request("a", "k", "n/1", 20)], None);
+    let fails = |_: &str| failure(Kind::Unavailable);
+    let (asked, _) = work_until(&mut reads, (20, 10_000), fails);
+    let wait = reads.take_turn(digest("b"), at(10_000)).unwrap_err();
+    let turn = 10_000 + i64::try_from(wait.as_millis()).unwrap();
+    work_until(&mut reads, (10_000, turn), fails);
+    assert_eq!(reads.take_turn(digest("b"), at(turn)), Ok(()), "kept for it");
+    assert!(reads.take_turn(digest("b"), at(turn + 2_000)).is_err(), "the next is the read's");
+    let (after, _) = work_until(&mut reads, (turn + 2_000, turn + 10_000), fails);
+    assert!(asked.len() >= 4 && after.len() >= 3, "{asked:?} {after:?}");
+}
+
+#[test]
+fn how_long_a_store_wants_to_be_left_alone_is_told_to_its_readers_and_does_not_keep_others_from_asking() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    let hour = Some(Duration::from_secs(3_600));
+    let busy = Error::new(Kind::Unavailable, "busy").with("host", "h").after(hour);
+    reads.note_silence(digest("a"), &busy, at(15), at(16));
+    let requests = ["a", "b"].map(|of| request(of, of, &format!("n/{of}"), 20));
+    reads.request(at(20), requests.into(), None);
+    let (asked, told) = work_until(&mut reads, (20, 2_220), |_| Ok(entry()));
+    assert_eq!(asked.iter().map(|(_, key)| &**key).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(told.len(), 2, "one is answered, the other told: {told:?}");
+    let wait = reads.take_turn(digest("a"), at(3_000)).unwrap_err();
+    assert!(wait > Duration::from_secs(3_590), "{wait:?}");
+}
+
+#[test]
+fn calls_that_fail_late_keep_nobody_from_asking() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    reads.request(at(20), vec![request("b", "k", "n/b", 20)], None);
+    let error = Error::new(Kind::Unavailable, "no answer in time");
+    for late in (500..2_000).step_by(500) {
+        reads.note_silence(digest("a"), &error, at(0), at(late));
+    }
+    assert_eq!(reads.work(at(2_020), NOT_FULL).calls.len(), 1);
 }
 
 #[test]

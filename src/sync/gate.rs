@@ -150,13 +150,13 @@ impl Gate {
     /// A call came back throttled: close for `after`, and slow down.
     pub fn throttled(&mut self, now: Timestamp, after: Option<Duration>) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.alone = false;
         self.slow_down(now, after);
     }
 
     /// The store wants to be left alone for `after`.
     pub fn slow_down(&mut self, now: Timestamp, after: Option<Duration>) {
         self.careful = true;
+        self.alone = false;
         let cut = self.last_cut.is_none_or(|last| now.duration_since(last) >= CUT_ONCE);
         if cut {
             self.rate = (self.rate / 2.0).max(SLOWEST);

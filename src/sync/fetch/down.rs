@@ -4,7 +4,10 @@ use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 use keyferry_stores::{
-    base::{Error, Kind, limits::PROBE_EVERY},
+    base::{
+        Error, Kind,
+        limits::{GATE_WAITED, PROBE_EVERY},
+    },
     provider::Digest,
 };
 
@@ -52,7 +55,7 @@ impl Reads {
     fn take_turn_of(&mut self, quota: Digest, now: Timestamp) -> Option<Timestamp> {
         let asking = self.turns.get(&quota)?.asking;
         let asking = asking.and_then(|id| self.reads.get(&id)).filter(|read| read.stranded.is_none());
-        let identity = self.next_to_ask(quota)?;
+        let Some(identity) = self.next_to_ask(quota, now) else { return self.left_alone_until(quota, now) };
         // An entry that takes its time to fail keeps nobody of a store of which nothing is known from asking, nor, once it has failed before,
         // anybody who has not.
         let is_presumed = self.lines.get(&identity).is_some_and(|line| line.outage.is_presumed());
@@ -63,22 +66,56 @@ impl Reads {
         if asking.is_some_and(keeps) {
             return None;
         }
-        if self.turns.get_mut(&quota)?.take(now).is_ok() {
-            let asking = self.release(identity, now);
-            self.turns.get_mut(&quota)?.asking = asking;
+        if let Err(until) = self.turns.get_mut(&quota)?.take_for_read(now) {
+            return Some(until);
         }
-        Some(self.turns.get(&quota)?.next)
+        let asking = self.release(identity, now);
+        let turn = self.turns.get_mut(&quota)?;
+        turn.asking = asking;
+        Some(turn.next)
     }
 
-    /// The store of a quota that is down and whose turn it is: one with a read that has not failed yet, and first one of which nothing is
-    /// known; else who was not asked for longest.
-    fn next_to_ask(&self, quota: Digest) -> Option<Digest> {
-        let down = self.lines.iter().filter(|(_, line)| line.quota == quota && line.outage.is_down());
-        let waited_for = down.filter(|(_, line)| !line.outage.waiting().is_empty());
+    /// The stores of a quota that are down and for which reads wait.
+    fn waited_for(&self, quota: Digest) -> impl Iterator<Item = (&Digest, &Line)> {
+        let down = self.lines.iter().filter(move |(_, line)| line.quota == quota && line.outage.is_down());
+        down.filter(|(_, line)| !line.outage.waiting().is_empty())
+    }
+
+    /// The store of a quota that is down and whose turn it is: first one of which nothing is known, then one with a read that has not failed
+    /// yet, then who was not asked for longest; none that wants to be left alone.
+    fn next_to_ask(&self, quota: Digest, now: Timestamp) -> Option<Digest> {
+        let open = self.waited_for(quota).filter(|(_, line)| line.outage.left_alone(now).is_none());
         let rank = |(identity, line): &(&Digest, &Line)| {
-            (self.has_failed(**identity), !line.outage.is_presumed(), line.outage.asked())
+            (!line.outage.is_presumed(), self.has_failed(**identity), line.outage.asked())
         };
-        waited_for.min_by_key(rank).map(|(identity, _)| *identity)
+        open.min_by_key(rank).map(|(identity, _)| *identity)
+    }
+
+    /// When the first of those that want to be left alone may be asked.
+    fn left_alone_until(&self, quota: Digest, now: Timestamp) -> Option<Timestamp> {
+        self.waited_for(quota).filter_map(|(_, line)| line.outage.left_alone(now)).min()
+    }
+
+    /// Tells who waits for a store that is asked so late that nobody should wait for it with other answers in hand.
+    pub(super) fn tell_late(&mut self, now: Timestamp) -> Vec<Delivery> {
+        if self.turns.is_empty() {
+            return Vec::new();
+        }
+        let far = later(now, GATE_WAITED);
+        let is_late = |line: &Line| {
+            let turn = self.turns.get(&line.quota).map(|turn| turn.next);
+            let asked = turn.max(line.outage.left_alone(now));
+            line.outage.is_down() && asked.is_some_and(|asked| asked > far)
+        };
+        let late = self.lines.iter().filter(|(_, line)| !line.outage.waiting().is_empty() && is_late(line));
+        let late: Vec<Digest> = late.map(|(identity, _)| *identity).collect();
+        let round = Round { began: now, stood_for_all: true };
+        let mut told = Vec::new();
+        for identity in late {
+            told.extend(self.tell_line(identity, &round));
+            self.keep_few(identity);
+        }
+        told
     }
 
     /// True if the first read in line has failed before.
@@ -125,7 +162,7 @@ impl Reads {
         let found = of_it().filter(|(_, outage)| outage.is_down() && !outage.is_presumed());
         let (_, found) = found.max_by_key(|(_, outage)| outage.silent_since())?;
         let since = found.silent_since()?;
-        let is_alive = of_it().any(|(_, outage)| outage.has_answered(since));
+        let is_alive = of_it().any(|(_, outage)| outage.answered() > Some(since));
         found.error().filter(|_| !is_alive).map(|error| (since, error.clone()))
     }
 
@@ -133,13 +170,12 @@ impl Reads {
     #[must_use]
     pub fn why_not(&self, identity: Digest, wait: Duration) -> Error {
         let down = self.lines.get(&identity).and_then(|line| line.outage.error().cloned());
-        down.unwrap_or_else(|| {
-            Error::new(Kind::Throttled, "the store asks to be left alone").after(Some(wait))
-        })
+        down.unwrap_or_else(|| Error::new(Kind::Throttled, "the store asks to be left alone"))
+            .after(Some(wait))
     }
 
-    /// Takes the turn of proving the store of this identity, if it is down. While reads wait, all turns are theirs; while it wants to be
-    /// left alone, nobody has one.
+    /// Takes the turn of proving the store of this identity, if it is down. While reads of its own wait, those decide; with reads of others it
+    /// takes turns; while it wants to be left alone, nobody has one.
     ///
     /// # Errors
     /// How long there is no turn.
@@ -149,20 +185,22 @@ impl Reads {
         if let Some(closed) = self.gates.get(&quota).and_then(|gate| gate.closed_for(now)) {
             return Err(closed);
         }
-        let (is_down, is_presumed) = (line.outage.is_down(), line.outage.is_presumed());
+        if let Some(until) = line.outage.left_alone(now) {
+            return Err(until.duration_since(now).try_into().unwrap_or(PROBE_EVERY));
+        }
+        let (is_down, own_wait) = (line.outage.is_down(), !line.outage.waiting().is_empty());
         let throttles = self.turns.get(&quota).is_some_and(|turn| turn.throttled.is_some());
         if !is_down && !throttles {
             return Ok(());
         }
-        // What is known to fail again keeps a store of which nothing is known from nothing.
-        let reads_wait = match is_down {
-            true => self.next_to_ask(quota).is_some_and(|next| !is_presumed || !self.has_failed(next)),
-            false => self.gates.get(&quota).is_some_and(Gate::is_busy),
-        };
-        if reads_wait {
+        let is_busy = || self.gates.get(&quota).is_some_and(Gate::is_busy);
+        let gives_way = if is_down { own_wait } else { is_busy() };
+        if gives_way {
             return Err(PROBE_EVERY);
         }
-        self.turns.get_mut(&quota).map_or(Ok(()), |turn| turn.take(now))?;
+        let reads_wait = self.next_to_ask(quota, now).is_some();
+        let Some(turn) = self.turns.get_mut(&quota) else { return Ok(()) };
+        turn.take_for_proof(now, reads_wait)?;
         if !is_down && let Some(gate) = self.gates.get_mut(&quota) {
             gate.hold(later(now, PROBE_EVERY));
         }
@@ -179,12 +217,10 @@ impl Reads {
         if !line.outage.is_down() {
             return;
         }
-        let turn = Turn::after(now, error.wait());
-        self.turns
-            .entry(line.quota)
-            .and_modify(|known| known.next = known.next.max(turn.next))
-            .or_insert(turn);
+        // Who fails late, because its call took its time, keeps nobody from asking.
+        let turn = self.turns.entry(quota).or_insert(Turn::after(now, None));
         if is_new {
+            turn.next = turn.next.max(later(now, PROBE_EVERY));
             self.presume(quota);
             self.strand_queued(now);
         }
@@ -244,9 +280,10 @@ impl Reads {
         let quota = self.lines.get(&found).map(|line| line.quota);
         let down = self.lines.iter().filter(|(_, line)| Some(line.quota) == quota && line.outage.is_down());
         let down: Vec<_> = down.collect();
-        let is_proved = |line: &Line| !line.outage.is_presumed();
-        let proved = down.iter().filter(|(_, line)| is_proved(line)).count();
-        let all = proved >= QUOTA_DOWN_AFTER;
+        let of_it = self.lines.values().filter(|line| Some(line.quota) == quota);
+        let answered = of_it.filter_map(|line| line.outage.answered()).max();
+        let is_proved = |line: &Line| !line.outage.is_presumed() && line.outage.silent_since() > answered;
+        let all = down.iter().filter(|(_, line)| is_proved(line)).count() >= QUOTA_DOWN_AFTER;
         down.into_iter()
             .filter(|(identity, _)| all || **identity == found)
             .map(|(identity, _)| *identity)

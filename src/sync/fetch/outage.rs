@@ -33,6 +33,8 @@ pub(super) struct Outage {
     presumed: Option<Timestamp>,
     /// When the last call began that was answered.
     answered: Option<Timestamp>,
+    /// Until when it wants to be left alone.
+    left_alone: Option<Timestamp>,
     error: Option<Error>,
     /// Reads that wait for their turn to ask: those that have not failed yet before those that have.
     waiting: VecDeque<ReadId>,
@@ -61,6 +63,7 @@ impl Outage {
         if self.failures >= DOWN_AFTER {
             self.presumed = None;
         }
+        self.left_alone = error.wait().map(|wait| later(now, wait));
         self.error = Some(error.clone().only(OF_THE_STORE));
         self.is_down() && !was_down
     }
@@ -69,7 +72,8 @@ impl Outage {
     pub(super) fn presume(&mut self, since: Timestamp, error: &Error) {
         if !self.is_down() {
             self.presumed = Some(since);
-            self.error = Some(error.clone());
+            // How long the other wants to be left alone is its own affair.
+            self.error = Some(error.clone().after(None));
         }
     }
 
@@ -78,9 +82,14 @@ impl Outage {
         self.silent_since
     }
 
-    /// True if it answered a call that began after `since`.
-    pub(super) fn has_answered(&self, since: Timestamp) -> bool {
-        self.answered.is_some_and(|answered| answered > since)
+    /// When the last call began that it answered.
+    pub(super) fn answered(&self) -> Option<Timestamp> {
+        self.answered
+    }
+
+    /// Until when it wants to be left alone yet.
+    pub(super) fn left_alone(&self, now: Timestamp) -> Option<Timestamp> {
+        self.left_alone.filter(|until| *until > now)
     }
 
     /// Notes an answer to a call that began at `began`. False if it is down, and the call began before it was last found to be.
@@ -148,6 +157,10 @@ pub(super) struct Turn {
     pub(super) next: Timestamp,
     /// The read that asks. It has its turn until it is answered.
     pub(super) asking: Option<ReadId>,
+    /// True if a proof had the last turn: the next one is the reads', if any wait.
+    pub(super) was_proof: bool,
+    /// A proof waits for the next turn: no read takes it before this time.
+    pub(super) reserved: Option<Timestamp>,
 }
 
 /// What a round of calls found out of a store that is down.
@@ -163,7 +176,30 @@ impl Turn {
     /// A turn after the usual wait, or after the longer one that the store asked for.
     pub(super) fn after(now: Timestamp, asked: Option<Duration>) -> Self {
         let next = later(now, asked.unwrap_or_default().max(PROBE_EVERY));
-        Self { throttled: None, next, asking: None }
+        Self { throttled: None, next, asking: None, was_proof: false, reserved: None }
+    }
+
+    /// Takes the turn for a read, if it is free; else when it may be.
+    pub(super) fn take_for_read(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        if let Some(until) = self.reserved.filter(|until| *until > now) {
+            return Err(until);
+        }
+        self.take(now).map_err(|_| self.next)?;
+        self.was_proof = false;
+        Ok(())
+    }
+
+    /// Takes the turn for a proof, if it is free; else how long it is not. It is kept for a moment then, unless it is the reads' one.
+    pub(super) fn take_for_proof(&mut self, now: Timestamp, reads_wait: bool) -> Result<(), Duration> {
+        if self.was_proof && reads_wait {
+            return Err(PROBE_EVERY);
+        }
+        if let Err(wait) = self.take(now) {
+            self.reserved = Some(later(self.next, PROBE_EVERY / 2));
+            return Err(wait);
+        }
+        self.was_proof = true;
+        Ok(())
     }
 
     /// Notes an answer to a call that began at `began`; true if that ends being throttled, which what was under way before does not.
@@ -171,12 +207,12 @@ impl Turn {
         self.throttled.take_if(|since| began > *since).is_some()
     }
 
-    /// Takes the turn, if it is free; else how long it is not.
-    pub(super) fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
+    fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
         match Duration::try_from(self.next.duration_since(now)) {
             Ok(wait) if !wait.is_zero() => Err(wait),
             Ok(_) | Err(_) => {
                 self.next = later(now, PROBE_EVERY);
+                self.reserved = None;
                 Ok(())
             }
         }
