@@ -28,7 +28,8 @@ pub static ROWS: &[Func] = &[
         authority(run, args, &key)
     }),
     Func::fixed("genCAWithKey", &[Type::String, Type::INT, Type::String], CERTIFICATE, |run, args| {
-        authority(run, args, &given_key(args, 2)?)
+        let key = given_key(run, args, 2)?;
+        authority(run, args, &key)
     }),
     Func::fixed(
         "genSelfSignedCert",
@@ -43,7 +44,10 @@ pub static ROWS: &[Func] = &[
         "genSelfSignedCertWithKey",
         &[Type::String, Type::LIST, Type::LIST, Type::INT, Type::String],
         CERTIFICATE,
-        |run, args| self_signed(run, args, &given_key(args, 4)?),
+        |run, args| {
+            let key = given_key(run, args, 4)?;
+            self_signed(run, args, &key)
+        },
     ),
     Func::fixed(
         "genSignedCert",
@@ -58,7 +62,10 @@ pub static ROWS: &[Func] = &[
         "genSignedCertWithKey",
         &[Type::String, Type::LIST, Type::LIST, Type::INT, CERTIFICATE, Type::String],
         CERTIFICATE,
-        |run, args| signed(run, args, &given_key(args, 5)?),
+        |run, args| {
+            let key = given_key(run, args, 5)?;
+            signed(run, args, &key)
+        },
     ),
 ];
 
@@ -91,12 +98,12 @@ fn build_custom_cert(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> 
     let (block, _) = pem::decode(&certificate).ok_or("unable to decode certificate")?;
     Certificate::parse(&block.bytes)
         .map_err(|refused| format!("error parsing certificate: decodedCert.Bytes: {refused}"))?;
-    read_key::from_pem(&key).map_err(|refused| format!("error parsing private key: {refused}"))?;
+    read_key::from_pem(run, &key)?.map_err(|refused| format!("error parsing private key: {refused}"))?;
     Ok(Value::object(Issued { certificate, key }))
 }
 
-fn given_key(args: Args<'_>, index: usize) -> Result<PrivateKey, Fault> {
-    let key = read_key::from_pem(args.str(index)?);
+fn given_key(run: &mut Run<'_>, args: Args<'_>, index: usize) -> Result<PrivateKey, Fault> {
+    let key = read_key::from_pem(run, args.str(index)?)?;
     key.map_err(|refused| format!("parsing private key: {refused}").into())
 }
 
@@ -179,8 +186,8 @@ fn signed(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Value, 
     let (block, _) = pem::decode(&signer.certificate).ok_or("unable to decode certificate")?;
     let certificate = Certificate::parse(&block.bytes)
         .map_err(|refused| format!("error parsing certificate: decodedSignerCert.Bytes: {refused}"))?;
-    let signer_key =
-        read_key::from_pem(&signer.key).map_err(|refused| format!("error parsing private key: {refused}"))?;
+    let signer_key = read_key::from_pem(run, &signer.key)?
+        .map_err(|refused| format!("error parsing private key: {refused}"))?;
     issue(run, &Request::of_arguments(args)?, key, Some((&certificate, &signer_key)))
 }
 

@@ -181,7 +181,7 @@ impl Store {
                 KEY_BAG | SHROUDED_KEY_BAG if key.is_some() => {
                     return Err("pkcs12: expected exactly one key bag".into());
                 }
-                KEY_BAG => key = Some(read_key::pkcs8(&bag.value)?),
+                KEY_BAG => key = Some(read_key::pkcs8(run, &bag.value)??),
                 SHROUDED_KEY_BAG => key = Some(shrouded_key(run, &bag.value, &password)?),
                 _ => {}
             }
@@ -304,7 +304,7 @@ fn shrouded_key(run: &mut Run<'_>, bag: &[u8], password: &Password) -> Result<Pr
         .map_err(|fault| wrapped("pkcs12: error decrypting PKCS#8 shrouded key bag", fault))?;
     only(&der, Reader::any)
         .map_err(|refused| format!("pkcs12: error unmarshaling decrypted private key: {refused}"))?;
-    read_key::pkcs8(&der)
+    read_key::pkcs8(run, &der)?
         .map_err(|refused| format!("pkcs12: error parsing PKCS#8 private key: {refused}").into())
 }
 
@@ -338,7 +338,7 @@ fn encode(
     password: &[u8],
 ) -> Result<Value, Fault> {
     let (block, _) = pem::decode(key).ok_or(NO_BLOCK)?;
-    let key = read_key::any(&block.bytes)?;
+    let key = read_key::any(run, &block.bytes)??;
     let password = Password::new(password)?;
     let leaf = certificates.first().ok_or(NO_BLOCK)?;
     let local_key_id = attribute(LOCAL_KEY_ID, &der::element(OCTETS, &Sha1::digest(&leaf.raw)));
