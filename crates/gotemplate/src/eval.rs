@@ -1,6 +1,7 @@
 //! Walks a parsed template: Go's `exec.go`. As there, the node that was looked at last is the one an error names.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::MissingKey;
@@ -11,10 +12,10 @@ use crate::error::{Error, Fault, Step};
 use crate::hint::closest;
 use crate::lex::quoted;
 use crate::print;
-use crate::run::Run;
+use crate::run::{BYTES_PER_STEP, Run};
 use crate::span::line_and_column;
 use crate::types::Type;
-use crate::value::{List, Map, Str, Value};
+use crate::value::{List, Map, Object, Str, Value};
 use crate::veil::{VEIL, veiled};
 
 /// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
@@ -204,7 +205,7 @@ impl<'t> State<'t, '_, '_> {
         self.error(Step::Execute, &format!("{before}{fault}"))
     }
 
-    fn spend(&mut self, steps: u64) -> Result<(), Error> {
+    pub(crate) fn spend(&mut self, steps: u64) -> Result<(), Error> {
         self.run.spend(steps).map_err(|fault| self.fault("", &fault))
     }
 
@@ -217,6 +218,11 @@ impl<'t> State<'t, '_, '_> {
     }
 
     // Nodes.
+
+    /// Pays for a look at all that an object holds.
+    pub(crate) fn look_at(&mut self, object: &Rc<dyn Object>) -> Result<(), Error> {
+        self.spend((object.weight() / BYTES_PER_STEP) as u64)
+    }
 
     fn walk(&mut self, dot: &Cell, nodes: &'t [Node]) -> Result<Flow, Error> {
         self.enter()?;
@@ -371,7 +377,8 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn shown(&self, value: &Value) -> Result<String, Error> {
-        let bytes = print::display(value).map_err(|fault| self.fault("", &fault))?;
+        let max = self.run.limits().output;
+        let bytes = print::display_up_to(value, max).map_err(|fault| self.fault("", &fault))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -621,6 +628,7 @@ impl<'t> State<'t, '_, '_> {
                     }
                     None => self.no_field(receiver, name),
                 }
+                self.look_at(object)?;
             }
             _ => self.no_field(receiver, name),
         }
