@@ -158,7 +158,7 @@ impl<'t> State<'t, '_, '_> {
             ExprKind::Variable(variable) => self.variable(dot, (expr, variable), Given::NOTHING)?,
             ExprKind::Pipe(pipe) => self.nested(dot, pipe)?,
             ExprKind::Function(func) => self.function(dot, func, At::Expr(expr), Given::NOTHING)?,
-            ExprKind::Chain(base, names) => self.chain(dot, (expr, base, names), Given::NOTHING)?,
+            ExprKind::Chain(chain) => self.chain(dot, (expr, &chain.0, &chain.1), Given::NOTHING)?,
             ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String(_) => {
                 return self.constant_as(wanted, expr);
             }

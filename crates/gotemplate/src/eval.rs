@@ -35,6 +35,16 @@ pub(crate) struct Compiled {
     pub(crate) size: AtomicUsize,
 }
 
+impl Compiled {
+    /// The bytes that it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.name.len()
+            + self.text.len()
+            + self.trees.iter().map(Tree::weight).sum::<usize>()
+    }
+}
+
 /// Renders a compiled text.
 pub(crate) fn render(compiled: &Compiled, dot: &Value, run: &mut Run<'_>) -> Result<Vec<u8>, Error> {
     let tree = &compiled.trees[compiled.main];
@@ -168,11 +178,11 @@ impl<'t> State<'t, '_, '_> {
 
     fn error(&self, step: Step, message: &str) -> Error {
         let place = self.at.place();
-        let (line, column) = line_and_column(&self.compiled.text, place.pos);
+        let (line, column) = line_and_column(&self.compiled.text, place.pos());
         let (parsed, running, context) = (&self.compiled.name, quoted(&self.tree.name), self.at.text());
         let text =
             format!("template: {parsed}:{line}:{column}: executing {running} at <{context}>: {message}");
-        Error::new(step, text, place.span, self.compiled.text.clone())
+        Error::new(step, text, place.span(), self.compiled.text.clone())
     }
 
     /// Ends the run with Go's message, which shows a value.
@@ -209,6 +219,11 @@ impl<'t> State<'t, '_, '_> {
         self.run.spend(steps).map_err(|fault| self.fault("", &fault))
     }
 
+    /// Pays for a look at all that an object holds.
+    pub(crate) fn look_at(&mut self, object: &Rc<dyn Object>) -> Result<(), Error> {
+        self.spend((object.weight() / BYTES_PER_STEP) as u64)
+    }
+
     fn enter(&mut self) -> Result<(), Error> {
         self.levels += 1;
         if self.levels <= MAX_LEVELS {
@@ -218,11 +233,6 @@ impl<'t> State<'t, '_, '_> {
     }
 
     // Nodes.
-
-    /// Pays for a look at all that an object holds.
-    pub(crate) fn look_at(&mut self, object: &Rc<dyn Object>) -> Result<(), Error> {
-        self.spend((object.weight() / BYTES_PER_STEP) as u64)
-    }
 
     fn walk(&mut self, dot: &Cell, nodes: &'t [Node]) -> Result<Flow, Error> {
         self.enter()?;
@@ -446,7 +456,7 @@ impl<'t> State<'t, '_, '_> {
         item: Cell,
     ) -> Result<bool, Error> {
         self.spend(1)?;
-        match branch.pipe.decls.as_slice() {
+        match &*branch.pipe.decls {
             [] => {}
             [one] => self.set(one, item.clone())?,
             [first, second, ..] => {
@@ -504,7 +514,7 @@ impl<'t> State<'t, '_, '_> {
                 self.at = At::Expr(first);
                 self.fields(dot, dot, (first, fields), given)
             }
-            ExprKind::Chain(base, fields) => self.chain(dot, (first, base, fields), given),
+            ExprKind::Chain(chain) => self.chain(dot, (first, &chain.0, &chain.1), given),
             ExprKind::Function(func) => {
                 self.at = At::Expr(first);
                 self.function(dot, func, At::Command(command), given)
@@ -618,6 +628,7 @@ impl<'t> State<'t, '_, '_> {
                     let value = self.method(dot, (object, expr), (&text, signature), given)?;
                     return Ok(Cell::of(value, signature.returns));
                 }
+                self.look_at(object)?;
                 let field = object.fields().into_iter().find(|(known, _)| *known == text);
                 match field {
                     Some((_, value)) if given.is_empty() => Ok(Cell::plain(value)),
@@ -628,7 +639,6 @@ impl<'t> State<'t, '_, '_> {
                     }
                     None => self.no_field(receiver, name),
                 }
-                self.look_at(object)?;
             }
             _ => self.no_field(receiver, name),
         }
