@@ -9,18 +9,33 @@ use crate::number::Number;
 use crate::span::Span;
 use crate::value::Str;
 
-/// Where a node stands.
+/// Where a node stands. Beyond 4 GiB of text it stands at their end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The byte that Go's messages name. Of `.a.b` it is that of `.b`.
-    pub(crate) pos: usize,
-    /// All of the node.
-    pub(crate) span: Span,
+    pos: u32,
+    start: u32,
+    end: u32,
 }
 
 impl Place {
-    pub(crate) const fn new(start: usize, end: usize) -> Self {
-        Self { pos: start, span: Span::new(start, end) }
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self::at(start, Span::new(start, end))
+    }
+
+    /// Of a node that Go's messages name by another byte than its first.
+    pub(crate) fn at(pos: usize, span: Span) -> Self {
+        let [pos, start, end] = [pos, span.start, span.end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        Self { pos, start, end }
+    }
+
+    /// The byte that Go's messages name. Of `.a.b` it is that of `.b`.
+    pub(crate) const fn pos(self) -> usize {
+        self.pos as usize
+    }
+
+    /// All of the node.
+    pub(crate) const fn span(self) -> Span {
+        Span::new(self.start as usize, self.end as usize)
     }
 }
 
@@ -28,7 +43,7 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(crate) name: String,
-    pub(crate) root: Vec<Node>,
+    pub(crate) root: Box<[Node]>,
     /// How many variables it has at most at one time, `$` included.
     pub(crate) slots: usize,
 }
@@ -38,10 +53,10 @@ pub(crate) enum Node {
     /// Literal text.
     Text(Span),
     Action(Action),
-    If(Branch),
-    With(Branch),
-    Range(Branch),
-    Template(Invocation),
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
+    Template(Box<Invocation>),
     Break,
     Continue,
 }
@@ -57,8 +72,8 @@ pub(crate) struct Action {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) pipe: Pipe,
-    pub(crate) list: Vec<Node>,
-    pub(crate) otherwise: Option<Vec<Node>>,
+    pub(crate) list: Box<[Node]>,
+    pub(crate) otherwise: Option<Box<[Node]>>,
 }
 
 /// `{{template "name" pipeline}}`.
@@ -76,8 +91,8 @@ pub(crate) struct Pipe {
     pub(crate) place: Place,
     /// Whether the variables are assigned to, not declared.
     pub(crate) assigns: bool,
-    pub(crate) decls: Vec<Decl>,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) decls: Box<[Decl]>,
+    pub(crate) commands: Box<[Command]>,
 }
 
 /// A variable that a pipeline declares or assigns to.
@@ -92,7 +107,7 @@ pub(crate) struct Decl {
 pub(crate) struct Command {
     pub(crate) place: Place,
     /// The first is what is evaluated, the others are its arguments.
-    pub(crate) args: Vec<Expr>,
+    pub(crate) args: Box<[Expr]>,
 }
 
 #[derive(Debug)]
@@ -107,12 +122,12 @@ pub(crate) enum ExprKind {
     Nil,
     Bool(bool),
     Number(Box<Number>),
-    String(Constant),
+    String(Box<Constant>),
     /// `.a.b`
-    Field(Vec<Str>),
-    Variable(Variable),
+    Field(Box<[Str]>),
+    Variable(Box<Variable>),
     /// `(pipeline).a.b`, `function.a.b`
-    Chain(Box<Expr>, Vec<Str>),
+    Chain(Box<(Expr, Box<[Str]>)>),
     Function(Arc<Func>),
     Pipe(Box<Pipe>),
 }
@@ -130,7 +145,85 @@ pub(crate) struct Variable {
     pub(crate) name: String,
     /// `None`: declared on a path that is never taken before this one.
     pub(crate) slot: Option<usize>,
-    pub(crate) fields: Vec<Str>,
+    pub(crate) fields: Box<[Str]>,
+}
+
+/// What the allocator adds to what it gives, about.
+const OVERHEAD: usize = 16;
+
+/// The bytes that a list of nodes takes, with what hangs on each.
+fn weight_of<T>(items: &[T], hangs_on: impl Fn(&T) -> usize) -> usize {
+    if items.is_empty() {
+        return 0;
+    }
+    OVERHEAD + size_of_val(items) + items.iter().map(hangs_on).sum::<usize>()
+}
+
+fn weight_of_text(text: &[u8]) -> usize {
+    2 * OVERHEAD + text.len()
+}
+
+fn weight_of_names(names: &[Str]) -> usize {
+    weight_of(names, |name| weight_of_text(name))
+}
+
+impl Tree {
+    /// The bytes that it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + weight_of_text(self.name.as_bytes()) + weight_of(&self.root, Node::weight)
+    }
+}
+
+impl Node {
+    /// The bytes that hang on it.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Text(_) | Self::Break | Self::Continue => 0,
+            Self::Action(action) => action.pipe.weight(),
+            Self::If(branch) | Self::With(branch) | Self::Range(branch) => {
+                let otherwise = branch.otherwise.as_deref().unwrap_or_default();
+                OVERHEAD
+                    + size_of::<Branch>()
+                    + branch.pipe.weight()
+                    + weight_of(&branch.list, Self::weight)
+                    + weight_of(otherwise, Self::weight)
+            }
+            Self::Template(call) => {
+                let pipe = call.pipe.as_ref().map_or(0, Pipe::weight);
+                OVERHEAD + size_of::<Invocation>() + weight_of_text(call.name.as_bytes()) + pipe
+            }
+        }
+    }
+}
+
+impl Pipe {
+    fn weight(&self) -> usize {
+        weight_of(&self.decls, |decl| weight_of_text(decl.name.as_bytes()))
+            + weight_of(&self.commands, |command| weight_of(&command.args, Expr::weight))
+    }
+}
+
+impl Expr {
+    fn weight(&self) -> usize {
+        match &self.kind {
+            ExprKind::Dot | ExprKind::Nil | ExprKind::Bool(_) | ExprKind::Function(_) => 0,
+            ExprKind::Number(number) => {
+                OVERHEAD + size_of::<Number>() + weight_of_text(number.text.as_bytes())
+            }
+            ExprKind::String(text) => {
+                OVERHEAD + size_of::<Constant>() + weight_of_text(&text.quoted) + weight_of_text(&text.text)
+            }
+            ExprKind::Field(names) => weight_of_names(names),
+            ExprKind::Variable(variable) => {
+                let name = weight_of_text(variable.name.as_bytes());
+                OVERHEAD + size_of::<Variable>() + name + weight_of_names(&variable.fields)
+            }
+            ExprKind::Chain(chain) => {
+                OVERHEAD + size_of::<(Self, Box<[Str]>)>() + chain.0.weight() + weight_of_names(&chain.1)
+            }
+            ExprKind::Pipe(pipe) => OVERHEAD + size_of::<Pipe>() + pipe.weight(),
+        }
+    }
 }
 
 fn fields_into(f: &mut fmt::Formatter<'_>, fields: &[Str]) -> fmt::Result {
@@ -150,9 +243,9 @@ impl fmt::Display for Expr {
                 f.write_str(&variable.name)?;
                 fields_into(f, &variable.fields)
             }
-            ExprKind::Chain(base, fields) => {
-                in_parens(f, base)?;
-                fields_into(f, fields)
+            ExprKind::Chain(chain) => {
+                in_parens(f, &chain.0)?;
+                fields_into(f, &chain.1)
             }
             ExprKind::Function(func) => f.write_str(func.name()),
             ExprKind::Pipe(pipe) => write!(f, "{pipe}"),
@@ -207,5 +300,15 @@ impl fmt::Display for Invocation {
             write!(f, " {pipe}")?;
         }
         f.write_str("}}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_small() {
+        assert_eq!((size_of::<Node>(), size_of::<Command>(), size_of::<Expr>()), (64, 32, 40));
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Fault};
 use crate::eval::{At, Cell, Given, State};
 use crate::func::{Args, Func, Signature, Special};
 use crate::number::{Ideal, Number};
-use crate::run::Run;
+use crate::run::{BYTES_PER_STEP, Run};
 use crate::types::{Float, Int, Kind, Type, Uint};
 use crate::value::{Object, Value};
 
@@ -45,6 +45,7 @@ impl<'t> State<'t, '_, '_> {
         given: Given<'t>,
     ) -> Result<Value, Error> {
         self.check_count(name, signature, &given)?;
+        self.look_at(object)?;
         let call = |run: &mut Run<'_>, args: Args<'_>| object.call(name, run, args);
         self.with_args(dot, (name, signature), (At::Expr(expr), given), call)
     }
@@ -82,8 +83,7 @@ impl<'t> State<'t, '_, '_> {
         };
         let exprs = given.args;
         self.evaluate(dot, signature, given, args)?;
-        let paid = self.run.spend(looked_at(args));
-        match paid.and_then(|()| call(self.run, Args::new(args))) {
+        match paid_call(self.run, args, call) {
             Ok(value) => Ok(value),
             Err(fault) => {
                 self.at = node;
@@ -116,6 +116,7 @@ impl<'t> State<'t, '_, '_> {
     fn short_circuit(&mut self, dot: &Cell, given: Given<'t>, stops_at: bool) -> Result<Value, Error> {
         let mut value = Value::NoValue;
         for arg in given.args {
+            self.spend(1)?;
             value = self.argument(dot, Type::Reflect, arg)?;
             if value.truth() == stops_at {
                 return Ok(value);
@@ -157,7 +158,7 @@ impl<'t> State<'t, '_, '_> {
             ExprKind::Variable(variable) => self.variable(dot, (expr, variable), Given::NOTHING)?,
             ExprKind::Pipe(pipe) => self.nested(dot, pipe)?,
             ExprKind::Function(func) => self.function(dot, func, At::Expr(expr), Given::NOTHING)?,
-            ExprKind::Chain(base, names) => self.chain(dot, (expr, base, names), Given::NOTHING)?,
+            ExprKind::Chain(chain) => self.chain(dot, (expr, &chain.0, &chain.1), Given::NOTHING)?,
             ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String(_) => {
                 return self.constant_as(wanted, expr);
             }
@@ -210,14 +211,27 @@ impl<'t> State<'t, '_, '_> {
     }
 }
 
+/// Calls a function, and pays for the arguments before and for what it has made and not paid for itself after.
+fn paid_call(
+    run: &mut Run<'_>,
+    args: &[Value],
+    call: impl FnOnce(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>,
+) -> Result<Value, Fault> {
+    run.spend(args.len() as u64 + looked_at(args))?;
+    let began = run.taken();
+    let made = call(run, Args::new(args))?;
+    run.settle(began, &made)?;
+    Ok(made)
+}
+
 /// The steps that any function may need to look at its arguments once. What it does beyond that it pays for itself.
 fn looked_at(args: &[Value]) -> u64 {
-    const BYTES_PER_STEP: usize = 128;
     const ITEMS_PER_STEP: usize = 16;
     let steps = |arg: &Value| match arg {
         Value::Str(text) | Value::Bytes(text) => text.len() / BYTES_PER_STEP,
         Value::List(list) => list.len() / ITEMS_PER_STEP,
         Value::Map(map) => map.len() / ITEMS_PER_STEP,
+        Value::Object(object) => object.weight() / BYTES_PER_STEP,
         _ => 0,
     };
     args.iter().map(steps).sum::<usize>() as u64

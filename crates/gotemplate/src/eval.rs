@@ -1,6 +1,7 @@
 //! Walks a parsed template: Go's `exec.go`. As there, the node that was looked at last is the one an error names.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::MissingKey;
@@ -11,10 +12,10 @@ use crate::error::{Error, Fault, Step};
 use crate::hint::closest;
 use crate::lex::quoted;
 use crate::print;
-use crate::run::Run;
+use crate::run::{BYTES_PER_STEP, Run};
 use crate::span::line_and_column;
 use crate::types::Type;
-use crate::value::{List, Map, Str, Value};
+use crate::value::{List, Map, Object, Str, Value};
 use crate::veil::{VEIL, veiled};
 
 /// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
@@ -32,6 +33,16 @@ pub(crate) struct Compiled {
     pub(crate) missing_key: MissingKey,
     /// How long the output was the last time: what it will need.
     pub(crate) size: AtomicUsize,
+}
+
+impl Compiled {
+    /// The bytes that it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.name.len()
+            + self.text.len()
+            + self.trees.iter().map(Tree::weight).sum::<usize>()
+    }
 }
 
 /// Renders a compiled text.
@@ -167,11 +178,11 @@ impl<'t> State<'t, '_, '_> {
 
     fn error(&self, step: Step, message: &str) -> Error {
         let place = self.at.place();
-        let (line, column) = line_and_column(&self.compiled.text, place.pos);
+        let (line, column) = line_and_column(&self.compiled.text, place.pos());
         let (parsed, running, context) = (&self.compiled.name, quoted(&self.tree.name), self.at.text());
         let text =
             format!("template: {parsed}:{line}:{column}: executing {running} at <{context}>: {message}");
-        Error::new(step, text, place.span, self.compiled.text.clone())
+        Error::new(step, text, place.span(), self.compiled.text.clone())
     }
 
     /// Ends the run with Go's message, which shows a value.
@@ -204,8 +215,13 @@ impl<'t> State<'t, '_, '_> {
         self.error(Step::Execute, &format!("{before}{fault}"))
     }
 
-    fn spend(&mut self, steps: u64) -> Result<(), Error> {
+    pub(crate) fn spend(&mut self, steps: u64) -> Result<(), Error> {
         self.run.spend(steps).map_err(|fault| self.fault("", &fault))
+    }
+
+    /// Pays for a look at all that an object holds.
+    pub(crate) fn look_at(&mut self, object: &Rc<dyn Object>) -> Result<(), Error> {
+        self.spend((object.weight() / BYTES_PER_STEP) as u64)
     }
 
     fn enter(&mut self) -> Result<(), Error> {
@@ -371,7 +387,8 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn shown(&self, value: &Value) -> Result<String, Error> {
-        let bytes = print::display(value).map_err(|fault| self.fault("", &fault))?;
+        let max = self.run.limits().output;
+        let bytes = print::display_up_to(value, max).map_err(|fault| self.fault("", &fault))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -439,7 +456,7 @@ impl<'t> State<'t, '_, '_> {
         item: Cell,
     ) -> Result<bool, Error> {
         self.spend(1)?;
-        match branch.pipe.decls.as_slice() {
+        match &*branch.pipe.decls {
             [] => {}
             [one] => self.set(one, item.clone())?,
             [first, second, ..] => {
@@ -497,7 +514,7 @@ impl<'t> State<'t, '_, '_> {
                 self.at = At::Expr(first);
                 self.fields(dot, dot, (first, fields), given)
             }
-            ExprKind::Chain(base, fields) => self.chain(dot, (first, base, fields), given),
+            ExprKind::Chain(chain) => self.chain(dot, (first, &chain.0, &chain.1), given),
             ExprKind::Function(func) => {
                 self.at = At::Expr(first);
                 self.function(dot, func, At::Command(command), given)
@@ -611,6 +628,7 @@ impl<'t> State<'t, '_, '_> {
                     let value = self.method(dot, (object, expr), (&text, signature), given)?;
                     return Ok(Cell::of(value, signature.returns));
                 }
+                self.look_at(object)?;
                 let field = object.fields().into_iter().find(|(known, _)| *known == text);
                 match field {
                     Some((_, value)) if given.is_empty() => Ok(Cell::plain(value)),

@@ -178,6 +178,18 @@ impl Template {
         eval::render(&self.0, dot, &mut Run::new(env))
     }
 
+    /// The bytes that it takes in memory, about: what a cache of templates should count.
+    ///
+    /// ```
+    /// let compile = |text| gotemplate::Engine::new().compile("t", text);
+    /// assert!(compile("{{ .a }}{{ .b }}")?.weight() > compile("some more text, but no nodes")?.weight());
+    /// # Ok::<(), gotemplate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.weight()
+    }
+
     /// The name it was compiled under.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -225,7 +225,35 @@ fn parse_hex_float(text: &str) -> Option<f64> {
     }
     let number = if significant.is_empty() { 0 } else { u128::from_str_radix(significant, 16).ok()? };
     let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?.checked_mul(4)?)?;
-    Some((number as f64) * 2f64.powi(shift))
+    Some(scaled(number, shift))
+}
+
+/// The float that is nearest to a number times a power of two, the even one of two.
+fn scaled(number: u128, power: i32) -> f64 {
+    const DIGITS: i64 = f64::MANTISSA_DIGITS as i64;
+    let bits = i64::from(u128::BITS - number.leading_zeros());
+    // The power of its first binary digit, and how many digits a float has from there on: near zero it has fewer.
+    let first = bits - 1 + i64::from(power);
+    let kept = DIGITS.min(first - i64::from(f64::MIN_EXP) + 1 + DIGITS);
+    if number == 0 || kept < 0 {
+        return 0.0;
+    }
+    if first > i64::from(f64::MAX_EXP) {
+        return f64::INFINITY;
+    }
+    let dropped = u32::try_from(bits - kept).unwrap_or_default();
+    let whole = number.checked_shr(dropped).unwrap_or_default();
+    let rest = number - whole.checked_shl(dropped).unwrap_or_default();
+    let half = 1_u128.checked_shl(dropped).unwrap_or_default() / 2;
+    let up = dropped > 0 && (rest > half || rest == half && whole & 1 == 1);
+    // In steps: the power alone may be beyond the floats.
+    let (mut float, mut left) = ((whole + u128::from(up)) as f64, i64::from(power) + i64::from(dropped));
+    while left != 0 {
+        let step = left.clamp(-1000, 1000);
+        float *= 2f64.powi(step as i32);
+        left -= step;
+    }
+    float
 }
 
 #[cfg(test)]
@@ -249,6 +277,32 @@ mod tests {
             let number = Number::parse(Tok::Number, text).unwrap();
             assert_eq!((number.int, number.float), (int, float), "{text}");
         }
+    }
+
+    #[test]
+    fn hexadecimal_floats_near_zero_and_infinity_read_as_in_go() {
+        for (text, bits) in [
+            ("0x1p-1022", 0x0010_0000_0000_0000),
+            ("0x1p-1030", 0x0000_1000_0000_0000),
+            ("0x1.8p-1022", 0x0018_0000_0000_0000),
+            ("0x1p-1074", 1),
+            ("0x1p-1075", 0),
+            ("0x1.8p-1075", 1),
+            ("0x1.8p-1074", 2),
+            ("0x1p-1076", 0),
+            ("0x1p-5000", 0),
+            ("0x0.0000000000001p-1022", 1),
+            ("0x1.ffffffffffffep-1023", 0x000f_ffff_ffff_ffff),
+            ("0x1.fffffffffffffp-1023", 0x0010_0000_0000_0000),
+            ("0x1.00000000000008p0", 0x3ff0_0000_0000_0000),
+            ("0x1.00000000000018p0", 0x3ff0_0000_0000_0002),
+            ("0x1.fffffffffffffp1023", 0x7fef_ffff_ffff_ffff),
+            ("0x10000000000000000000000000000p-1100", 0x0230_0000_0000_0000),
+        ] {
+            assert_eq!(parse_float(text).map(f64::to_bits), Some(bits), "{text}");
+        }
+        assert_eq!(parse_float("0x1p1024"), None);
+        assert_eq!(parse_float("0x1.fffffffffffff8p1023"), None);
     }
 
     #[test]

@@ -18,6 +18,10 @@ use crate::value::Str;
 /// stack.
 pub(crate) const MAX_NESTING: usize = 200;
 
+/// How many texts, actions, commands, operands, fields and variables all templates of a text may have together. Each of
+/// them takes up to some 200 bytes.
+pub(crate) const MAX_NODES: usize = 50_000;
+
 /// Why a text is no template.
 #[derive(Debug)]
 pub(crate) struct ParseFault {
@@ -48,7 +52,8 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
         continue_ok: !source.functions.contains_key("continue"),
     };
     let lexer = Lexer::new(source.text, source.delims, words);
-    let mut shared = Shared { source, lexer, trees: Vec::new(), indexes: HashMap::new(), nesting: 0 };
+    let mut shared =
+        Shared { source, lexer, trees: Vec::new(), indexes: HashMap::new(), nesting: 0, nodes: 0 };
     let mut parser = Parser::new(&mut shared, source.name.to_owned());
     parser.top_level()?;
     parser.add()?;
@@ -114,6 +119,8 @@ struct Shared<'t> {
     /// Where the tree of a name is.
     indexes: HashMap<String, usize>,
     nesting: usize,
+    /// How many nodes there are so far.
+    nodes: usize,
 }
 
 /// The parser of one definition, with three items of look-ahead.
@@ -171,7 +178,8 @@ impl Control {
         }
     }
 
-    const fn node(self, branch: Branch) -> Node {
+    fn node(self, branch: Branch) -> Node {
+        let branch = Box::new(branch);
         match self {
             Self::If => Node::If(branch),
             Self::Range => Node::Range(branch),
@@ -255,7 +263,7 @@ impl<'p, 't> Parser<'p, 't> {
         Err(Box::new(ParseFault { step: Step::Parse, text, span, unknown: None }))
     }
 
-    fn too_deep<T>(&self, message: &str) -> Parsed<T> {
+    fn beyond_limit<T>(&self, message: &str) -> Parsed<T> {
         self.fault(message).map_err(|mut fault: Box<ParseFault>| {
             fault.step = Step::Limit;
             fault
@@ -284,9 +292,18 @@ impl<'p, 't> Parser<'p, 't> {
     /// One level deeper, unless that is too deep.
     fn enter(&mut self, message: &str) -> Parsed<()> {
         if self.shared.nesting >= MAX_NESTING {
-            return self.too_deep(message);
+            return self.beyond_limit(message);
         }
         self.shared.nesting += 1;
+        Ok(())
+    }
+
+    /// One node more, unless that is too many.
+    fn count(&mut self) -> Parsed<()> {
+        self.shared.nodes += 1;
+        if self.shared.nodes > MAX_NODES {
+            return self.beyond_limit(&format!("max number of nodes ({MAX_NODES}) exceeded"));
+        }
         Ok(())
     }
 
@@ -320,6 +337,7 @@ impl<'p, 't> Parser<'p, 't> {
     }
 
     fn definition(&mut self) -> Parsed<()> {
+        self.count()?;
         let mut inner = Parser::new(self.shared, String::new());
         let item = inner.next_non_space();
         inner.name = inner.template_name(&item, "define clause")?;
@@ -336,7 +354,7 @@ impl<'p, 't> Parser<'p, 't> {
         if ending != Ending::End {
             return self.fault(&format!("unexpected {} in {context}", ending.text()));
         }
-        self.root = list;
+        self.root = list.into();
         Ok(())
     }
 
@@ -351,7 +369,7 @@ impl<'p, 't> Parser<'p, 't> {
         }
         let tree = Tree {
             name: std::mem::take(&mut self.name),
-            root: std::mem::take(&mut self.root),
+            root: std::mem::take(&mut self.root).into_boxed_slice(),
             slots: self.max_slots,
         };
         match known {
@@ -365,18 +383,19 @@ impl<'p, 't> Parser<'p, 't> {
         Ok(())
     }
 
-    fn item_list(&mut self) -> Parsed<(Vec<Node>, Ending)> {
+    fn item_list(&mut self) -> Parsed<(Box<[Node]>, Ending)> {
         let mut list = Vec::new();
         while self.peek_non_space().tok != Tok::Eof {
             match self.text_or_action()? {
                 Piece::Node(node) => list.push(node),
-                Piece::Ending(ending) => return Ok((list, ending)),
+                Piece::Ending(ending) => return Ok((list.into(), ending)),
             }
         }
         self.fault("unexpected EOF")
     }
 
     fn text_or_action(&mut self) -> Parsed<Piece> {
+        self.count()?;
         let item = self.next_non_space();
         match item.tok {
             Tok::Text => Ok(Piece::Node(Node::Text(Span::new(item.pos, item.end())))),
@@ -409,7 +428,7 @@ impl<'p, 't> Parser<'p, 't> {
                 self.backup();
                 let pos = self.peek().pos;
                 let pipe = self.pipeline("command", Tok::RightDelim)?;
-                let place = Place { pos, span: pipe.place.span };
+                let place = Place::at(pos, pipe.place.span());
                 Node::Action(Action { place, pipe })
             }
         };
@@ -453,7 +472,7 @@ impl<'p, 't> Parser<'p, 't> {
         Ok(control.node(Branch { pipe, list, otherwise }))
     }
 
-    fn else_list(&mut self, control: Control) -> Parsed<Vec<Node>> {
+    fn else_list(&mut self, control: Control) -> Parsed<Box<[Node]>> {
         let chained = match self.peek().tok {
             Tok::If => control == Control::If,
             Tok::With => control == Control::With,
@@ -461,7 +480,7 @@ impl<'p, 't> Parser<'p, 't> {
         };
         if chained {
             self.next();
-            return Ok(vec![self.control(control)?]);
+            return Ok([self.control(control)?].into());
         }
         let (list, ending) = self.item_list()?;
         if ending != Ending::End {
@@ -478,8 +497,8 @@ impl<'p, 't> Parser<'p, 't> {
         let mut inner = Parser::new(self.shared, name.clone());
         inner.body(context)?;
         inner.add()?;
-        let place = Place { pos: item.pos, span: Span::new(item.pos, item.end()) };
-        Ok(Node::Template(Invocation { place, name, pipe: Some(pipe), target: None }))
+        let place = Place::new(item.pos, item.end());
+        Ok(Node::Template(Box::new(Invocation { place, name, pipe: Some(pipe), target: None })))
     }
 
     fn template(&mut self) -> Parsed<Node> {
@@ -491,8 +510,8 @@ impl<'p, 't> Parser<'p, 't> {
             self.backup();
             pipe = Some(self.pipeline(context, Tok::RightDelim)?);
         }
-        let place = Place { pos: item.pos, span: Span::new(item.pos, item.end()) };
-        Ok(Node::Template(Invocation { place, name, pipe, target: None }))
+        let place = Place::new(item.pos, item.end());
+        Ok(Node::Template(Box::new(Invocation { place, name, pipe, target: None })))
     }
 
     fn template_name(&self, item: &Item<'t>, context: &str) -> Parsed<String> {
@@ -528,9 +547,9 @@ impl<'p, 't> Parser<'p, 't> {
             commands.push(self.command()?);
         }
         self.check(&commands, context)?;
-        let stop = commands.last().map_or(start, |command| command.place.span.end);
+        let stop = commands.last().map_or(start, |command| command.place.span().end);
         let decls = names.into_iter().map(|name| self.bind(name, assigns)).collect();
-        Ok(Pipe { place: Place::new(start, stop), assigns, decls, commands })
+        Ok(Pipe { place: Place::new(start, stop), assigns, decls, commands: commands.into() })
     }
 
     /// The variables a pipeline begins with, and whether it assigns to them.
@@ -551,6 +570,7 @@ impl<'p, 't> Parser<'p, 't> {
                 return Ok((names, false));
             }
             self.next_non_space();
+            self.count()?;
             names.push(variable.text().into_owned());
             self.known.push(variable.text().into_owned());
             if !comma {
@@ -607,6 +627,7 @@ impl<'p, 't> Parser<'p, 't> {
     }
 
     fn command(&mut self) -> Parsed<Command> {
+        self.count()?;
         let start = self.peek_non_space().pos;
         let mut args: Vec<Expr> = Vec::new();
         loop {
@@ -622,25 +643,26 @@ impl<'p, 't> Parser<'p, 't> {
             break;
         }
         let Some(last) = args.last() else { return self.fault("empty command") };
-        let place = Place::new(start, last.place.span.end);
-        Ok(Command { place, args })
+        let place = Place::new(start, last.place.span().end);
+        Ok(Command { place, args: args.into() })
     }
 
     /// A term and the fields after it.
     fn operand(&mut self) -> Parsed<Option<Expr>> {
         let Some(mut expr) = self.term()? else { return Ok(None) };
+        self.count()?;
         if self.peek().tok != Tok::Field {
             return Ok(Some(expr));
         }
-        let (fields, place) = self.fields_after(expr.place.span);
+        let (fields, place) = self.fields_after(expr.place.span())?;
         match &mut expr.kind {
-            ExprKind::Field(names) => names.extend(fields),
-            ExprKind::Variable(variable) => variable.fields.extend(fields),
+            ExprKind::Field(names) => extend(names, fields),
+            ExprKind::Variable(variable) => extend(&mut variable.fields, fields),
             ExprKind::Bool(_) | ExprKind::String(_) | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
                 return self.fault(&format!("unexpected . after term {}", quoted(expr.to_string())));
             }
             ExprKind::Chain(..) | ExprKind::Function(..) | ExprKind::Pipe(_) => {
-                return Ok(Some(Expr { place, kind: ExprKind::Chain(Box::new(expr), fields) }));
+                return Ok(Some(Expr { place, kind: ExprKind::Chain(Box::new((expr, fields.into()))) }));
             }
         }
         expr.place = place;
@@ -648,15 +670,16 @@ impl<'p, 't> Parser<'p, 't> {
     }
 
     /// The fields that follow a term, and the place of the whole: Go's messages name the first of the fields.
-    fn fields_after(&mut self, term: Span) -> (Vec<Str>, Place) {
-        let mut place = Place { pos: self.peek().pos, span: term };
-        let mut fields = Vec::new();
+    fn fields_after(&mut self, term: Span) -> Parsed<(Vec<Str>, Place)> {
+        let pos = self.peek().pos;
+        let (mut fields, mut end) = (Vec::new(), term.end);
         while self.peek().tok == Tok::Field {
+            self.count()?;
             let item = self.next();
             fields.push(Str::from(&item.val[1..]));
-            place.span.end = item.end();
+            end = item.end();
         }
-        (fields, place)
+        Ok((fields, Place::at(pos, Span::new(term.start, end))))
     }
 
     /// A constant, a name, a field, a variable or a pipeline in parentheses.
@@ -667,7 +690,7 @@ impl<'p, 't> Parser<'p, 't> {
             Tok::Dot => ExprKind::Dot,
             Tok::Nil => ExprKind::Nil,
             Tok::Variable => self.variable(&item)?,
-            Tok::Field => ExprKind::Field(vec![Str::from(&item.val[1..])]),
+            Tok::Field => ExprKind::Field([Str::from(&item.val[1..])].into()),
             Tok::Bool => ExprKind::Bool(*item.val == *b"true"),
             Tok::CharConstant | Tok::Complex | Tok::Number => match Number::parse(item.tok, &item.text()) {
                 Ok(number) => ExprKind::Number(Box::new(number)),
@@ -676,7 +699,7 @@ impl<'p, 't> Parser<'p, 't> {
             Tok::LeftParen => return self.parenthesized(&item).map(Some),
             Tok::String | Tok::RawString => {
                 let text = Str::from(self.unquoted(&item)?);
-                ExprKind::String(Constant { quoted: Str::from(&*item.val), text })
+                ExprKind::String(Box::new(Constant { quoted: Str::from(&*item.val), text }))
             }
             _ => {
                 self.backup();
@@ -690,7 +713,7 @@ impl<'p, 't> Parser<'p, 't> {
         self.enter("max expression depth exceeded")?;
         let pipe = self.pipeline("parenthesized pipeline", Tok::RightParen)?;
         self.shared.nesting -= 1;
-        let place = Place { pos: pipe.place.pos, span: Span::new(open.pos, pipe.place.span.end + 1) };
+        let place = Place::at(pipe.place.pos(), Span::new(open.pos, pipe.place.span().end + 1));
         Ok(Expr { place, kind: ExprKind::Pipe(Box::new(pipe)) })
     }
 
@@ -712,8 +735,16 @@ impl<'p, 't> Parser<'p, 't> {
             let message = format!("undefined variable {}", quoted(&item.val));
             return self.fault_at(&message, Span::new(item.pos, item.end()));
         }
-        Ok(ExprKind::Variable(Variable { slot: self.slots.find(&name), name, fields: Vec::new() }))
+        let variable = Variable { slot: self.slots.find(&name), name, fields: Box::default() };
+        Ok(ExprKind::Variable(Box::new(variable)))
     }
+}
+
+/// Adds the fields behind those that are there.
+fn extend(names: &mut Box<[Str]>, fields: Vec<Str>) {
+    let mut all = std::mem::take(names).into_vec();
+    all.extend(fields);
+    *names = all.into();
 }
 
 const fn begins_operand(tok: Tok) -> bool {

@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::error::Fault;
 use crate::float;
 use crate::quote::{can_backquote, count_chars, first_char, is_print, quote_char_into, quote_into};
+use crate::run::too_long;
 use crate::types::{Float, Kind, Type, Uint};
 use crate::value::{List, Map, Object, Str, Value};
 
@@ -19,7 +20,12 @@ const MAX_DEPTH: usize = 500;
 /// # Errors
 /// If the value is nested too deeply or is too long.
 pub fn display(value: &Value) -> Result<Vec<u8>, Fault> {
-    sprint(std::slice::from_ref(value))
+    display_up_to(value, MAX_TEXT)
+}
+
+/// [`display`], up to so many bytes.
+pub(crate) fn display_up_to(value: &Value, max: usize) -> Result<Vec<u8>, Fault> {
+    sprint_up_to(std::slice::from_ref(value), max)
 }
 
 /// [`display`] behind what is there already, up to so many bytes in all.
@@ -33,8 +39,13 @@ pub(crate) fn display_into(out: &mut Vec<u8>, value: &Value, max: usize) -> Resu
 /// # Errors
 /// If a value is nested too deeply or is too long.
 pub fn sprint(values: &[Value]) -> Result<Vec<u8>, Fault> {
+    sprint_up_to(values, MAX_TEXT)
+}
+
+/// [`sprint`], up to so many bytes.
+pub(crate) fn sprint_up_to(values: &[Value], max: usize) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
-    let mut printer = Printer::new(&mut out, MAX_TEXT);
+    let mut printer = Printer::new(&mut out, max);
     let mut after_string = false;
     for (i, value) in values.iter().enumerate() {
         let is_string = value.kind() == Kind::String;
@@ -52,8 +63,13 @@ pub fn sprint(values: &[Value]) -> Result<Vec<u8>, Fault> {
 /// # Errors
 /// If a value is nested too deeply or is too long.
 pub fn sprintln(values: &[Value]) -> Result<Vec<u8>, Fault> {
+    sprintln_up_to(values, MAX_TEXT)
+}
+
+/// [`sprintln`], up to so many bytes.
+pub(crate) fn sprintln_up_to(values: &[Value], max: usize) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
-    let mut printer = Printer::new(&mut out, MAX_TEXT);
+    let mut printer = Printer::new(&mut out, max);
     for (i, value) in values.iter().enumerate() {
         if i > 0 {
             printer.out.push(b' ');
@@ -74,8 +90,13 @@ pub fn sprintln(values: &[Value]) -> Result<Vec<u8>, Fault> {
 /// assert_eq!(sprintf(b"%05.1f|%-4d|%q", &[Value::float(2.25), Value::int(7), "a".into()]).unwrap(), b"002.2|7   |\"a\"");
 /// ```
 pub fn sprintf(format: &[u8], values: &[Value]) -> Result<Vec<u8>, Fault> {
+    sprintf_up_to(format, values, MAX_TEXT)
+}
+
+/// [`sprintf`], up to so many bytes.
+pub(crate) fn sprintf_up_to(format: &[u8], values: &[Value], max: usize) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
-    let printer = Printer::new(&mut out, MAX_TEXT);
+    let printer = Printer::new(&mut out, max);
     Format { text: format, at: 0, values, next: 0, reordered: false, good: true, printer }.run()?;
     Ok(out)
 }
@@ -465,7 +486,7 @@ impl<'o> Printer<'o> {
     /// Refuses what is too long, before it grows further.
     fn check_size(&self) -> Result<(), Fault> {
         if self.out.len() > self.max {
-            return Err(Fault::limit(format!("exceeded the limit of {} bytes for printed values", self.max)));
+            return Err(too_long(self.max));
         }
         Ok(())
     }

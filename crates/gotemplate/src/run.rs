@@ -1,6 +1,7 @@
 //! What a rendering may use of the world, all of it passed in: the time, chance, the zone, and limits.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::error::Fault;
@@ -68,7 +69,7 @@ impl std::fmt::Debug for Env<'_> {
 }
 
 /// How many bytes are made in one step. As all that a rendering makes may be kept, this also bounds its memory.
-const BYTES_PER_STEP: u64 = 128;
+pub(crate) const BYTES_PER_STEP: usize = 128;
 
 /// What a map costs beyond its entries: it takes room for eleven of them at once.
 pub(crate) const MAP_STEPS: u64 = 6;
@@ -155,9 +156,24 @@ impl<'e> Run<'e> {
     pub fn make(&mut self, bytes: usize) -> Result<(), Fault> {
         let max = self.env.limits.output;
         if bytes > max {
-            return Err(Fault::limit(format!("a string of {bytes} bytes exceeds the limit of {max} bytes")));
+            return Err(too_long(max));
         }
-        self.spend(bytes as u64 / BYTES_PER_STEP)
+        self.spend((bytes / BYTES_PER_STEP) as u64)
+    }
+
+    /// How many steps were taken.
+    pub(crate) const fn taken(&self) -> u64 {
+        self.steps
+    }
+
+    /// Pays for what a call has made, as far as the call, which began after so many steps, has not paid for it itself.
+    pub(crate) fn settle(&mut self, began: u64, made: &Value) -> Result<(), Fault> {
+        let weight = weight(made);
+        if matches!(made, Value::Str(_) | Value::Bytes(_)) && weight.bytes > self.env.limits.output {
+            return Err(too_long(self.env.limits.output));
+        }
+        let paid = self.steps - began;
+        self.spend((weight.items + (weight.bytes / BYTES_PER_STEP) as u64).saturating_sub(paid))
     }
 
     /// Notes what a function that fails has decoded from a value: its error may quote it, and messages without values must not.
@@ -182,6 +198,45 @@ impl<'e> Run<'e> {
         }
         Ok(())
     }
+}
+
+/// Without the length: it may come from a value.
+pub(crate) fn too_long(max: usize) -> Fault {
+    Fault::limit(format!("a string exceeds the limit of {max} bytes"))
+}
+
+/// What a value takes in memory that nothing else holds.
+#[derive(Default)]
+struct Weight {
+    items: u64,
+    bytes: usize,
+}
+
+impl Weight {
+    fn add(&mut self, value: &Value) {
+        match value {
+            Value::Str(text) | Value::Bytes(text) => self.bytes += text.own_bytes(),
+            Value::List(list) if list.is_own() => self.items += LIST_STEPS + list.len() as u64,
+            Value::Map(map) if map.is_own() => self.items += MAP_STEPS + map.len() as u64,
+            Value::Object(object) if Rc::strong_count(object) == 1 => self.bytes += object.weight(),
+            _ => {}
+        }
+    }
+}
+
+/// The value and what is right under it. What lies deeper is paid for where it is made.
+fn weight(value: &Value) -> Weight {
+    let mut weight = Weight::default();
+    weight.add(value);
+    match value {
+        Value::List(list) if list.is_own() => list.each(|item| weight.add(item)),
+        Value::Map(map) if map.is_own() => map.each(|key, item| {
+            weight.bytes += key.own_bytes();
+            weight.add(item);
+        }),
+        _ => {}
+    }
+    weight
 }
 
 #[cfg(test)]
@@ -214,6 +269,28 @@ mod tests {
         assert!(run.spend(1501).unwrap_err().wants_steps());
         drop(run);
         assert_eq!(spent.get(), 7 + 1501);
+    }
+
+    #[test]
+    fn what_a_call_makes_is_paid_for_once() {
+        let env = Env::default();
+        let price = |paid: u64, made: &Value| {
+            let mut run = Run::new(&env);
+            let began = run.taken();
+            run.spend(paid).unwrap();
+            run.settle(began, made).unwrap();
+            run.taken()
+        };
+        let text = Value::str("x".repeat(1280));
+        assert_eq!((price(0, &text), price(4, &text), price(20, &text)), (10, 10, 20));
+        let held = text.clone();
+        assert_eq!(price(0, &held), 0);
+        let texts = || Value::strings(["x".repeat(1280), "x".repeat(1280)]);
+        assert_eq!(price(0, &texts()), LIST_STEPS + 2 + 20);
+        assert_eq!(
+            price(0, &Value::dict([("x".repeat(1280), texts())])),
+            MAP_STEPS + 1 + 10 + LIST_STEPS + 2
+        );
     }
 
     #[test]

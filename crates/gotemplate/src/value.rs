@@ -29,6 +29,11 @@ impl Str {
         &self.0
     }
 
+    /// How many bytes nothing else holds: all or none.
+    pub(crate) fn own_bytes(&self) -> usize {
+        if Arc::strong_count(&self.0) == 1 { self.0.len() } else { 0 }
+    }
+
     /// The text, with U+FFFD for what is not UTF-8.
     #[must_use]
     pub fn to_text(&self) -> std::borrow::Cow<'_, str> {
@@ -414,6 +419,18 @@ impl List {
         items.get(start..start + self.len()).map(<[Value]>::to_vec).unwrap_or_default()
     }
 
+    /// Whether nothing else holds the items.
+    pub(crate) fn is_own(&self) -> bool {
+        Rc::strong_count(&self.store) == 1
+    }
+
+    /// Shows each item.
+    pub(crate) fn each(&self, show: impl FnMut(&Value)) {
+        let start = self.start as usize;
+        let items = self.store.items.borrow();
+        items.get(start..start + self.len()).unwrap_or_default().iter().for_each(show);
+    }
+
     /// The items `from..to`, shared with this list; `None` if they lie beyond the capacity.
     #[must_use]
     pub fn slice(&self, from: usize, to: usize) -> Option<Self> {
@@ -540,6 +557,30 @@ impl Map {
     /// Removes what is under `key`, for all who hold the map.
     pub fn remove(&self, key: &[u8]) -> Option<Value> {
         self.0.entries.borrow_mut().remove(key)
+    }
+
+    /// Whether nothing else holds the entries.
+    pub(crate) fn is_own(&self) -> bool {
+        Rc::strong_count(&self.0) == 1
+    }
+
+    /// Shows each entry, in order.
+    pub(crate) fn each(&self, mut show: impl FnMut(&Str, &Value)) {
+        self.0.entries.borrow().iter().for_each(|(key, value)| show(key, value));
+    }
+
+    /// Whether all entries please beside those of the other map, in order. It stops at the first that do not.
+    pub(crate) fn all_beside(
+        &self,
+        other: &Self,
+        mut please: impl FnMut((&Str, &Value), (&Str, &Value)) -> Result<bool, Fault>,
+    ) -> Result<bool, Fault> {
+        for (entry, beside) in self.0.entries.borrow().iter().zip(other.0.entries.borrow().iter()) {
+            if !please(entry, beside)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The keys in order, as they are now.
@@ -710,6 +751,11 @@ pub trait Object: Any {
     /// Whether it is a nil pointer.
     fn is_nil(&self) -> bool {
         false
+    }
+
+    /// How many bytes of text it holds: to make it, to call a method and to read a field cost as much as a string of them.
+    fn weight(&self) -> usize {
+        0
     }
 
     /// What the method takes and returns, if there is one of that name.

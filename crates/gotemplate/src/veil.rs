@@ -44,7 +44,17 @@ pub(crate) fn veiled<'v>(
         hide_runs(&mut hidden, &mut runs, text);
         hide_runs(&mut hidden, &mut runs, &quoted);
     }
+    hide_headers(&mut hidden, message.as_bytes());
     replaced(message, &hidden, source)
+}
+
+/// Hides what Go tells of the first bytes of an element that is not the one that was expected.
+fn hide_headers(hidden: &mut [bool], message: &[u8]) {
+    for at in memmem::find_iter(message, b"{class:") {
+        let end =
+            message[at..].iter().position(|byte| *byte == b'}').map_or(message.len(), |end| at + end + 1);
+        hidden[at..end].fill(true);
+    }
 }
 
 /// The texts that values show.
@@ -172,6 +182,7 @@ fn replaced(message: &str, hidden: &[bool], source: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::func::der::Reader;
 
     fn veiled_of(message: &str, value: impl Into<Value>, source: &str) -> String {
         veiled(message, [value.into()].iter(), source.as_bytes())
@@ -214,6 +225,17 @@ mod tests {
         ] {
             assert_eq!(veiled_of(message, value, ""), expected, "{message}");
         }
+    }
+
+    #[test]
+    fn the_first_bytes_of_an_element_are_hidden() {
+        let refused = Reader::new(b"hunter22").sequence("pfxPdu").unwrap_err();
+        assert!(refused.contains("tag:8 length:117"), "{refused}");
+        let told = veiled_of(&refused, "aHVudGVyMjI=", "");
+        assert!(
+            told.starts_with("asn1: structure error: tags don't match (16 vs <value>) {optional:"),
+            "{told}"
+        );
     }
 
     #[test]

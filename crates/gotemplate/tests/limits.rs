@@ -1,5 +1,8 @@
 //! What a template may use is bounded, and what is beyond ends the rendering, never the process.
 
+#[path = "../benches/template/set.rs"]
+mod set;
+
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -59,7 +62,7 @@ fn output_is_bounded() {
 fn a_string_is_bounded_before_it_is_written() {
     let limits = Limits { output: 100, ..Limits::default() };
     let message = limit("{{ $x := printf \"%101d\" 1 }}", limits);
-    assert!(message.ends_with("a string of 101 bytes exceeds the limit of 100 bytes"), "{message}");
+    assert!(message.ends_with("a string exceeds the limit of 100 bytes"), "{message}");
 }
 
 #[test]
@@ -133,20 +136,33 @@ fn a_value_nested_too_deeply_is_not_printed() {
 
 #[test]
 fn many_definitions_and_variables_parse_in_time_that_grows_with_the_text() {
-    let variables: String = (0..20_000).map(|i| format!("{{{{ $a{i} := $ }}}}{{{{ $a0 }}}}")).collect();
+    let variables: String = (0..4_000).map(|i| format!("{{{{ $a{i} := $ }}}}{{{{ $a0 }}}}")).collect();
     let definitions: String =
-        (0..20_000).map(|i| format!("{{{{ define \"t{i}\" }}}}x{{{{ end }}}}")).collect();
+        (0..4_000).map(|i| format!("{{{{ define \"t{i}\" }}}}x{{{{ end }}}}")).collect();
     let limits = Limits { output: 1 << 20, ..Limits::default() };
     let out = compile(&(variables + &definitions)).render(&Value::int(1), &Env { limits, ..Env::default() });
-    assert_eq!(out.unwrap().len(), 20_000);
+    assert_eq!(out.unwrap().len(), 4_000);
+}
+
+#[test]
+fn ordinary_templates_take_few_steps() {
+    for case in set::cases() {
+        let spent = Cell::new(0);
+        let env = Env { spent: Some(&spent), ..Env::default() };
+        eso().compile("case", case.text).unwrap().render(&Value::string_map(case.values), &env).unwrap();
+        assert!(spent.get() < 1000, "{}: {}", case.name, spent.get());
+    }
+}
+
+fn eso() -> Engine {
+    map::eso().fold(Engine::new(), Engine::functions)
 }
 
 /// That the template reaches a limit, within few steps.
 fn is_refused(text: &str, data: &Value) {
     let limits = Limits { steps: 100_000, output: 1 << 20, ..Limits::default() };
-    let engine = map::eso().fold(Engine::new(), Engine::functions);
     let env = Env { limits, ..Env::default() };
-    match engine.compile("case", text).and_then(|template| template.render(data, &env)) {
+    match eso().compile("case", text).unwrap().render(data, &env) {
         Err(error) if error.step() == Step::Limit => {}
         Err(error) => panic!("{text}: not a limit: {error}"),
         Ok(_) => panic!("{text}: no limit was reached"),
@@ -209,7 +225,7 @@ fn ranges_of_versions_are_paid_for() {
 
 #[test]
 fn variables_of_templates_are_paid_for() {
-    let variables: String = (0..20_000).map(|i| format!("{{{{ $a{i} := 1 }}}}")).collect();
+    let variables: String = (0..10_000).map(|i| format!("{{{{ $a{i} := 1 }}}}")).collect();
     let text = format!(
         "{{{{ define \"t\" }}}}{{{{ if . }}}}{variables}{{{{ end }}}}{{{{ end }}}}{{{{ range 1000 }}}}{{{{ template \"t\" }}}}{{{{ end }}}}"
     );
@@ -224,7 +240,7 @@ fn a_search_that_nothing_interrupts_is_paid_for_before() {
 
 #[test]
 fn products_of_many_decimals_are_paid_for() {
-    let factors = " 1.2345678901234567".repeat(60_000);
+    let factors = " 1.2345678901234567".repeat(40_000);
     is_refused(&format!("{{{{ mulf 1{factors} }}}}"), &Value::Nil);
 }
 
@@ -236,4 +252,135 @@ fn what_is_put_into_a_map_is_looked_through_at_a_price() {
     }
     let text = "{{ $d := dict }}{{ range 1000 }}{{ $_ := set $d \"a\" $.v }}{{ end }}";
     is_refused(text, &Value::dict([("v", value)]));
+}
+
+#[test]
+fn a_template_has_so_many_nodes_and_no_more() {
+    let actions = |count: usize| Engine::new().compile("case", "{{1}}".repeat(count));
+    assert!(actions(16_666).is_ok());
+    let error = actions(16_667).unwrap_err();
+    assert_eq!(
+        (error.step(), error.to_string().as_str()),
+        (Step::Limit, "template: case:1: max number of nodes (50000) exceeded")
+    );
+    let fields = ".a".repeat(50_000);
+    for operand in [format!("${fields}"), "1 ".repeat(50_000), format!("(1){fields}")] {
+        let text = format!("{{{{ print {operand} }}}}");
+        assert_eq!(Engine::new().compile("case", text).unwrap_err().step(), Step::Limit);
+    }
+}
+
+#[test]
+fn a_template_weighs_what_its_nodes_take() {
+    let weight = |text: &str| compile(text).weight();
+    let (empty, text) = (weight(""), "x".repeat(10_000));
+    assert!((empty + 10_000..empty + 10_100).contains(&weight(&text)));
+    let action = (weight(&"{{1}}".repeat(10_000)) - empty) / 10_000;
+    assert!((200..500).contains(&action), "{action}");
+    assert!(weight("{{ if .a }}{{ .b }}{{ end }}") > weight("{{ .b }}"));
+}
+
+/// Two texts of half a million bytes in a list, alone in a map, and a version that is as long.
+fn long_values() -> Value {
+    let text = "x".repeat(500_000);
+    let list = || Value::list(vec![Value::str(&*text), Value::str(&*text)]);
+    let map = Value::dict([("a", Value::str(&*text))]);
+    let version = Value::str(format!("1.2.3+{text}"));
+    Value::dict([("l", list()), ("ll", Value::list(vec![list()])), ("d", map), ("v", version)])
+}
+
+#[test]
+fn texts_that_are_made_of_values_are_paid_for() {
+    for call in [
+        "dict $.l 1",
+        "toDecimal $.l",
+        "toStrings $.ll",
+        "sortAlpha $.d",
+        "$v.String",
+        "$v.Original",
+        "$v.Metadata",
+        "$v.SetMetadata `a`",
+        "$v.Major",
+        "$v.LessThan $v",
+        "trim (index $.l 0)",
+    ] {
+        is_refused(
+            &format!("{{{{ $v := semver .v }}}}{{{{ range 300 }}}}{{{{ $x := {call} }}}}{{{{ end }}}}"),
+            &long_values(),
+        );
+    }
+}
+
+#[test]
+fn a_text_that_is_made_of_a_value_is_no_longer_than_any_other() {
+    let three = Value::list(vec![Value::str("x".repeat(500_000)); 3]);
+    let data = Value::dict([
+        ("l", three.clone()),
+        ("ll", Value::list(vec![three.clone()])),
+        ("d", Value::dict([("a", three)])),
+    ]);
+    for call in
+        ["dict $.l 1", "toDecimal $.l", "toStrings $.ll", "toStrings $.d", "sortAlpha $.d", "print $.l"]
+    {
+        let env = Env { limits: Limits { output: 1 << 20, ..Limits::default() }, ..Env::default() };
+        let template = eso().compile("case", format!("{{{{ $x := {call} }}}}")).unwrap();
+        let error = template.render(&data, &env).unwrap_err();
+        assert!(
+            error.to_string().ends_with("a string exceeds the limit of 1048576 bytes"),
+            "{call}: {error}"
+        );
+    }
+}
+
+#[test]
+fn each_argument_of_a_call_is_paid_for() {
+    for call in ["list", "tuple", "coalesce", "and", "or", "eq 1", "max 1", "print"] {
+        let argument = if call == "and" { " 1" } else { " 0" };
+        let text = format!("{{{{ range 200 }}}}{{{{ $x := {call}{} }}}}{{{{ end }}}}", argument.repeat(1000));
+        is_refused(&text, &Value::Nil);
+    }
+}
+
+#[test]
+fn a_string_that_is_there_already_costs_nothing() {
+    let text = "{{ range 1000 }}{{ $x := default `` (index $.l 0) }}{{ end }}";
+    let spent = Cell::new(0);
+    let env = Env { spent: Some(&spent), ..Env::default() };
+    let short = Value::dict([("l", Value::strings(["x"]))]);
+    let template = eso().compile("case", text).unwrap();
+    template.render(&short, &env).unwrap();
+    // A node and a round, and for two calls two arguments each.
+    assert_eq!(spent.get(), 1 + 1000 * 6);
+}
+
+#[test]
+fn escapes_of_json_do_not_make_it_longer_than_any_string() {
+    let data = text_data("<".repeat(1 << 20));
+    let limits = Limits { output: 1 << 20, ..Limits::default() };
+    let template = eso().compile("case", "{{ $x := toJson (list .text) }}").unwrap();
+    let error = template.render(&data, &Env { limits, ..Env::default() }).unwrap_err();
+    assert!(error.to_string().ends_with("a string exceeds the limit of 1048576 bytes"), "{error}");
+}
+
+#[test]
+fn groups_of_an_expression_do_not_take_all_memory() {
+    let find = "{{ regexFind (print (repeat 5000 \"()\") \".*\") (repeat 300 \"x\") }}";
+    let out = eso().compile("case", find).unwrap().render(&Value::Nil, &Env::default());
+    assert_eq!(out.unwrap(), "x".repeat(300).as_bytes());
+    let replace = "{{ regexReplaceAll (print (repeat 5000 \"()\") \".*\") (repeat 300 \"x\") \"$1\" }}";
+    let error = eso().compile("case", replace).unwrap().render(&Value::Nil, &Env::default()).unwrap_err();
+    assert!(error.to_string().ends_with("the regular expression needs more than 8388608 bytes"), "{error}");
+}
+
+#[test]
+fn a_limit_tells_no_number_of_the_values() {
+    let data = Value::dict([("pin", Value::str("987654321"))]);
+    let template = eso().compile("case", "{{ repeat (int .pin) \"x\" }}").unwrap();
+    let error = template.render(&data, &Env::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "template: case:1:3: executing \"case\" at <repeat (int .pin) \"x\">: \
+         a string exceeds the limit of 16777216 bytes"
+    );
+    assert_eq!(error.without_values(), error.to_string());
 }

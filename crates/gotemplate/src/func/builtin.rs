@@ -23,14 +23,21 @@ pub static ROWS: &[Func] = &[
     Func::fixed("len", ONE, Type::INT, len),
     Func::variadic("index", TWO, Type::Reflect, index),
     Func::variadic("slice", TWO, Type::Reflect, slice),
-    Func::variadic("print", ANYTHING, Type::String, |run, args| made(run, print::sprint(args.all())?)),
-    Func::variadic("println", ANYTHING, Type::String, |run, args| made(run, print::sprintln(args.all())?)),
-    Func::variadic("printf", &[Type::String, Type::Any], Type::String, |run, args| {
-        made(run, print::sprintf(args.str(0)?, args.rest(1))?)
+    Func::variadic("print", ANYTHING, Type::String, |run, args| {
+        let text = print::sprint_up_to(args.all(), run.limits().output)?;
+        made(run, text)
     }),
-    Func::variadic("html", ANYTHING, Type::String, |run, args| made(run, html(&text_of(args)?))),
-    Func::variadic("js", ANYTHING, Type::String, |run, args| made(run, js(&text_of(args)?))),
-    Func::variadic("urlquery", ANYTHING, Type::String, |run, args| made(run, url_query(&text_of(args)?))),
+    Func::variadic("println", ANYTHING, Type::String, |run, args| {
+        let text = print::sprintln_up_to(args.all(), run.limits().output)?;
+        made(run, text)
+    }),
+    Func::variadic("printf", &[Type::String, Type::Any], Type::String, |run, args| {
+        let text = print::sprintf_up_to(args.str(0)?, args.rest(1), run.limits().output)?;
+        made(run, text)
+    }),
+    Func::variadic("html", ANYTHING, Type::String, |run, args| escaped(run, args, html)),
+    Func::variadic("js", ANYTHING, Type::String, |run, args| escaped(run, args, js)),
+    Func::variadic("urlquery", ANYTHING, Type::String, |run, args| escaped(run, args, url_query)),
     Func::variadic("eq", TWO, Type::Bool, |_, args| Ok(Value::Bool(equal(args.value(0), args.rest(1))?))),
     Func::fixed("ne", TWO, Type::Bool, |_, args| Ok(Value::Bool(!equal(args.value(0), args.rest(1))?))),
     Func::fixed("lt", TWO, Type::Bool, |_, args| Ok(Value::Bool(less(args.value(0), args.value(1))?))),
@@ -49,12 +56,13 @@ fn made(run: &mut Run<'_>, text: Vec<u8>) -> Result<Value, Fault> {
     Ok(Value::str(text))
 }
 
-/// What the escaping functions escape: the arguments as an action would print them.
-fn text_of(args: Args<'_>) -> Result<Vec<u8>, Fault> {
+/// The arguments as an action would print them, escaped.
+fn escaped(run: &mut Run<'_>, args: Args<'_>, escape: fn(&[u8]) -> Vec<u8>) -> Result<Value, Fault> {
     let printable =
         |value: &Value| if value.go_type().is_none() { Value::from("<no value>") } else { value.clone() };
     let values: Vec<Value> = args.all().iter().map(printable).collect();
-    print::sprint(&values)
+    let text = print::sprint_up_to(&values, run.limits().output)?;
+    made(run, escape(&text))
 }
 
 fn len(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {

@@ -1,6 +1,6 @@
 //! Certificates: read as Go's `crypto/x509` does, with its error texts, put in order, and asked for their names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::curve::Curve;
@@ -12,7 +12,7 @@ use super::pem;
 use super::private_key::{EC, ED25519, RSA};
 use crate::error::Fault;
 use crate::func::{Args, Func};
-use crate::run::Run;
+use crate::run::{LIST_STEPS, Run};
 use crate::types::Type;
 use crate::value::Value;
 
@@ -37,13 +37,12 @@ pub(super) struct Certificate {
     names: Names,
 }
 
-/// The alternative names of a subject.
+/// The alternative names of a subject, which have been checked.
 #[derive(Clone, Debug, Default)]
 struct Names {
-    dns: Vec<Vec<u8>>,
-    addresses: Vec<IpAddr>,
-    emails: Vec<Vec<u8>>,
-    uris: Vec<Vec<u8>>,
+    /// Their elements in DER.
+    der: Vec<u8>,
+    count: usize,
 }
 
 /// `refused` in place of what the reader says.
@@ -271,25 +270,52 @@ impl<'a> Extension<'a> {
     }
 }
 
+const EMAIL: u8 = implicit(1);
+const DNS: u8 = implicit(2);
+const URI: u8 = implicit(6);
+const ADDRESS: u8 = implicit(7);
+
 impl Names {
+    /// Checks the names without making them: two bytes make a name, which takes many more.
     fn parse(mut value: Reader<'_>) -> Result<Self, Refused> {
-        let mut names = Self::default();
         let mut fields = or(value.sequence(""), "x509: invalid subject alternative names")?;
+        let (der, mut count) = (fields.rest().to_vec(), 0);
         while !fields.is_empty() {
+            count += 1;
             let name = or(fields.any(), "x509: invalid subject alternative name")?;
-            let text = |kind: &str| match name.content.is_ascii() {
-                true => Ok(name.content.to_vec()),
-                false => Err(format!("x509: SAN {kind} is malformed")),
+            let kind = match name.tag {
+                EMAIL => "rfc822Name",
+                DNS => "dNSName",
+                URI => "uniformResourceIdentifier",
+                ADDRESS => {
+                    address(name.content)?;
+                    continue;
+                }
+                _ => continue,
             };
-            match name.tag {
-                0x81 => names.emails.push(text("rfc822Name")?),
-                0x82 => names.dns.push(text("dNSName")?),
-                0x86 => names.uris.push(text("uniformResourceIdentifier")?),
-                0x87 => names.addresses.push(address(name.content)?),
-                _ => {}
+            if !name.content.is_ascii() {
+                return Err(format!("x509: SAN {kind} is malformed"));
             }
         }
-        Ok(names)
+        Ok(Self { der, count })
+    }
+
+    /// The names of one kind.
+    fn of(&self, kind: u8) -> Vec<Vec<u8>> {
+        let mut names = Vec::new();
+        let mut fields = Reader::new(&self.der);
+        while let Ok(name) = fields.any() {
+            if name.tag != kind {
+                continue;
+            }
+            names.push(match kind {
+                ADDRESS => {
+                    address(name.content).map(|address| address.to_string().into_bytes()).unwrap_or_default()
+                }
+                _ => name.content.to_vec(),
+            });
+        }
+        names
     }
 }
 
@@ -426,12 +452,21 @@ fn bmp_text(content: &[u8]) -> Result<String, Refused> {
 
 /// The certificates from the leaf to the root. Key ids decide, as in ESO; signatures are not looked at.
 pub(super) fn chain(found: &[Certificate]) -> Result<Vec<&Certificate>, Refused> {
+    let mut of_id: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (i, certificate) in found.iter().enumerate() {
+        let same = of_id.entry(&certificate.subject_key_id).or_default();
+        // The first that is another one than itself counts, so two are enough.
+        if same.len() < 2 {
+            same.push(i);
+        }
+    }
     let issuer_of = |i: usize| {
-        let is_issuer = |j: &usize| *j != i && found[*j].subject_key_id == found[i].authority_key_id;
-        (0..found.len()).find(is_issuer)
+        let same = of_id.get(&*found[i].authority_key_id).map(Vec::as_slice).unwrap_or_default();
+        same.iter().copied().find(|j| *j != i)
     };
     let issuers: Vec<_> = (0..found.len()).map(issuer_of).collect();
-    let mut leaves = (0..found.len()).filter(|i| !issuers.contains(&Some(*i)));
+    let named: HashSet<usize> = issuers.iter().copied().flatten().collect();
+    let mut leaves = (0..found.len()).filter(|i| !named.contains(i));
     let leaf = leaves.next().ok_or("no leaf certificate found")?;
     if leaves.next().is_some() {
         return Err("found multiple leaf or disjunct certificates".into());
@@ -448,15 +483,21 @@ pub(super) fn chain(found: &[Certificate]) -> Result<Vec<&Certificate>, Refused>
     Ok(ordered)
 }
 
-/// More certificates than any chain has: the time to order them grows with the square.
+/// More certificates than any chain has, and more bags than any store.
 const MAX_CHAIN: usize = 1000;
+
+/// Pays for certificates of a chain, or for bags of a store, further to those that there are already.
+pub(super) fn pay(run: &mut Run<'_>, paid: usize, more: usize) -> Result<(), Fault> {
+    const EACH: u64 = 100;
+    if paid.saturating_add(more) > MAX_CHAIN {
+        return Err(Fault::limit(format!("more than {MAX_CHAIN} certificates")));
+    }
+    run.spend(more as u64 * EACH)
+}
 
 /// Each block as a certificate.
 pub(super) fn parse_all(run: &mut Run<'_>, blocks: &[pem::Block]) -> Result<Vec<Certificate>, Fault> {
-    if blocks.len() > MAX_CHAIN {
-        return Err(Fault::limit(format!("more than {MAX_CHAIN} certificates")));
-    }
-    run.spend(blocks.len() as u64 * 100)?;
+    pay(run, 0, blocks.len())?;
     Ok(blocks.iter().map(|block| Certificate::parse(&block.bytes)).collect::<Result<_, _>>()?)
 }
 
@@ -504,9 +545,8 @@ fn cert_sans(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let (block, _) = pem::decode(from_first_block(args.str(0)?)).ok_or("failed to decode PEM block")?;
     let certificate = Certificate::parse(&block.bytes)
         .map_err(|refused| format!("failed to parse certificate: {refused}"))?;
-    let Names { dns, addresses, emails, uris } = certificate.names;
-    let addresses = addresses.iter().map(|address| address.to_string().into_bytes());
-    Ok(Value::strings(dns.into_iter().chain(addresses).chain(emails).chain(uris)))
+    run.spend(LIST_STEPS + certificate.names.count as u64)?;
+    Ok(Value::strings([DNS, ADDRESS, EMAIL, URI].into_iter().flat_map(|kind| certificate.names.of(kind))))
 }
 
 #[cfg(test)]
@@ -550,6 +590,12 @@ mod tests {
     fn ordered(found: &[Certificate]) -> Result<Vec<String>, Refused> {
         let id = |link: &&Certificate| String::from_utf8_lossy(&link.subject_key_id).into_owned();
         Ok(chain(found)?.iter().map(id).collect())
+    }
+
+    #[test]
+    fn each_name_is_paid_for_before_it_is_made() {
+        let names = Names::parse(Reader::new(&der::sequence(&[&[0x82, 0].repeat(1000)]))).unwrap();
+        assert_eq!((names.count, names.of(DNS).len(), names.of(EMAIL).len()), (1000, 1000, 0));
     }
 
     #[test]

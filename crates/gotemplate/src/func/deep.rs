@@ -54,8 +54,9 @@ fn lists_equal(run: &mut Run<'_>, a: &List, b: &List, depth: usize) -> Result<bo
     if a.len() != b.len() || a.is_nil() != b.is_nil() {
         return Ok(false);
     }
-    for (a, b) in a.to_vec().iter().zip(&b.to_vec()) {
-        if !equal_at(run, a, b, depth + 1)? {
+    for i in 0..a.len() {
+        let (a, b) = (a.get(i).unwrap_or_default(), b.get(i).unwrap_or_default());
+        if !equal_at(run, &a, &b, depth + 1)? {
             return Ok(false);
         }
     }
@@ -69,15 +70,14 @@ fn maps_equal(run: &mut Run<'_>, a: &Map, b: &Map, depth: usize) -> Result<bool,
     if a.len() != b.len() || a.is_nil() != b.is_nil() {
         return Ok(false);
     }
-    for ((key, a), (other_key, b)) in a.entries().iter().zip(&b.entries()) {
-        if key != other_key || !equal_at(run, a, b, depth + 1)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    a.all_beside(b, |(key, a), (other_key, b)| {
+        run.spend(key.len().min(other_key.len()) as u64 / 1024)?;
+        Ok(key == other_key && equal_at(run, a, b, depth + 1)?)
+    })
 }
 
-/// Nothing, false, zero, or without items. A struct and a pointer are never empty.
+/// Whether sprig takes the value for absent: nothing, false, zero, or without items. A struct and a pointer are never
+/// empty.
 pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Object(object) if matches!(object.go_type().kind(), Kind::Struct | Kind::Ptr) => false,
@@ -140,6 +140,20 @@ mod tests {
         assert!(equal(&Value::list(vec![items.clone()]), &Value::list(vec![items.clone()])));
         assert!(equal(&Value::List(list.slice(1, 2).unwrap()), &Value::List(list.slice(1, 2).unwrap())));
         assert!(!equal(&items, &Value::list(list.to_vec())));
+    }
+
+    #[test]
+    fn only_what_is_compared_is_paid_for_and_looked_at() {
+        let steps = |a: &Value, b: &Value| {
+            let env = Env::default();
+            let mut run = Run::new(&env);
+            deep_equal(&mut run, a, b).unwrap();
+            run.taken()
+        };
+        let list = |first: i64| Value::list((first..first + 1000).map(Value::int).collect());
+        assert_eq!((steps(&list(0), &list(1)), steps(&list(0), &list(0))), (2, 1001));
+        let map = |first: i64| Value::dict((0..1000).map(|i| (format!("{i:04}"), Value::int(first + i))));
+        assert_eq!((steps(&map(0), &map(1)), steps(&map(0), &map(0))), (2, 1001));
     }
 
     #[test]

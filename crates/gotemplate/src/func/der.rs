@@ -1,7 +1,7 @@
 //! DER, as Go's `encoding/asn1` reads it, with its error texts, and writing it.
 
 /// Why bytes are not what they should be: Go's text.
-pub(super) type Refused = String;
+pub(crate) type Refused = String;
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
@@ -66,18 +66,32 @@ fn structure(text: &str) -> Refused {
 
 /// Reads elements one after the other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.at >= self.bytes.len()
+    }
+
+    /// How many elements are left, up to one that is none.
+    pub(super) fn count(mut self) -> usize {
+        let mut count = 0;
+        while !self.is_empty() && self.any().is_ok() {
+            count += 1;
+        }
+        count
+    }
+
+    /// What has not been read.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     fn header(&self) -> Result<Header, Refused> {
@@ -142,7 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The elements of a sequence.
-    pub(super) fn sequence(&mut self, name: &str) -> Result<Self, Refused> {
+    pub(crate) fn sequence(&mut self, name: &str) -> Result<Self, Refused> {
         Ok(self.expect(SEQUENCE, name)?.fields())
     }
 

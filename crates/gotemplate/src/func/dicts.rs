@@ -69,7 +69,11 @@ fn dict(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     for pair in args.all().chunks(2) {
         let key = match &pair[0] {
             Value::Str(text) | Value::Bytes(text) => text.clone(),
-            other => print::display(other)?.into(),
+            other => {
+                let text = print::display_up_to(other, run.limits().output)?;
+                run.make(text.len())?;
+                text.into()
+            }
         };
         map.insert(key, pair.get(1).cloned().unwrap_or_else(|| "".into()))?;
     }

@@ -9,6 +9,7 @@
 //! * half of a surrogate pair is in no text, so it never matches.
 
 use regex_automata::meta::{self, Regex};
+use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
 
 use crate::error::Fault;
@@ -16,8 +17,20 @@ use crate::func::letter::{KNOWN, NOT_YET_EQUAL, chars, class};
 use crate::quote::first_char;
 use crate::run::Run;
 
-/// What compiled expressions may need, in bytes.
+/// What compiled expressions may need, in bytes, with what a search for their groups needs.
 const MAX_MEMORY: usize = 8 << 20;
+
+/// How long a state is while it is built.
+const STATE: usize = 32;
+
+/// What is asked of matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Find {
+    /// Where they are.
+    Bounds,
+    /// Where their groups are, too.
+    Groups,
+}
 
 /// How deeply an expression may be nested to be compiled.
 const MAX_DEPTH: u32 = 250;
@@ -37,7 +50,7 @@ pub(super) struct Expression {
     pub(super) regex: Regex,
     /// The names of the groups, from group 1 on; empty for those without.
     pub(super) names: Vec<Vec<u8>>,
-    /// How many states it has, about.
+    /// How many states a byte of the text meets at most, about; those that remember groups weigh more.
     pub(super) states: u64,
 }
 
@@ -46,7 +59,7 @@ impl Expression {
     ///
     /// # Errors
     /// With Go's message if Go refuses it; a limit if it is too large.
-    pub(super) fn compile(run: &mut Run<'_>, text: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn compile(run: &mut Run<'_>, text: &[u8], find: Find) -> Result<Self, Fault> {
         run.spend(40 + text.len() as u64 * 2)?;
         let parsed = Parser::new(text).parse();
         let (piece, names) = parsed.map_err(|refusal| refusal.fault())?;
@@ -55,13 +68,21 @@ impl Expression {
             return Err(Fault::limit(why));
         }
         run.spend(piece.cost / 2)?;
-        let config = meta::Config::new().utf8_empty(true).nfa_size_limit(Some(MAX_MEMORY));
+        // Where each group, and the match itself, begins and ends.
+        let (kept, slots) = match find {
+            Find::Bounds => (WhichCaptures::Implicit, 2),
+            Find::Groups => (WhichCaptures::All, 2 + 2 * names.len()),
+        };
+        // A search may keep all slots of each state, twice: there must be room for that, so the states must be few.
+        let states = MAX_MEMORY / (2 * slots * size_of::<usize>());
+        let size = MAX_MEMORY.min(states.saturating_mul(STATE));
+        let config = meta::Config::new().utf8_empty(true).which_captures(kept).nfa_size_limit(Some(size));
         let regex = meta::Builder::new().configure(config).build_from_hir(&piece.hir);
         let regex = regex.map_err(|error| match error.size_limit() {
-            Some(limit) => Fault::limit(format!("the regular expression needs more than {limit} bytes")),
+            Some(_) => Fault::limit(format!("the regular expression needs more than {MAX_MEMORY} bytes")),
             None => Fault::new(format!("the regular expression cannot be compiled: {error}")),
         })?;
-        Ok(Self { regex, names, states: piece.cost })
+        Ok(Self { regex, names, states: piece.cost.saturating_mul(1 + slots as u64 / 16) })
     }
 }
 

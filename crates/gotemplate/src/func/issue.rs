@@ -16,7 +16,7 @@ use crate::func::{Args, Func};
 use crate::print;
 use crate::run::Run;
 use crate::types::{Kind, Type};
-use crate::value::{Object, Value};
+use crate::value::{Object, Str, Value};
 
 const CERTIFICATE: Type = Type::Named("sprig.certificate", Kind::Struct);
 
@@ -28,7 +28,8 @@ pub static ROWS: &[Func] = &[
         authority(run, args, &key)
     }),
     Func::fixed("genCAWithKey", &[Type::String, Type::INT, Type::String], CERTIFICATE, |run, args| {
-        authority(run, args, &given_key(args, 2)?)
+        let key = given_key(run, args, 2)?;
+        authority(run, args, &key)
     }),
     Func::fixed(
         "genSelfSignedCert",
@@ -43,7 +44,10 @@ pub static ROWS: &[Func] = &[
         "genSelfSignedCertWithKey",
         &[Type::String, Type::LIST, Type::LIST, Type::INT, Type::String],
         CERTIFICATE,
-        |run, args| self_signed(run, args, &given_key(args, 4)?),
+        |run, args| {
+            let key = given_key(run, args, 4)?;
+            self_signed(run, args, &key)
+        },
     ),
     Func::fixed(
         "genSignedCert",
@@ -58,14 +62,17 @@ pub static ROWS: &[Func] = &[
         "genSignedCertWithKey",
         &[Type::String, Type::LIST, Type::LIST, Type::INT, CERTIFICATE, Type::String],
         CERTIFICATE,
-        |run, args| signed(run, args, &given_key(args, 5)?),
+        |run, args| {
+            let key = given_key(run, args, 5)?;
+            signed(run, args, &key)
+        },
     ),
 ];
 
 /// A certificate and its key, as text.
 struct Issued {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
+    certificate: Str,
+    key: Str,
 }
 
 impl Object for Issued {
@@ -74,7 +81,11 @@ impl Object for Issued {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![("Cert", Value::str(&*self.certificate)), ("Key", Value::str(&*self.key))]
+        vec![("Cert", self.certificate.clone().into()), ("Key", self.key.clone().into())]
+    }
+
+    fn weight(&self) -> usize {
+        self.certificate.len() + self.key.len()
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {
@@ -91,12 +102,12 @@ fn build_custom_cert(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> 
     let (block, _) = pem::decode(&certificate).ok_or("unable to decode certificate")?;
     Certificate::parse(&block.bytes)
         .map_err(|refused| format!("error parsing certificate: decodedCert.Bytes: {refused}"))?;
-    read_key::from_pem(&key).map_err(|refused| format!("error parsing private key: {refused}"))?;
-    Ok(Value::object(Issued { certificate, key }))
+    read_key::from_pem(run, &key)?.map_err(|refused| format!("error parsing private key: {refused}"))?;
+    Ok(Value::object(Issued { certificate: certificate.into(), key: key.into() }))
 }
 
-fn given_key(args: Args<'_>, index: usize) -> Result<PrivateKey, Fault> {
-    let key = read_key::from_pem(args.str(index)?);
+fn given_key(run: &mut Run<'_>, args: Args<'_>, index: usize) -> Result<PrivateKey, Fault> {
+    let key = read_key::from_pem(run, args.str(index)?)?;
     key.map_err(|refused| format!("parsing private key: {refused}").into())
 }
 
@@ -121,34 +132,41 @@ impl Request {
     }
 
     /// From name, addresses, DNS names and days.
-    fn of_arguments(args: Args<'_>) -> Result<Self, Fault> {
-        let addresses = items(args.value(1)).iter().map(address).collect::<Result<_, _>>()?;
-        let dns_names = items(args.value(2)).iter().map(dns_name).collect::<Result<_, _>>()?;
+    fn of_arguments(run: &mut Run<'_>, args: Args<'_>) -> Result<Self, Fault> {
+        let most = run.limits().output;
+        let [addresses, dns_names] = [items(run, args.value(1))?, items(run, args.value(2))?];
+        let addresses = addresses.iter().map(|value| address(value, most)).collect::<Result<_, _>>()?;
+        let dns_names = dns_names.iter().map(|value| dns_name(value, most)).collect::<Result<_, _>>()?;
         Ok(Self { addresses, dns_names, ..Self::new(args.str(0)?, args.int(3)?)? })
     }
 }
 
-fn items(list: &Value) -> Vec<Value> {
-    if let Value::List(list) = list { list.to_vec() } else { Vec::new() }
+fn items(run: &mut Run<'_>, list: &Value) -> Result<Vec<Value>, Fault> {
+    let Value::List(list) = list else { return Ok(Vec::new()) };
+    run.spend(list.len() as u64)?;
+    Ok(list.to_vec())
 }
 
-fn shown(value: &Value) -> Result<String, Fault> {
-    Ok(String::from_utf8_lossy(&print::display(value)?).into_owned())
+fn shown(value: &Value, most: usize) -> Result<String, Fault> {
+    Ok(String::from_utf8_lossy(&print::display_up_to(value, most)?).into_owned())
 }
 
-fn address(value: &Value) -> Result<IpAddr, Fault> {
+fn address(value: &Value, most: usize) -> Result<IpAddr, Fault> {
     let Value::Str(text) = value else {
-        return Err(format!("error parsing ip: {} is not a string", shown(value)?).into());
+        return Err(format!("error parsing ip: {} is not a string", shown(value, most)?).into());
     };
     let address: Option<IpAddr> = text.to_text().parse().ok();
     let address = address.ok_or_else(|| format!("error parsing ip: {}", text.to_text()))?;
     Ok(address.to_canonical())
 }
 
-fn dns_name(value: &Value) -> Result<Vec<u8>, Fault> {
+fn dns_name(value: &Value, most: usize) -> Result<Vec<u8>, Fault> {
     match value {
         Value::Str(text) => Ok(text.to_vec()),
-        _ => Err(format!("error processing alternate dns name: {} is not a string", shown(value)?).into()),
+        _ => {
+            Err(format!("error processing alternate dns name: {} is not a string", shown(value, most)?)
+                .into())
+        }
     }
 }
 
@@ -171,7 +189,8 @@ fn authority(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Valu
 }
 
 fn self_signed(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Value, Fault> {
-    issue(run, &Request::of_arguments(args)?, key, None)
+    let request = Request::of_arguments(run, args)?;
+    issue(run, &request, key, None)
 }
 
 fn signed(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Value, Fault> {
@@ -179,9 +198,10 @@ fn signed(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Value, 
     let (block, _) = pem::decode(&signer.certificate).ok_or("unable to decode certificate")?;
     let certificate = Certificate::parse(&block.bytes)
         .map_err(|refused| format!("error parsing certificate: decodedSignerCert.Bytes: {refused}"))?;
-    let signer_key =
-        read_key::from_pem(&signer.key).map_err(|refused| format!("error parsing private key: {refused}"))?;
-    issue(run, &Request::of_arguments(args)?, key, Some((&certificate, &signer_key)))
+    let signer_key = read_key::from_pem(run, &signer.key)?
+        .map_err(|refused| format!("error parsing private key: {refused}"))?;
+    let request = Request::of_arguments(run, args)?;
+    issue(run, &request, key, Some((&certificate, &signer_key)))
 }
 
 /// A certificate for the key, signed by the signer or by the key itself.
@@ -222,8 +242,8 @@ fn issue(
     })?;
     let certificate = der::sequence(&[&body, &algorithm, &der::bits(&signature)]);
     Ok(Value::object(Issued {
-        certificate: pem::encode("CERTIFICATE", certificate),
-        key: key.to_pem().encode(),
+        certificate: pem::encode("CERTIFICATE", certificate).into(),
+        key: key.to_pem().encode().into(),
     }))
 }
 

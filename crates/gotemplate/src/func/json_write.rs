@@ -28,8 +28,11 @@ pub(super) enum Style {
 /// The value as JSON.
 pub(super) fn write(run: &mut Run<'_>, value: &Value, style: Style) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer { run, style, out: Vec::new(), depth: 0 };
-    writer.value(value)?;
-    Ok(writer.out)
+    let written = writer.value(value);
+    let out = writer.out;
+    // Also if something in the value cannot be written: all before it has been.
+    run.make(out.len())?;
+    written.map(|()| out)
 }
 
 /// A float, which must be finite.
@@ -101,14 +104,10 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    /// Refuses what would make the text too long.
+    /// Refuses what would make the text too long. What is made is paid for when all of it is there.
     fn room(&mut self, bytes: usize) -> Result<(), Fault> {
         let total = self.out.len().saturating_add(bytes);
-        if total > self.run.limits().output {
-            self.run.make(total)
-        } else {
-            self.run.spend(bytes as u64 / 1024)
-        }
+        if total > self.run.limits().output { self.run.make(total) } else { Ok(()) }
     }
 
     fn list(&mut self, list: &List) -> Result<(), Fault> {
@@ -173,6 +172,8 @@ impl Writer<'_, '_> {
         self.out.push(b'"');
         let mut rest = text;
         while !rest.is_empty() {
+            // Escapes make it longer.
+            self.room(rest.len())?;
             let plain = rest.iter().position(|byte| !self.is_plain(*byte)).unwrap_or(rest.len());
             self.out.extend_from_slice(&rest[..plain]);
             rest = &rest[plain..];
@@ -250,5 +251,23 @@ mod tests {
         let env = Env { limits: Limits { output: 100, ..Limits::default() }, ..Env::default() };
         let value = Value::list(vec![Value::str("x".repeat(60)), Value::str("x".repeat(60))]);
         assert!(write(&mut Run::new(&env), &value, Style::Compact).unwrap_err().is_limit());
+    }
+
+    #[test]
+    fn escapes_count_for_the_limit_while_they_are_written() {
+        let env = Env { limits: Limits { output: 1 << 10, ..Limits::default() }, ..Env::default() };
+        let run = &mut Run::new(&env);
+        let mut writer = Writer { run, style: Style::Compact, out: Vec::new(), depth: 0 };
+        assert!(writer.text("<".repeat(1 << 10).as_bytes()).unwrap_err().is_limit());
+        assert!(writer.out.len() < 1 << 10);
+    }
+
+    #[test]
+    fn what_is_written_costs_as_much_as_any_string() {
+        let spent = std::cell::Cell::new(0);
+        let env = Env { spent: Some(&spent), ..Env::default() };
+        let value = Value::str("x".repeat(128_000));
+        assert!(write(&mut Run::new(&env), &value, Style::Compact).is_ok());
+        assert_eq!(spent.get(), 1 + 1000);
     }
 }

@@ -5,7 +5,7 @@ use super::cast::to_int;
 use super::deep::{deep_equal, is_empty};
 use super::{Args, Func};
 use crate::error::Fault;
-use crate::run::Run;
+use crate::run::{LIST_STEPS, Run};
 use crate::types::{Type, Uint};
 use crate::value::{List, Value};
 
@@ -67,7 +67,8 @@ fn nil_list() -> Value {
     Value::List(List::nil(ANY))
 }
 
-fn list(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+fn list(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
+    run.spend(LIST_STEPS + args.len() as u64)?;
     Ok(Value::list(args.all().to_vec()))
 }
 

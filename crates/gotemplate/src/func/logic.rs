@@ -2,8 +2,9 @@
 
 use crate::error::Fault;
 use crate::func::Func;
+use crate::func::deep::is_empty;
 use crate::func::letter::chars;
-use crate::types::{Kind, Type};
+use crate::types::Type;
 use crate::value::Value;
 
 const ANYTHING: &[Type] = &[Type::Any];
@@ -32,11 +33,3 @@ pub static ROWS: &[Func] = &[
 
 /// What Go panics with where sprig asks nil for its type.
 pub(super) const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
-
-/// Whether sprig takes the value for absent: as for `if`, but that objects are there even if they stand for nothing.
-pub(super) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Object(object) if matches!(object.go_type().kind(), Kind::Struct | Kind::Ptr) => false,
-        _ => !value.truth(),
-    }
-}

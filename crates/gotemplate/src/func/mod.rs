@@ -54,7 +54,7 @@ pub mod web_key;
 mod cbc_mode;
 mod compare;
 mod curve;
-mod der;
+pub(crate) mod der;
 mod escape;
 mod expression;
 mod ip;

@@ -23,8 +23,9 @@ pub static ROWS: &[Func] = &[
     Func::fixed("int", &[ANY], INT, |_, args| Ok(Value::int(to_int(args.value(0))))),
     Func::fixed("int64", &[ANY], INT64, |_, args| Ok(Value::int64(to_int(args.value(0))))),
     Func::fixed("float64", &[ANY], FLOAT, |_, args| Ok(Value::float(to_float(args.value(0))))),
-    Func::fixed("toDecimal", &[ANY], INT64, |_, args| {
-        let text = print::sprint(&[args.value(0).clone()])?;
+    Func::fixed("toDecimal", &[ANY], INT64, |run, args| {
+        let text = print::display_up_to(args.value(0), run.limits().output)?;
+        run.make(text.len())?;
         Ok(Value::int64(i64::from_str_radix(&String::from_utf8_lossy(&text), 8).unwrap_or_default()))
     }),
     Func::fixed("add1", &[ANY], INT64, |_, args| Ok(Value::int64(to_int(args.value(0)).wrapping_add(1)))),

@@ -3,7 +3,7 @@
 
 use sha1::{Digest, Sha1};
 
-use super::certificate::{Certificate, chain, parse_all};
+use super::certificate::{Certificate, chain, parse_all, pay};
 use super::der::{self, BMP, Element, OCTETS, OID, Reader, Refused, SEQUENCE, SET, context, implicit};
 use super::encoding::base64_encode;
 use super::private_key::PrivateKey;
@@ -181,7 +181,7 @@ impl Store {
                 KEY_BAG | SHROUDED_KEY_BAG if key.is_some() => {
                     return Err("pkcs12: expected exactly one key bag".into());
                 }
-                KEY_BAG => key = Some(read_key::pkcs8(&bag.value)?),
+                KEY_BAG => key = Some(read_key::pkcs8(run, &bag.value)??),
                 SHROUDED_KEY_BAG => key = Some(shrouded_key(run, &bag.value, &password)?),
                 _ => {}
             }
@@ -223,7 +223,7 @@ fn bags(run: &mut Run<'_>, password: &mut Password, der: &[u8]) -> Result<Vec<Ba
     }
     let mut bags = Vec::new();
     for info in infos {
-        bags.extend(bags_of(run, &info, password)?);
+        read_bags(run, &info, password, &mut bags)?;
     }
     Ok(bags)
 }
@@ -240,7 +240,12 @@ fn check(run: &mut Run<'_>, mac: &Mac<'_>, message: &[u8], password: &mut Passwo
     }
 }
 
-fn bags_of(run: &mut Run<'_>, info: &ContentInfo<'_>, password: &Password) -> Result<Vec<Bag>, Fault> {
+fn read_bags(
+    run: &mut Run<'_>,
+    info: &ContentInfo<'_>,
+    password: &Password,
+    bags: &mut Vec<Bag>,
+) -> Result<(), Fault> {
     let data = match info.kind {
         DATA => only(info.content, Reader::octets)?.to_vec(),
         ENCRYPTED_DATA => {
@@ -261,13 +266,13 @@ fn bags_of(run: &mut Run<'_>, info: &ContentInfo<'_>, password: &Password) -> Re
         }
     };
     let mut fields = only(&data, |reader| reader.sequence(""))?;
-    let mut bags = Vec::new();
+    pay(run, bags.len(), fields.count())?;
     while !fields.is_empty() {
         let mut bag = fields.sequence("safeBag")?;
         let kind = bag.oid()?.to_vec();
         bags.push(Bag { kind, value: bag.expect(context(0), "RawValue")?.content.to_vec() });
     }
-    Ok(bags)
+    Ok(())
 }
 
 fn certificate_of(bag: &[u8]) -> Result<Certificate, Refused> {
@@ -304,7 +309,7 @@ fn shrouded_key(run: &mut Run<'_>, bag: &[u8], password: &Password) -> Result<Pr
         .map_err(|fault| wrapped("pkcs12: error decrypting PKCS#8 shrouded key bag", fault))?;
     only(&der, Reader::any)
         .map_err(|refused| format!("pkcs12: error unmarshaling decrypted private key: {refused}"))?;
-    read_key::pkcs8(&der)
+    read_key::pkcs8(run, &der)?
         .map_err(|refused| format!("pkcs12: error parsing PKCS#8 private key: {refused}").into())
 }
 
@@ -338,7 +343,7 @@ fn encode(
     password: &[u8],
 ) -> Result<Value, Fault> {
     let (block, _) = pem::decode(key).ok_or(NO_BLOCK)?;
-    let key = read_key::any(&block.bytes)?;
+    let key = read_key::any(run, &block.bytes)??;
     let password = Password::new(password)?;
     let leaf = certificates.first().ok_or(NO_BLOCK)?;
     let local_key_id = attribute(LOCAL_KEY_ID, &der::element(OCTETS, &Sha1::digest(&leaf.raw)));
@@ -442,6 +447,28 @@ mod tests {
         assert_eq!(text(&key(&mut run, b"secret", &store).unwrap()), text(&args[1]));
         let wrong = key(&mut run, b"other", &store).unwrap_err().to_string();
         assert_eq!(wrong, "unable to decode pkcs12 with password: pkcs12: decryption password incorrect");
+    }
+
+    #[test]
+    fn a_store_has_so_many_bags_and_pays_for_each() {
+        let bags = |count: usize| {
+            let bag = der::sequence(&[&der::element(OID, &[1]), &der::element(context(0), &[])]);
+            der::element(OCTETS, &der::sequence(&[&bag.repeat(count)]))
+        };
+        let env = Env::default();
+        let read = |counts: &[usize]| {
+            let mut run = Run::new(&env);
+            let (mut found, password) = (Vec::new(), Password::new(b"").unwrap());
+            for count in counts {
+                let content = bags(*count);
+                let info = ContentInfo { kind: DATA, content: &content };
+                read_bags(&mut run, &info, &password, &mut found)?;
+            }
+            Ok::<_, Fault>((found.len(), run.taken()))
+        };
+        assert_eq!(read(&[3, 4]), Ok((7, 700)));
+        assert_eq!(read(&[501, 500]).unwrap_err().to_string(), "more than 1000 certificates");
+        assert!(read(&[100_000]).unwrap_err().is_limit());
     }
 
     #[test]

@@ -194,8 +194,13 @@ impl PrivateKey {
 
 /// The steps that it takes to sign or to decrypt.
 pub(super) fn steps_of_use(key: &RsaPrivateKey) -> u64 {
-    // The third power of the bits: 2000 steps for 2048 of them, a million for 16384.
-    (key.size() as u64 * 8).pow(3) >> 22
+    steps_of_modulus(key.size())
+}
+
+/// The steps that it takes to do something with an RSA key whose modulus has so many bytes.
+pub(super) fn steps_of_modulus(bytes: usize) -> u64 {
+    // The third power of the bits: 2000 steps for 2048 of them, a million for 16384. Longer keys are refused.
+    (bytes.min(MAX_RSA_BITS / 8) as u64 * 8).pow(3) >> 22
 }
 
 /// That Go uses a key of its size.
@@ -255,14 +260,30 @@ pub(super) struct RsaNumbers<'a> {
 }
 
 impl RsaNumbers<'_> {
+    /// The steps that it takes to see whether the numbers fit each other.
+    pub(super) fn steps(&self) -> u64 {
+        steps_of_modulus(trimmed(self.n).len())
+    }
+
     /// The key, if the numbers fit each other.
     pub(super) fn key(&self) -> Result<PrivateKey, Refused> {
-        let bits = trimmed(self.n).len() * 8;
-        if bits > MAX_RSA_BITS {
+        let most = trimmed(self.n).len();
+        if most * 8 > MAX_RSA_BITS {
             return Err(format!("crypto/rsa: keys of more than {MAX_RSA_BITS} bits are not supported"));
+        }
+        // Only numbers of bounded length may be multiplied.
+        let is_too_long = |number: &&[u8]| trimmed(number).len() > most;
+        if is_too_long(&self.d) {
+            return Err("input overflows the modulus".into());
+        }
+        if is_too_long(&self.e) {
+            return Err("crypto/rsa: public exponent too large".into());
         }
         if self.primes.iter().any(|prime| matches!(trimmed(prime), [] | [1])) {
             return Err("modulus must be > 1".into());
+        }
+        if self.primes.iter().any(|prime| is_too_long(prime)) {
+            return Err("crypto/rsa: p * q != n".into());
         }
         let [n, e, d, p, q] = [self.n, self.e, self.d, self.primes[0], self.primes[1]]
             .map(|bytes| BoxedUint::from_be_slice_vartime(trimmed(bytes)));
@@ -339,10 +360,10 @@ mod tests {
         ];
         for key in keys {
             let text = key.to_pem().encode();
-            let read = read_key::from_pem(&text).unwrap();
+            let read = read_key::from_pem(&mut run, &text).unwrap().unwrap();
             assert_eq!(read.to_pem().encode(), text);
             if let Ok(der) = key.to_pkcs8() {
-                assert_eq!(read_key::any(&der).unwrap().to_pkcs8().unwrap(), der);
+                assert_eq!(read_key::any(&mut run, &der).unwrap().unwrap().to_pkcs8().unwrap(), der);
             }
         }
     }
@@ -366,6 +387,17 @@ mod tests {
         assert_eq!(refusal(&e, both, &[1]).unwrap(), "crypto/rsa: invalid CRT exponent");
         assert_eq!(refusal(&e, [both[0]; 2], &[]).unwrap(), "crypto/rsa: p * q != n");
         assert_eq!(refusal(&e, [both[0], &[]], &[]).unwrap(), "modulus must be > 1");
+    }
+
+    #[test]
+    fn numbers_longer_than_the_modulus_are_not_multiplied() {
+        let (n, one, huge) = ([0xff; 256], [1], vec![0xff; 4 << 20]);
+        let refusal = |e: &[u8], d: &[u8], primes: [&[u8]; 2]| {
+            RsaNumbers { n: &n, e, d, primes, remainders: [&[], &[], &[]] }.key().err().unwrap()
+        };
+        assert_eq!(refusal(&one, &one, [&huge, &huge]), "crypto/rsa: p * q != n");
+        assert_eq!(refusal(&one, &huge, [&n, &n]), "input overflows the modulus");
+        assert_eq!(refusal(&huge, &one, [&n, &n]), "crypto/rsa: public exponent too large");
     }
 
     #[test]

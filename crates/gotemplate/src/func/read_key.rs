@@ -1,10 +1,12 @@
-//! Reading private keys as Go's `crypto/x509` and sprig do, with their error texts.
+//! Reading private keys as Go's `crypto/x509` and sprig do, with their error texts. What reads one pays for it first.
 
 use super::certificate::P224;
 use super::curve::Curve;
 use super::der::{self, Element, Number, OID, Reader, Refused, SEQUENCE, context};
 use super::pem;
 use super::private_key::{EC, ED25519, EcKey, PrivateKey, RSA, RsaNumbers, X25519};
+use crate::error::Fault;
+use crate::run::Run;
 
 /// The forms in which a key may stand in DER.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,12 +43,27 @@ fn advice(der: &[u8], others: [Form; 2]) -> Option<Refused> {
     ))
 }
 
+/// What a key that was read turned out to be; a fault is a limit that was reached before.
+pub(super) type Read = Result<Result<PrivateKey, Refused>, Fault>;
+
+/// Pays for what is computed to see whether the numbers of a key fit each other.
+fn pay(run: &mut Run<'_>, der: &[u8]) -> Result<(), Fault> {
+    const STEPS_OF_CURVE: u64 = 200;
+    let inner = pkcs8_fields(der).map_or(der, |fields| fields.key);
+    run.spend(pkcs1_fields(inner).map_or(STEPS_OF_CURVE, |fields| fields.rsa().steps()))
+}
+
 /// What `x509` makes of a key in the text of PEM, by the kind of its block. The text of sprig.
-pub(super) fn from_pem(text: &[u8]) -> Result<PrivateKey, Refused> {
-    let (block, _) = pem::decode(text).ok_or("no PEM data in input")?;
+pub(super) fn from_pem(run: &mut Run<'_>, text: &[u8]) -> Read {
+    let Some((block, _)) = pem::decode(text) else { return Ok(Err("no PEM data in input".into())) };
+    pay(run, &block.bytes)?;
+    Ok(of_block(&block))
+}
+
+fn of_block(block: &pem::Block) -> Result<PrivateKey, Refused> {
     let kind = String::from_utf8_lossy(&block.kind).into_owned();
     if kind == "PRIVATE KEY" {
-        return pkcs8(&block.bytes).map_err(|refused| format!("decoding PEM as PKCS#8: {refused}"));
+        return of_pkcs8(&block.bytes).map_err(|refused| format!("decoding PEM as PKCS#8: {refused}"));
     }
     let Some(kind) = kind.strip_suffix(" PRIVATE KEY") else {
         return Err(format!("no private key data in PEM block of type {kind}"));
@@ -61,9 +78,14 @@ pub(super) fn from_pem(text: &[u8]) -> Result<PrivateKey, Refused> {
 }
 
 /// A key in any of the forms.
-pub(super) fn any(der: &[u8]) -> Result<PrivateKey, Refused> {
+pub(super) fn any(run: &mut Run<'_>, der: &[u8]) -> Read {
+    pay(run, der)?;
+    Ok(of_any(der))
+}
+
+fn of_any(der: &[u8]) -> Result<PrivateKey, Refused> {
     let mut why = "unable to parse private key type".to_owned();
-    for read in [pkcs1, pkcs8, |der: &[u8]| ec(None, der)] {
+    for read in [pkcs1, of_pkcs8, |der: &[u8]| ec(None, der)] {
         match read(der) {
             Ok(key) => return Ok(key),
             // Go reads such a key, so it is told what ails it.
@@ -88,7 +110,12 @@ fn pkcs8_fields(der: &[u8]) -> Result<Pkcs8<'_>, Refused> {
 }
 
 /// `x509.ParsePKCS8PrivateKey`.
-pub(super) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Refused> {
+pub(super) fn pkcs8(run: &mut Run<'_>, der: &[u8]) -> Read {
+    pay(run, der)?;
+    Ok(of_pkcs8(der))
+}
+
+fn of_pkcs8(der: &[u8]) -> Result<PrivateKey, Refused> {
     let fields =
         pkcs8_fields(der).map_err(|refused| advice(der, [Form::Ec, Form::Pkcs1]).unwrap_or(refused))?;
     let embedded = |kind: &str, refused: &str| {
@@ -128,6 +155,14 @@ struct Pkcs1<'a> {
     more_primes: bool,
 }
 
+impl<'a> Pkcs1<'a> {
+    fn rsa(&self) -> RsaNumbers<'a> {
+        let number = |i: usize| self.numbers.get(i).map(|number| number.magnitude()).unwrap_or_default();
+        let [n, e, d] = [0, 1, 2].map(number);
+        RsaNumbers { n, e, d, primes: [3, 4].map(number), remainders: [5, 6, 7].map(number) }
+    }
+}
+
 fn pkcs1_fields(der: &[u8]) -> Result<Pkcs1<'_>, Refused> {
     let mut outer = Reader::new(der);
     let mut fields = outer.sequence("pkcs1PrivateKey")?;
@@ -162,12 +197,10 @@ fn pkcs1(der: &[u8]) -> Result<PrivateKey, Refused> {
     if !others.all(|(_, number)| number.is_positive()) {
         return Err("x509: private key contains zero or negative value".into());
     }
-    let number = |i: usize| fields.numbers.get(i).map(|number| number.magnitude()).unwrap_or_default();
     if fields.numbers.get(1).is_some_and(|exponent| exponent.is_negative()) {
         return Err("crypto/rsa: public exponent too small or negative".into());
     }
-    let [n, e, d] = [0, 1, 2].map(number);
-    RsaNumbers { n, e, d, primes: [3, 4].map(number), remainders: [5, 6, 7].map(number) }.key()
+    fields.rsa().key()
 }
 
 struct Ec<'a> {
@@ -225,26 +258,27 @@ fn dsa(der: &[u8]) -> Result<PrivateKey, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{Env, Limits};
 
     #[test]
     fn keys_that_only_go_reads_are_refused_by_name() {
         let p224 = der::compound(context(0), &[&der::element(OID, P224)]);
         let key = der::sequence(&[&der::small(1), &der::element(der::OCTETS, &[1; 28]), &p224]);
         let why = "x509: keys on the elliptic curve P-224 are not supported";
-        assert_eq!(any(&key).err().as_deref(), Some(why));
+        assert_eq!(of_any(&key).err().as_deref(), Some(why));
         assert_eq!(ec(None, &key).err().as_deref(), Some(why));
         let numbers = vec![der::small(3); 8].concat();
         let third = der::sequence(&[&der::sequence(&[&der::small(3), &der::small(1), &der::small(1)])]);
         let key = der::sequence(&[&der::small(1), &numbers, &third]);
         let why = "x509: RSA keys of more than two primes are not supported";
-        assert_eq!(any(&key).err().as_deref(), Some(why));
+        assert_eq!(of_any(&key).err().as_deref(), Some(why));
     }
 
     #[test]
     fn each_reader_gives_advice() {
         let ec_der = der::sequence(&[&der::small(1), &der::element(der::OCTETS, &[1; 32])]);
         let advised = |refused: Refused| refused.split_once("use ").unwrap().1[..18].to_string();
-        assert_eq!(pkcs8(&ec_der).err().map(advised).unwrap(), "ParseECPrivateKey ");
+        assert_eq!(of_pkcs8(&ec_der).err().map(advised).unwrap(), "ParseECPrivateKey ");
         assert_eq!(pkcs1(&ec_der).err().map(advised).unwrap(), "ParseECPrivateKey ");
         let pkcs8_der = der::sequence(&[
             &der::small(0),
@@ -252,6 +286,29 @@ mod tests {
             &der::element(der::OCTETS, &der::element(der::OCTETS, &[1; 32])),
         ]);
         assert_eq!(ec(None, &pkcs8_der).err().map(advised).unwrap(), "ParsePKCS8PrivateK");
-        assert!(matches!(pkcs8(&pkcs8_der), Ok(PrivateKey::Ed25519(seed)) if seed == [1; 32]));
+        assert!(matches!(of_pkcs8(&pkcs8_der), Ok(PrivateKey::Ed25519(seed)) if seed == [1; 32]));
+    }
+
+    #[test]
+    fn a_key_is_paid_for_before_it_is_read() {
+        let long = der::number(&[0xff; 2048]);
+        let key = der::sequence(&[&der::small(0), &long, &der::small(3), &long, &long, &long]);
+        let wrapped = der::sequence(&[
+            &der::small(0),
+            &der::algorithm(RSA, der::NULL),
+            &der::element(der::OCTETS, &key),
+        ]);
+        let limits = Limits { steps: 500_000, ..Limits::default() };
+        let env = Env { limits, ..Env::default() };
+        for der in [key, wrapped] {
+            let text = pem::encode("PRIVATE KEY", der.clone());
+            for read in [
+                any(&mut Run::new(&env), &der),
+                pkcs8(&mut Run::new(&env), &der),
+                from_pem(&mut Run::new(&env), &text),
+            ] {
+                assert!(read.is_err_and(|fault| fault.wants_steps()));
+            }
+        }
     }
 }

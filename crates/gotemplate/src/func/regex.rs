@@ -1,12 +1,13 @@
 //! Sprig's functions on regular expressions. What they mean is in `expression`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use regex_automata::Input;
 use regex_automata::util::captures::Captures;
 
 use crate::error::Fault;
-use crate::func::expression::Expression;
+use crate::func::expression::{Expression, Find};
 use crate::func::letter::{DIGIT, LETTER, pieces};
 use crate::func::{Args, Func};
 use crate::print::quote;
@@ -26,19 +27,31 @@ pub static ROWS: &[Func] = &[
         answer => answer,
     }),
     Func::fixed("mustRegexMatch", TWO_TEXTS, Type::Bool, is_match),
-    Func::fixed("regexFind", TWO_TEXTS, Type::String, |run, args| compiled(run, args, find)),
-    Func::fixed("mustRegexFind", TWO_TEXTS, Type::String, |run, args| tried(run, args, find)),
-    Func::fixed("regexFindAll", TEXTS_AND_COUNT, Type::STRINGS, |run, args| compiled(run, args, find_all)),
-    Func::fixed("mustRegexFindAll", TEXTS_AND_COUNT, Type::STRINGS, |run, args| tried(run, args, find_all)),
-    Func::fixed("regexSplit", TEXTS_AND_COUNT, Type::STRINGS, |run, args| compiled(run, args, split)),
-    Func::fixed("mustRegexSplit", TEXTS_AND_COUNT, Type::STRINGS, |run, args| tried(run, args, split)),
-    Func::fixed("regexReplaceAll", THREE_TEXTS, Type::String, |run, args| compiled(run, args, replace)),
-    Func::fixed("mustRegexReplaceAll", THREE_TEXTS, Type::String, |run, args| tried(run, args, replace)),
+    Func::fixed("regexFind", TWO_TEXTS, Type::String, |run, args| compiled(run, args, (Find::Bounds, find))),
+    Func::fixed("mustRegexFind", TWO_TEXTS, Type::String, |run, args| tried(run, args, (Find::Bounds, find))),
+    Func::fixed("regexFindAll", TEXTS_AND_COUNT, Type::STRINGS, |run, args| {
+        compiled(run, args, (Find::Bounds, find_all))
+    }),
+    Func::fixed("mustRegexFindAll", TEXTS_AND_COUNT, Type::STRINGS, |run, args| {
+        tried(run, args, (Find::Bounds, find_all))
+    }),
+    Func::fixed("regexSplit", TEXTS_AND_COUNT, Type::STRINGS, |run, args| {
+        compiled(run, args, (Find::Bounds, split))
+    }),
+    Func::fixed("mustRegexSplit", TEXTS_AND_COUNT, Type::STRINGS, |run, args| {
+        tried(run, args, (Find::Bounds, split))
+    }),
+    Func::fixed("regexReplaceAll", THREE_TEXTS, Type::String, |run, args| {
+        compiled(run, args, replacing(args)?)
+    }),
+    Func::fixed("mustRegexReplaceAll", THREE_TEXTS, Type::String, |run, args| {
+        tried(run, args, replacing(args)?)
+    }),
     Func::fixed("regexReplaceAllLiteral", THREE_TEXTS, Type::String, |run, args| {
-        compiled(run, args, replace_literally)
+        compiled(run, args, LITERALLY)
     }),
     Func::fixed("mustRegexReplaceAllLiteral", THREE_TEXTS, Type::String, |run, args| {
-        tried(run, args, replace_literally)
+        tried(run, args, LITERALLY)
     }),
     Func::fixed("regexQuoteMeta", &[Type::String], Type::String, quote_meta),
 ];
@@ -46,18 +59,26 @@ pub static ROWS: &[Func] = &[
 /// What an item of a list costs, in bytes.
 const ITEM: usize = 24;
 
-type Use = fn(&mut Run<'_>, &Expression, Args<'_>) -> Result<Value, Fault>;
+/// What a function does with an expression, and what it asks of the matches.
+type Use = (Find, fn(&mut Run<'_>, &Expression, Args<'_>) -> Result<Value, Fault>);
+
+const LITERALLY: Use = (Find::Bounds, replace_literally);
+
+/// Only a replacement with a `$` in it may name groups: to find them takes memory.
+fn replacing(args: Args<'_>) -> Result<Use, Fault> {
+    Ok(if args.str(2)?.contains(&b'$') { (Find::Groups, replace) } else { LITERALLY })
+}
 
 /// Uses the first argument as an expression.
-fn tried(run: &mut Run<'_>, args: Args<'_>, then: Use) -> Result<Value, Fault> {
-    let expression = Expression::compile(run, args.str(0)?)?;
+fn tried(run: &mut Run<'_>, args: Args<'_>, (find, then): Use) -> Result<Value, Fault> {
+    let expression = Expression::compile(run, args.str(0)?, find)?;
     then(run, &expression, args)
 }
 
 /// As [`tried`], but fails as `regexp.MustCompile` panics.
-fn compiled(run: &mut Run<'_>, args: Args<'_>, then: Use) -> Result<Value, Fault> {
+fn compiled(run: &mut Run<'_>, args: Args<'_>, (find, then): Use) -> Result<Value, Fault> {
     let text = args.str(0)?;
-    let expression = Expression::compile(run, text).map_err(|fault| {
+    let expression = Expression::compile(run, text, find).map_err(|fault| {
         let shown = if can_backquote(text) { [b"`", text.as_bytes(), b"`"].concat() } else { quote(text) };
         let why = format!("regexp: Compile({}): {fault}", String::from_utf8_lossy(&shown));
         if fault.is_limit() { fault } else { Fault::new(why) }
@@ -142,7 +163,7 @@ impl<'a, 't> Search<'a, 't> {
 }
 
 fn is_match(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    let expression = Expression::compile(run, args.str(0)?)?;
+    let expression = Expression::compile(run, args.str(0)?, Find::Bounds)?;
     let subject = Subject::new(args.str(1)?);
     scan(run, &expression, &subject)?;
     Ok(expression.regex.is_match(&*subject.text).into())
@@ -221,6 +242,7 @@ fn split(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<V
 fn replaced(
     run: &mut Run<'_>,
     mut search: Search<'_, '_>,
+    looks: usize,
     write: impl Fn(&Search<'_, '_>, &mut Vec<u8>),
 ) -> Result<Value, Fault> {
     let subject = search.subject;
@@ -230,6 +252,7 @@ fn replaced(
         let Some((from, to)) = search.find(run, at)? else { break };
         out.extend(subject.part(last_end, from));
         if to > last_end || from == 0 {
+            run.spend(looks as u64)?;
             write(&search, &mut out);
         }
         // More would only make it longer.
@@ -248,15 +271,22 @@ fn replaced(
 fn replace_literally(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
     let (subject, replacement) = (Subject::new(args.str(1)?), args.str(2)?);
     let search = Search::new(run, expression, &subject)?;
-    replaced(run, search, |_, out| out.extend(replacement.iter()))
+    replaced(run, search, 0, |_, out| out.extend(replacement.iter()))
 }
 
 fn replace(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
-    let (subject, replacement) = (Subject::new(args.str(1)?), template(args.str(2)?));
+    let (subject, replacement) = (Subject::new(args.str(1)?), args.str(2)?);
+    // Each `$` makes two parts, which take more room than a step pays for.
+    run.spend(replacement.iter().filter(|byte| **byte == b'$').count() as u64 * 2)?;
+    let mut groups: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (name, index) in expression.names.iter().zip(1..) {
+        groups.entry(name).or_default().push(index);
+    }
+    let parts: Vec<Part<'_>> = template(replacement).into_iter().map(|part| part.resolved(&groups)).collect();
     let search = Search::new(run, expression, &subject)?;
     let max = run.limits().output;
-    replaced(run, search, |search, out| {
-        for part in &replacement {
+    replaced(run, search, parts.iter().map(Part::looks).sum(), |search, out| {
+        for part in &parts {
             if out.len() <= max {
                 out.extend(part.text(search));
             }
@@ -271,9 +301,24 @@ enum Part<'t> {
     Group(usize),
     /// `$name` or `${name}`
     Named(&'t [u8]),
+    /// The groups of one name: the first that matched counts.
+    FirstOf(&'t [usize]),
 }
 
 impl<'t> Part<'t> {
+    /// With the groups in the place of their name.
+    fn resolved(self, groups: &'t HashMap<&[u8], Vec<usize>>) -> Self {
+        match self {
+            Self::Named(name) => Self::FirstOf(groups.get(name).map(Vec::as_slice).unwrap_or_default()),
+            other => other,
+        }
+    }
+
+    /// How much there is to look at for each match.
+    const fn looks(&self) -> usize {
+        if let Self::FirstOf(groups) = self { 1 + groups.len() } else { 1 }
+    }
+
     fn text<'s>(&'s self, search: &Search<'_, 's>) -> &'s [u8]
     where
         't: 's,
@@ -281,11 +326,8 @@ impl<'t> Part<'t> {
         match self {
             Self::Text(text) => text,
             Self::Group(index) => search.group(*index).unwrap_or_default(),
-            Self::Named(name) => {
-                let names = search.expression.names.iter().enumerate();
-                let mut groups = names.filter(|(_, known)| known == name).map(|(i, _)| search.group(i + 1));
-                groups.find_map(|group| group).unwrap_or_default()
-            }
+            Self::FirstOf(groups) => groups.iter().find_map(|group| search.group(*group)).unwrap_or_default(),
+            Self::Named(_) => b"",
         }
     }
 }
@@ -351,7 +393,7 @@ mod tests {
     fn all(pattern: &str, text: &[u8]) -> Vec<String> {
         let env = Env::default();
         let run = &mut Run::new(&env);
-        let expression = Expression::compile(run, pattern.as_bytes()).unwrap();
+        let expression = Expression::compile(run, pattern.as_bytes(), Find::Bounds).unwrap();
         let subject = Subject::new(text);
         let found = matches(run, &expression, &subject, -1).unwrap();
         found.into_iter().map(|(from, to)| subject.part(from, to).escape_ascii().to_string()).collect()
@@ -380,7 +422,8 @@ mod tests {
     #[test]
     fn an_expression_that_would_be_huge_is_a_limit() {
         let env = Env::default();
-        let refused = |pattern: &str| Expression::compile(&mut Run::new(&env), pattern.as_bytes()).err();
+        let refused =
+            |pattern: &str| Expression::compile(&mut Run::new(&env), pattern.as_bytes(), Find::Bounds).err();
         assert!(refused(r"\pL{1000}").is_some_and(|fault| fault.is_limit()));
         assert!(
             refused(&format!("{}a{}", "(".repeat(300), ")".repeat(300)))
@@ -393,6 +436,29 @@ mod tests {
     }
 
     #[test]
+    fn groups_take_memory_only_where_they_are_asked_for() {
+        let env = Env::default();
+        let groups = "()".repeat(5000);
+        let compile = |find| Expression::compile(&mut Run::new(&env), groups.as_bytes(), find).map(drop);
+        assert_eq!(compile(Find::Bounds), Ok(()));
+        let refused = compile(Find::Groups).unwrap_err();
+        assert!(refused.is_limit());
+        assert_eq!(refused.to_string(), "the regular expression needs more than 8388608 bytes");
+    }
+
+    #[test]
+    fn each_part_of_a_replacement_is_paid_for_at_each_match() {
+        let env = Env::default();
+        let replaced = |parts: usize, text: &str| {
+            let args = [Value::str("(?P<n>a)"), Value::str(text), Value::str("$n$x".repeat(parts))];
+            let mut run = Run::new(&env);
+            tried(&mut run, Args::new(&args), (Find::Groups, replace))
+        };
+        assert!(matches!(replaced(2, "aba"), Ok(Value::Str(text)) if &*text == b"aabaa"));
+        assert!(replaced(10_000, &"a".repeat(200)).unwrap_err().wants_steps());
+    }
+
+    #[test]
     fn a_replacement_names_groups_as_go_reads_them() {
         let shown = |text: &str| -> Vec<String> {
             let parts = template(text.as_bytes());
@@ -400,6 +466,7 @@ mod tests {
                 Part::Text(text) => text.escape_ascii().to_string(),
                 Part::Group(index) => format!("<{index}>"),
                 Part::Named(name) => format!("<{}>", name.escape_ascii()),
+                Part::FirstOf(groups) => format!("{groups:?}"),
             };
             parts.iter().map(show).filter(|part| !part.is_empty()).collect()
         };

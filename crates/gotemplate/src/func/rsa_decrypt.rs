@@ -35,8 +35,8 @@ fn rsa_decrypt(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     }
     run.spend(20_000)?;
     let (block, _) = pem::decode(args.str(3)?).ok_or("failed to decode PEM block")?;
-    let key =
-        read_key::any(&block.bytes).map_err(|refused| format!("could not parse private key: {refused}"))?;
+    let key = read_key::any(run, &block.bytes)?
+        .map_err(|refused| format!("could not parse private key: {refused}"))?;
     let PrivateKey::Rsa(key) = key else { return Err("could not parse RSA private key".into()) };
     let failed = |reason: &str| Fault::new(format!("error decrypting data with RSA: {reason}"));
     check_size(&key).map_err(|refused| failed(&refused))?;

@@ -95,6 +95,11 @@ impl Version {
         ]
     }
 
+    /// How many bytes of text it holds.
+    const fn weight(&self) -> usize {
+        self.prerelease.len() + self.metadata.len() + self.original.len()
+    }
+
     /// With an original that is written like this one's.
     fn rewritten(mut self) -> Self {
         let mark = if self.original.starts_with('v') { "v" } else { "" };
@@ -218,8 +223,11 @@ impl AsRef<Version> for Plain {
     }
 }
 
+/// How many methods both have.
+const SHARED: usize = 14;
+
 /// The methods that both have.
-const fn shared<T: AsRef<Version>>() -> [Method<T>; 12] {
+const fn shared<T: AsRef<Version>>() -> [Method<T>; SHARED] {
     [
         Method::new("String", &[], STRING, |v, _, _| Ok(v.as_ref().to_text().into())),
         Method::new("Major", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().major))),
@@ -247,6 +255,10 @@ const fn shared<T: AsRef<Version>>() -> [Method<T>; 12] {
         Method::new("MarshalText", &[], Type::BYTES, |v, _, _| {
             Ok(Value::bytes(v.as_ref().to_text().into_bytes()))
         }),
+        Method::new("MarshalJSON", &[], Type::BYTES, |v, _, _| {
+            Ok(Value::bytes(format!("\"{}\"", v.as_ref().to_text()).into_bytes()))
+        }),
+        Method::new("Value", &[], Type::ANY, |v, _, _| Ok(v.as_ref().to_text().into())),
     ]
 }
 
@@ -254,8 +266,8 @@ const fn uint(number: u64) -> Value {
     Value::Uint(Uint::Uint64, number)
 }
 
-static SHARED_BY_POINTER: [Method<Pointer>; 12] = shared();
-static SHARED_BY_PLAIN: [Method<Plain>; 12] = shared();
+static SHARED_BY_POINTER: [Method<Pointer>; SHARED] = shared();
+static SHARED_BY_PLAIN: [Method<Plain>; SHARED] = shared();
 
 static OF_POINTER: &[Method<Pointer>] = &[
     Method::new("Original", &[], STRING, |v, _, _| Ok(v.0.original.as_str().into())),
@@ -281,6 +293,10 @@ impl Object for Pointer {
 
     fn private(&self) -> Vec<(&'static str, Value)> {
         self.0.fields()
+    }
+
+    fn weight(&self) -> usize {
+        self.0.weight()
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -321,6 +337,10 @@ impl Object for Plain {
         self.0.fields()
     }
 
+    fn weight(&self) -> usize {
+        self.0.weight()
+    }
+
     fn method(&self, name: &str) -> Option<Signature> {
         super::find(&SHARED_BY_PLAIN, name)
     }
@@ -358,6 +378,15 @@ mod tests {
             let [a, b] = [pair[0], pair[1]].map(|text| Version::parse(text).unwrap());
             assert!(a.compare(&b).is_lt(), "{pair:?}");
         }
+    }
+
+    #[test]
+    fn a_version_is_marshalled_as_its_text() {
+        let version = Pointer(Version::parse("v1.2.3-a+b").unwrap());
+        let env = crate::run::Env::default();
+        let called = |name: &str| version.call(name, &mut Run::new(&env), Args::new(&[])).unwrap();
+        assert!(matches!(called("MarshalJSON"), Value::Bytes(text) if &*text == b"\"1.2.3-a+b\""));
+        assert!(matches!(called("Value"), Value::Str(text) if &*text == b"1.2.3-a+b"));
     }
 
     #[test]

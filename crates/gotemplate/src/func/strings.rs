@@ -67,12 +67,12 @@ pub static ROWS: &[Func] = &[
         Ok(args.str(1)?.ends_with(args.str(0)?).into())
     }),
     Func::variadic("quote", ANYTHING, Type::String, |run, args| {
-        spaced(run, args, |value| Ok(print::quote(&text_of(value)?)))
+        spaced(run, args, |run, value| Ok(print::quote(&text_of(run, value)?)))
     }),
     Func::variadic("squote", ANYTHING, Type::String, |run, args| {
-        spaced(run, args, |value| Ok([b"'", &print::display(value)?[..], b"'"].concat()))
+        spaced(run, args, |run, value| Ok([b"'", &shown(run, value)?[..], b"'"].concat()))
     }),
-    Func::variadic("cat", ANYTHING, Type::String, |run, args| spaced(run, args, print::display)),
+    Func::variadic("cat", ANYTHING, Type::String, |run, args| spaced(run, args, shown)),
     Func::fixed("indent", COUNT_AND_TEXT, Type::String, |run, args| indent(run, args, b"")),
     Func::fixed("nindent", COUNT_AND_TEXT, Type::String, |run, args| indent(run, args, b"\n")),
     Func::fixed("replace", &[Type::String, Type::String, Type::String], Type::String, |run, args| {
@@ -81,7 +81,10 @@ pub static ROWS: &[Func] = &[
     Func::fixed("plural", &[Type::String, Type::String, Type::INT], Type::String, |_, args| {
         Ok(args.str(usize::from(args.int(2)? != 1))?.clone().into())
     }),
-    Func::fixed("toString", ANYTHING, Type::String, |run, args| made(run, text_of(args.value(0))?)),
+    Func::fixed("toString", ANYTHING, Type::String, |run, args| {
+        let text = text_of(run, args.value(0))?;
+        made(run, text)
+    }),
     Func::fixed("toStrings", ANYTHING, Type::STRINGS, |run, args| {
         Ok(Value::List(to_strings(run, args.value(0))?))
     }),
@@ -342,24 +345,29 @@ impl Wrap<'_> {
 // Values as text.
 
 /// A value as sprig makes text of it: strings and bytes as they are, the rest as an action prints it.
-pub(super) fn text_of(value: &Value) -> Result<Vec<u8>, Fault> {
+fn text_of(run: &Run<'_>, value: &Value) -> Result<Vec<u8>, Fault> {
     match value {
         Value::Str(text) | Value::Bytes(text) => Ok(text.to_vec()),
-        other => print::display(other),
+        other => shown(run, other),
     }
+}
+
+/// A value as an action prints it.
+fn shown(run: &Run<'_>, value: &Value) -> Result<Vec<u8>, Fault> {
+    print::display_up_to(value, run.limits().output)
 }
 
 /// The texts of the values but nil, as long as they are not too long together.
 fn texts(
     run: &mut Run<'_>,
     values: &[Value],
-    text: impl Fn(&Value) -> Result<Str, Fault>,
+    text: impl Fn(&Run<'_>, &Value) -> Result<Str, Fault>,
 ) -> Result<Vec<Str>, Fault> {
     run.spend(values.len() as u64)?;
     let mut total = 0;
     let mut texts = Vec::with_capacity(values.len());
     for value in values.iter().filter(|value| !matches!(value, Value::Nil)) {
-        let text = text(value)?;
+        let text = text(run, value)?;
         total += text.len();
         if total > run.limits().output {
             run.make(total)?;
@@ -373,17 +381,17 @@ fn texts(
 fn spaced(
     run: &mut Run<'_>,
     args: Args<'_>,
-    text: impl Fn(&Value) -> Result<Vec<u8>, Fault>,
+    text: impl Fn(&Run<'_>, &Value) -> Result<Vec<u8>, Fault>,
 ) -> Result<Value, Fault> {
-    let texts = texts(run, args.all(), |value| Ok(text(value)?.into()))?;
+    let texts = texts(run, args.all(), |run, value| Ok(text(run, value)?.into()))?;
     made(run, texts.iter().map(Str::as_bytes).collect::<Vec<_>>().join(&b' '))
 }
 
 /// [`text_of`], shared where there is a string already.
-fn shared_text_of(value: &Value) -> Result<Str, Fault> {
+fn shared_text_of(run: &Run<'_>, value: &Value) -> Result<Str, Fault> {
     match value {
         Value::Str(text) | Value::Bytes(text) => Ok(text.clone()),
-        other => Ok(text_of(other)?.into()),
+        other => Ok(text_of(run, other)?.into()),
     }
 }
 
@@ -398,7 +406,7 @@ fn to_strings(run: &mut Run<'_>, value: &Value) -> Result<List, Fault> {
             bytes.iter().map(|byte| byte.to_string().into()).collect()
         }
         Value::Nil => Vec::new(),
-        other => vec![shared_text_of(other)?],
+        other => vec![shared_text_of(run, other)?],
     };
     Ok(List::new(Type::String, texts.into_iter().map(Value::Str).collect()))
 }
@@ -421,7 +429,7 @@ fn join(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 fn sort_alpha(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let value = args.value(0);
     if value.kind() != Kind::Slice {
-        return Ok(Value::strings([text_of(value)?]));
+        return Ok(Value::strings([text_of(run, value)?]));
     }
     let list = to_strings(run, value)?;
     let mut texts = strings_of(&list);

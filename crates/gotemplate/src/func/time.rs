@@ -48,6 +48,12 @@ static METHODS: &[Method<Time>] = &[
         run.make(layout.len())?;
         Ok(Value::str(time.format(layout)))
     }),
+    Method::new("AppendFormat", &[Type::BYTES, Type::String], Type::BYTES, |time, run, args| {
+        let Value::Bytes(before) = args.value(0) else { return Err(Fault::from("no bytes to append to")) };
+        let layout = args.str(1)?;
+        run.make(before.len().saturating_add(layout.len()))?;
+        Ok(Value::bytes([before, &*time.format(layout)].concat()))
+    }),
     Method::new("String", &[], Type::String, |time, _, _| Ok(time.to_text().into())),
     Method::new("GoString", &[], Type::String, |time, _, _| Ok(time.to_go_syntax().into())),
     Method::new("Unix", &[], Type::INT64, |time, _, _| Ok(Value::int64(time.seconds))),
@@ -507,6 +513,15 @@ mod tests {
         assert_eq!(late.format(b"2006-01-02"), b"10000-01-01");
         assert!(late.to_rfc3339("MarshalJSON").is_err());
         assert_eq!(Time::from_unix(-62_198_755_200, Zone::Utc).format(b"2006"), b"-0001");
+    }
+
+    #[test]
+    fn a_format_is_appended_to_bytes() {
+        let args = [Value::bytes(&b"in "[..]), "2006".into()];
+        let env = crate::run::Env::default();
+        let time = Time::from_unix(0, Zone::Utc);
+        let made = time.call("AppendFormat", &mut Run::new(&env), Args::new(&args)).unwrap();
+        assert!(matches!(made, Value::Bytes(text) if &*text == b"in 1970"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::curve::Curve;
 use super::der::{Refused, trimmed};
 use super::encoding::Base64;
 use super::pem;
-use super::private_key::{EcKey, PrivateKey, PublicKey, RsaNumbers};
+use super::private_key::{EcKey, PrivateKey, PublicKey, RsaNumbers, steps_of_modulus};
 use crate::error::Fault;
 use crate::func::{Args, Func};
 use crate::run::Run;
@@ -23,6 +23,7 @@ pub static ROWS: &[Func] = &[
     }),
     Func::fixed("jwkPrivateKeyPem", &[Type::String], Type::String, |run, args| {
         let key = read(run, args)?;
+        key.pay(run)?;
         let info = key.to_private().map_err(|refused| key.fault(run, refused))?;
         Ok(Value::str(pem::encode("PRIVATE KEY", info)))
     }),
@@ -256,6 +257,12 @@ impl WebKey {
         key.to_pkcs8()
     }
 
+    /// Pays for what is computed to see whether the numbers of a private key fit each other.
+    fn pay(&self, run: &mut Run<'_>) -> Result<(), Fault> {
+        let n = if self.kind.name == "RSA" { self.bytes("n") } else { Vec::new() };
+        run.spend(steps_of_modulus(trimmed(&n).len()))
+    }
+
     fn rsa(&self) -> Result<PrivateKey, Refused> {
         let [n, e, d, p, q] = ["n", "e", "d", "p", "q"].map(|name| self.bytes(name));
         let remainders = ["dp", "dq", "qi"].map(|name| self.bytes(name));
@@ -311,6 +318,17 @@ mod tests {
         let key =
             r#"{"kty":"OKP","crv":"Ed25519","x":"AQ","d":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
         assert_eq!(refusal(key), "failed to build public key: invalid x value given d value");
+    }
+
+    #[test]
+    fn a_long_modulus_is_paid_for_before_it_is_looked_at() {
+        let n = "_".repeat(2730);
+        let key: Value =
+            format!(r#"{{"kty":"RSA","n":"{n}","e":"Aw","d":"{n}","p":"{n}","q":"{n}"}}"#).into();
+        let limits = crate::run::Limits { steps: 500_000, ..Default::default() };
+        let env = Env { limits, ..Env::default() };
+        let fault = ROWS[1].call(&mut Run::new(&env), Args::new(&[key])).unwrap_err();
+        assert!(fault.wants_steps());
     }
 
     #[test]
