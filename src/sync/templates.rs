@@ -5,7 +5,8 @@
 //! all objects. To read and to compile a text is such work too. What does not fit into that is done aside, for one object after the other,
 //! and what large templates were compiled to is held no longer than its object has the place.
 //!
-//! What a template may use is passed in: a clock, a source of random bytes; there is no environment, no file, no network behind any function.
+//! What a template may use is passed in: a clock, and a source of random bytes, which is the system's unless another one is given. There is no
+//! environment, no file, no network behind any function.
 //!
 //! Errors hold the template's text and place, and never a value: where Go's message quotes one, `<value>` stands. The text of a template
 //! that lies in a Secret is a secret itself, so of those only the place is told, and they are not kept.
@@ -264,7 +265,7 @@ impl Session<'_> {
         text: Text<'_>,
         dot: impl FnOnce() -> &'v Value,
     ) -> Result<SecretBytes> {
-        let steps = text.bytes.len() / limits::TEMPLATE_READ_STEP;
+        let steps = text.bytes.len().div_ceil(limits::TEMPLATE_READ_STEP);
         let read = || (!self.is_plain(purpose, text.bytes)).then(|| Source::of(purpose, text));
         let Some(source) = self.weighed(steps, read) else {
             self.check()?;
@@ -295,7 +296,7 @@ impl Session<'_> {
     }
 
     fn compile(&self, source: &Source<'_>) -> Result<Template, gotemplate::Error> {
-        let steps = source.text.bytes.len() / limits::TEMPLATE_COMPILED_STEP;
+        let steps = source.text.bytes.len().div_ceil(limits::TEMPLATE_COMPILED_STEP);
         let engine = self.templates.engine(source.purpose);
         let template = self.weighed(steps, || engine.compile(&source.name(), source.text.bytes))?;
         self.templates.keep(source, &template);

@@ -4,8 +4,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Places for long work. Who finds none free waits for one, behind those who wait already. Jobs begin by turns of their namespaces, and not
-/// many are under way at once, so nobody waits behind the crowd of one namespace.
+/// Places for long work. Who finds none free waits for one, behind those who wait already: these are at most the other jobs under way, and jobs
+/// begin by turns of their namespaces, so nobody waits behind the whole crowd of one.
 #[derive(Debug)]
 pub(super) struct Seats {
     line: Mutex<Line>,
@@ -86,18 +86,14 @@ mod tests {
     fn never_more_work_at_once_than_there_are_places() {
         let (seats, working, most) = (Seats::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
+            let _seat = seats.take();
             most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             (0..10).for_each(|_| thread::yield_now());
             working.fetch_sub(1, Ordering::SeqCst);
         };
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| {
-                    (0..50).for_each(|_| {
-                        let _seat = seats.take();
-                        work();
-                    })
-                });
+                scope.spawn(|| (0..50).for_each(|_| work()));
             }
         });
         assert!(most.load(Ordering::SeqCst) <= 2, "{most:?}");
