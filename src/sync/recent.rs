@@ -29,8 +29,10 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
         Some(value)
     }
 
-    /// Keeps a value of so many bytes, which must not be none: what counts nothing is not bounded. One that fills a round alone is not kept.
+    /// Keeps a value of so many bytes, which must not be none: what counts nothing is not bounded. It takes the place of the one that was
+    /// under this key. One that is larger than a round is not kept.
     pub fn put(&mut self, key: K, bytes: usize, value: V) {
+        self.remove(&key);
         if bytes > self.most {
             return;
         }
@@ -40,6 +42,13 @@ impl<K: Hash + Eq, V: Clone> Recent<K, V> {
         }
         self.bytes += bytes;
         self.round.insert(key, (bytes, value));
+    }
+
+    fn remove(&mut self, key: &K) {
+        if let Some((bytes, _)) = self.round.remove(key) {
+            self.bytes -= bytes;
+        }
+        self.before.remove(key);
     }
 
     /// How many values are kept, and their bytes.
@@ -64,6 +73,20 @@ mod tests {
             assert!(recent.size().1 <= 20, "{:?}", recent.size());
         }
         assert_eq!((recent.get(&"a"), recent.get(&"h")), (None, Some('x')));
+    }
+
+    #[test]
+    fn a_new_value_takes_the_place_of_the_old_one_even_if_it_is_not_kept() {
+        let mut recent = Recent::new(10);
+        for bytes in [4, 6, 5] {
+            recent.put("a", bytes, 'a');
+            assert_eq!(recent.size(), (1, bytes));
+        }
+        recent.put("b", 5, 'b');
+        assert_eq!(recent.size(), (2, 10), "what was replaced takes no room");
+        recent.put("c", 5, 'c');
+        recent.put("a", 11, 'a');
+        assert_eq!((recent.get(&"a"), recent.size()), (None, (2, 10)));
     }
 
     #[test]

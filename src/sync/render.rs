@@ -100,6 +100,11 @@ fn sources_in(entry: &TemplateFrom) -> impl Iterator<Item = (RefKind, &TemplateR
     config_map.chain(entry.secret.iter().map(|source| (RefKind::Secret, source)))
 }
 
+/// The word for the part of the Secret that an entry fills; what is not said is the schema's default.
+fn target_of(entry: &TemplateFrom) -> &str {
+    entry.target.as_deref().unwrap_or("Data")
+}
+
 /// Renders the content.
 ///
 /// # Errors
@@ -140,7 +145,7 @@ fn check(template: &Template) -> Result<()> {
     let metadata = template.metadata.as_ref();
     authorize(type_, metadata.map_or(&BTreeMap::new(), |metadata| &metadata.annotations))?;
     for entry in &template.template_from {
-        let target = entry.target.as_deref().unwrap_or("Data");
+        let target = target_of(entry);
         match Place::of(target) {
             Some(Place::Annotations) if type_ == SERVICE_ACCOUNT_TOKEN => {
                 let why = format!(

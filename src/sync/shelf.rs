@@ -1,7 +1,7 @@
 //! What objects use as templates: read when a template is rendered, and not again while the watch shows the same version.
 //!
-//! Only ConfigMaps stay on the shelf, and only texts within a bound. What lies in a Secret is read each time: no value outlives the job
-//! that it was read for.
+//! Only ConfigMaps stay on the shelf: whole, the last version that was read of each, those that were used last, within a bound. What lies
+//! in a Secret is read each time: no value outlives the job that it was read for.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -28,23 +28,27 @@ pub type Sources = BTreeMap<Resolved, Arc<Texts>>;
 /// The versions of objects, as the watches showed them before the job began.
 pub type Seen = HashMap<Resolved, u64>;
 
-/// ConfigMaps by the version that was seen before they were read: what was read is that version or a later one, and a later one is seen
+/// A version and the texts that were read when it had been seen.
+type Book = (u64, Arc<Texts>);
+
+/// ConfigMaps with the version that was seen before they were read: what was read is that version or a later one, and a later one is seen
 /// under another number.
 #[derive(Debug)]
-pub struct Shelf(Mutex<Recent<(Resolved, u64), Arc<Texts>>>);
+pub struct Shelf(Mutex<Recent<Resolved, Book>>);
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(limits::TEMPLATES_KEPT_BYTES)))
+        Self(Mutex::new(Recent::new(limits::SHELF_BYTES)))
     }
 }
 
 impl Shelf {
-    fn kept(&self) -> MutexGuard<'_, Recent<(Resolved, u64), Arc<Texts>>> {
+    fn kept(&self) -> MutexGuard<'_, Recent<Resolved, Book>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The wanted texts; objects that are not on the shelf are read, each once. Nothing else of them is held meanwhile.
+    /// The wanted texts; objects that are not on the shelf in the version that was seen are read, each once. What else lies in an object is
+    /// dropped before the next one is read, but for what the shelf keeps.
     ///
     /// # Errors
     /// As [`sources::read`]; `Invalid` if the texts are larger than templates may be.
@@ -59,14 +63,12 @@ impl Shelf {
         let mut left = limits::TEMPLATE_BYTES;
         for (reference, keys) in wanted {
             let at = scope.resolve(reference)?;
-            let version = seen.get(&at).filter(|_| at.kind == RefKind::ConfigMap);
-            let place = version.map(|version| (at.clone(), *version));
-            let kept = place.as_ref().and_then(|place| self.kept().get(place));
-            let texts = match kept {
+            let version = seen.get(&at).filter(|_| at.kind == RefKind::ConfigMap).copied();
+            let texts = match version.and_then(|version| self.find(&at, version)) {
                 Some(texts) => texts,
                 None => {
                     let texts = Arc::new(sources::read(cluster, scope, reference).await?);
-                    self.keep(place, &texts);
+                    self.keep(&at, version, &texts);
                     texts
                 }
             };
@@ -79,10 +81,14 @@ impl Shelf {
         Ok(sources)
     }
 
-    fn keep(&self, place: Option<(Resolved, u64)>, texts: &Arc<Texts>) {
-        if let Some(place) = place {
-            let bytes = weight(&place.0, texts);
-            self.kept().put(place, bytes, texts.clone());
+    fn find(&self, at: &Resolved, version: u64) -> Option<Arc<Texts>> {
+        self.kept().get(at).filter(|(kept, _)| *kept == version).map(|(_, texts)| texts)
+    }
+
+    /// Keeps what was read when this version had been seen, in the place of another version.
+    fn keep(&self, at: &Resolved, version: Option<u64>, texts: &Arc<Texts>) {
+        if let Some(version) = version {
+            self.kept().put(at.clone(), weight(at, texts), (version, texts.clone()));
         }
     }
 }
@@ -93,9 +99,18 @@ fn weight(at: &Resolved, texts: &Texts) -> usize {
     limits::TEXT_KEPT_BYTES + at.namespace.len() + at.name.len() + texts.sum::<usize>()
 }
 
+/// What an object is called in ESO's messages about templates.
+pub(super) const fn word(kind: RefKind) -> &'static str {
+    match kind {
+        RefKind::Secret => "secret",
+        RefKind::ConfigMap => "configmap",
+        RefKind::ServiceAccount => "serviceaccount",
+    }
+}
+
 /// The object with which the texts became too large.
 fn too_large(at: &Resolved) -> Error {
-    let word = if at.kind == RefKind::Secret { "secret" } else { "configmap" };
+    let word = word(at.kind);
     let why = format!("{word} {}: with it the templates are larger than they may be together", at.name);
     Error::new(Kind::Invalid, why).with("limit", limits::TEMPLATE_BYTES)
 }
@@ -138,6 +153,21 @@ mod tests {
             5,
             "a version that was not seen proves nothing"
         );
+    }
+
+    #[tokio::test]
+    async fn of_a_config_map_one_version_is_kept() {
+        let (cluster, scope, shelf) = (FakeCluster::new(), Scope::Namespace("n".into()), Shelf::default());
+        let mut sizes = Vec::new();
+        for (version, text) in [(7, "old"), (8, "new")] {
+            let wanted = config_map(&cluster, "c", &[("k", text)], &["k"]);
+            let at = scope.resolve(wanted.keys().next().unwrap()).unwrap();
+            let seen = Seen::from([(at.clone(), version)]);
+            let sources = shelf.read(&cluster, &scope, &wanted, &seen).await.unwrap();
+            assert_eq!(sources[&at]["k"].expose(), text.as_bytes());
+            sizes.push(shelf.kept().size());
+        }
+        assert_eq!((sizes[0].0, sizes[0]), (1, sizes[1]));
     }
 
     #[tokio::test]
@@ -188,6 +218,6 @@ mod tests {
             shelf.read(&cluster, &scope, &wanted, &Seen::from([(at, 1)])).await.unwrap();
         }
         let (count, _) = shelf.kept().size();
-        assert!(count <= 2 * limits::TEMPLATES_KEPT_BYTES / limits::TEXT_KEPT_BYTES, "{count}");
+        assert!(count <= 2 * limits::SHELF_BYTES / limits::TEXT_KEPT_BYTES, "{count}");
     }
 }

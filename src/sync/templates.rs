@@ -2,8 +2,11 @@
 //!
 //! One [`Templates`] a process holds the functions, the delimiters, and what was compiled last. One [`Session`] serves one step of one object:
 //! all of its templates together, and the documents that they render, have one limit of time, of bytes, and of work on the thread that serves
-//! all objects. What a template may use is passed in: the time of the process's clock, random bytes; there is no environment, no file, no
-//! network behind any function.
+//! all objects. To read and to compile a text is such work too. What does not fit into that is done aside, for one object after the other,
+//! and what large templates were compiled to is held no longer than its object has the place.
+//!
+//! What a template may use is passed in: a clock, and a source of random bytes, which is the system's unless another one is given. There is no
+//! environment, no file, no network behind any function.
 //!
 //! Errors hold the template's text and place, and never a value: where Go's message quotes one, `<value>` stands. The text of a template
 //! that lies in a Secret is a secret itself, so of those only the place is told, and they are not kept.
@@ -11,10 +14,11 @@
 mod seats;
 
 use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
+    borrow::Cow,
+    cell::{Cell, OnceCell, RefCell},
+    collections::{BTreeMap, HashMap},
+    fmt::{self, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -29,7 +33,7 @@ use keyferry_stores::{
     provider::Digest,
 };
 
-use self::seats::Seats;
+use self::seats::{Seat, Seats};
 use super::recent::Recent;
 
 /// What stands around actions.
@@ -50,8 +54,12 @@ impl Default for Delimiters {
 /// What a template is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The content of a target: the delimiters of the process, and a missing key is an error.
+    /// The value of a key of a target: the delimiters of the process, and a missing key is an error. It is called as its key is, and so may not
+    /// define a template of that name.
     Target,
+    /// A document of keys and values, else as [`Purpose::Target`]. It may define templates of every name (reference 6.1: its own is its whole
+    /// text).
+    Document,
     /// A new name for a key: always `{{ }}`, and a missing key prints as `<no value>`.
     Rewrite,
 }
@@ -67,12 +75,21 @@ pub struct Text<'a> {
     pub secret: bool,
 }
 
+/// Fills a buffer with random bytes that are good enough for keys; false if there are none.
+pub type Chance = fn(&mut [u8]) -> bool;
+
+/// The system's random bytes.
+fn of_the_system(buffer: &mut [u8]) -> bool {
+    aws_lc_rs::rand::fill(buffer).is_ok()
+}
+
 /// Functions, delimiters, and the templates that were compiled last.
 pub struct Templates {
     target: Engine,
     rewrite: Engine,
     left: String,
     clock: Arc<dyn Clock>,
+    chance: Chance,
     /// By the digest of all that they were compiled from.
     kept: Mutex<Recent<Digest, Template>>,
     seats: Seats,
@@ -85,7 +102,7 @@ impl fmt::Debug for Templates {
 }
 
 impl Templates {
-    /// With the functions of ESO, these delimiters, and the process's clock.
+    /// With the functions of ESO, these delimiters, the process's clock, and the system's random bytes.
     #[must_use]
     pub fn new(delimiters: &Delimiters, clock: Arc<dyn Clock>) -> Self {
         let rewrite = func::map::eso().fold(Engine::new(), Engine::functions);
@@ -94,7 +111,14 @@ impl Templates {
         let standard = Delimiters::default().left;
         let left = if delimiters.left.is_empty() { standard } else { delimiters.left.clone() };
         let kept = Mutex::new(Recent::new(limits::TEMPLATES_KEPT_BYTES));
-        Self { target, rewrite, left, clock, kept, seats: Seats::new(limits::TEMPLATES_ASIDE) }
+        let seats = Seats::new(limits::TEMPLATES_ASIDE);
+        Self { target, rewrite, left, clock, chance: of_the_system, kept, seats }
+    }
+
+    /// With another source of random bytes.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { chance, ..self }
     }
 
     /// The templates of one step of an object, from now.
@@ -107,30 +131,90 @@ impl Templates {
             spent: Cell::default(),
             made: Cell::default(),
             exhausted: Cell::default(),
+            compiled: RefCell::default(),
+            seat: OnceCell::new(),
         }
     }
 
-    fn compiled(&self, purpose: Purpose, text: Text<'_>) -> Result<Template, gotemplate::Error> {
-        let compile = || {
-            let engine = match purpose {
-                Purpose::Target => &self.target,
-                Purpose::Rewrite => &self.rewrite,
-            };
-            engine.compile(text.name, text.bytes)
-        };
-        if text.secret {
-            return compile();
+    const fn engine(&self, purpose: Purpose) -> &Engine {
+        match purpose {
+            Purpose::Target | Purpose::Document => &self.target,
+            Purpose::Rewrite => &self.rewrite,
         }
-        let digest = Digest::of([&[purpose as u8][..], text.name.as_bytes(), text.bytes]);
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(template) = kept().get(&digest) {
-            return Ok(template);
-        }
-        let template = compile()?;
-        let bytes = limits::TEMPLATE_KEPT_BYTES + text.name.len() + text.bytes.len();
-        kept().put(digest, bytes, template.clone());
-        Ok(template)
     }
+
+    fn kept(&self) -> MutexGuard<'_, Recent<Digest, Template>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what this was compiled to, unless it is a secret.
+    fn keep(&self, source: &Source<'_>, template: &Template) {
+        if !source.text.secret {
+            self.kept().put(source.digest, source.weight(), template.clone());
+        }
+    }
+}
+
+/// A text, and what stands for it.
+struct Source<'a> {
+    purpose: Purpose,
+    text: Text<'a>,
+    /// Of all that it is compiled from.
+    digest: Digest,
+}
+
+impl<'a> Source<'a> {
+    fn of(purpose: Purpose, text: Text<'a>) -> Self {
+        let digest = Digest::of([&[purpose as u8][..], text.name.as_bytes(), text.bytes]);
+        Self { purpose, text, digest }
+    }
+
+    /// The name of the template among those that it may define. No text holds its own digest.
+    fn name(&self) -> Cow<'a, str> {
+        match self.purpose {
+            Purpose::Target | Purpose::Rewrite => self.text.name.into(),
+            Purpose::Document => self.digest.as_bytes().iter().fold(String::new(), hexadecimal).into(),
+        }
+    }
+
+    /// About how many bytes it takes once it is compiled.
+    const fn weight(&self) -> usize {
+        let text = self.text.name.len() + self.text.bytes.len();
+        limits::TEMPLATE_KEPT_BYTES + limits::TEMPLATE_COMPILED * text
+    }
+
+    /// What is wrong with it; `is_open` tells which names may be shown as hints.
+    fn failed(&self, verb: &str, error: &gotemplate::Error, is_open: impl Fn(&str) -> bool) -> Error {
+        let text = self.text;
+        let what = match self.purpose {
+            Purpose::Target | Purpose::Document => format!("template at key {}", text.name),
+            Purpose::Rewrite => "transform template".to_string(),
+        };
+        let (line, column) = line_and_column(text.bytes, error.span().start);
+        let column = column + 1;
+        let why = if text.secret {
+            format!("line {line}, column {column}; it lies in a Secret, so its text is not shown")
+        } else {
+            // Go tells the line alone of what it cannot parse.
+            let place = (error.step() == Step::Parse).then(|| format!("column {column}"));
+            let hint = error.did_you_mean().filter(|name| is_open(name));
+            let hint = hint.map(|name| format!("did you mean {name:?}?"));
+            let notes: Vec<String> = place.into_iter().chain(hint).collect();
+            let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+            let told = match self.purpose {
+                Purpose::Target | Purpose::Rewrite => error.without_values().into(),
+                Purpose::Document => error.without_values().replace(&*self.name(), text.name),
+            };
+            format!("{told}{notes}")
+        };
+        Error::new(Kind::Invalid, format!("unable to {verb} {what}: {why}"))
+    }
+}
+
+fn hexadecimal(mut text: String, byte: &u8) -> String {
+    // To write into a text cannot fail.
+    let _written = write!(text, "{byte:02x}");
+    text
 }
 
 /// The templates of one step of an object: one limit for all of them.
@@ -146,6 +230,27 @@ pub struct Session<'t> {
     made: Cell<usize>,
     /// True if the system gave no random bytes.
     exhausted: Cell<bool>,
+    compiled: RefCell<Compiled>,
+    /// The place aside, from the first long work to the end. The last of all to go.
+    seat: OnceCell<Seat<'t>>,
+}
+
+/// The templates that were compiled for an object.
+#[derive(Debug, Default)]
+struct Compiled {
+    templates: HashMap<Digest, Template>,
+    /// Of text.
+    bytes: usize,
+}
+
+impl Compiled {
+    fn hold(&mut self, source: &Source<'_>, template: &Template) {
+        let bytes = self.bytes + source.text.bytes.len();
+        if bytes <= limits::TEMPLATE_HELD_BYTES {
+            self.bytes = bytes;
+            self.templates.insert(source.digest, template.clone());
+        }
+    }
 }
 
 impl Session<'_> {
@@ -160,25 +265,48 @@ impl Session<'_> {
         text: Text<'_>,
         dot: impl FnOnce() -> &'v Value,
     ) -> Result<SecretBytes> {
-        if self.is_plain(purpose, text.bytes) {
+        let steps = text.bytes.len().div_ceil(limits::TEMPLATE_READ_STEP);
+        let read = || (!self.is_plain(purpose, text.bytes)).then(|| Source::of(purpose, text));
+        let Some(source) = self.weighed(steps, read) else {
             self.check()?;
             return self.accounted(text.bytes.to_vec());
-        }
-        let compiled = self.templates.compiled(purpose, text);
+        };
         // What is not known while a template is read is a function.
-        let template = compiled.map_err(|error| failed("parse", purpose, text, &error, |_| true))?;
+        let template = self.compiled(&source).map_err(|error| source.failed("parse", &error, |_| true))?;
         let dot = dot();
         let rendered = self.run(gotemplate::Error::wants_steps, |env| template.render(dot, env));
         self.check()?;
         // Other maps than dot lie inside of a value, and so do their keys.
         let is_open = |name: &str| matches!(dot, Value::Map(map) if map.contains(name.as_bytes()));
-        self.accounted(rendered.map_err(|error| failed("execute", purpose, text, &error, is_open))?)
+        self.accounted(rendered.map_err(|error| source.failed("execute", &error, is_open))?)
+    }
+
+    /// The compiled template: from this session, from what was kept, or anew.
+    fn compiled(&self, source: &Source<'_>) -> Result<Template, gotemplate::Error> {
+        if let Some(template) = self.compiled.borrow().templates.get(&source.digest) {
+            return Ok(template.clone());
+        }
+        let kept = self.templates.kept().get(&source.digest);
+        let template = match kept {
+            Some(template) => template,
+            None => self.compile(source)?,
+        };
+        self.compiled.borrow_mut().hold(source, &template);
+        Ok(template)
+    }
+
+    fn compile(&self, source: &Source<'_>) -> Result<Template, gotemplate::Error> {
+        let steps = source.text.bytes.len().div_ceil(limits::TEMPLATE_COMPILED_STEP);
+        let engine = self.templates.engine(source.purpose);
+        let template = self.weighed(steps, || engine.compile(&source.name(), source.text.bytes))?;
+        self.templates.keep(source, &template);
+        Ok(template)
     }
 
     /// True if there is no action in the text.
     fn is_plain(&self, purpose: Purpose, text: &[u8]) -> bool {
         let left = match purpose {
-            Purpose::Target => self.templates.left.as_bytes(),
+            Purpose::Target | Purpose::Document => self.templates.left.as_bytes(),
             Purpose::Rewrite => b"{{",
         };
         !text.windows(left.len()).any(|window| window == left)
@@ -194,7 +322,7 @@ impl Session<'_> {
         let entries = read.map_err(|why| {
             Error::new(Kind::Invalid, format!("could not unmarshal template to 'map[string][]byte': {why}"))
         })?;
-        self.account(entries.values().map(String::len).sum())?;
+        self.account(entries.iter().map(|(key, value)| key.len() + value.len()).sum())?;
         Ok(entries.into_iter().map(|(key, value)| (key, value.into())).collect())
     }
 
@@ -246,17 +374,33 @@ impl Session<'_> {
                 done => return done,
             }
         }
-        let used = self.elapsed();
-        self.templates.seats.aside(|| {
-            self.waited.set(self.waited.get() + self.elapsed().saturating_sub(used));
-            self.attempt(limits::TEMPLATE_STEPS, &work)
+        self.aside(|| self.attempt(limits::TEMPLATE_STEPS, &work))
+    }
+
+    /// Does work of so many steps, which cannot stop in its midst: at once if the steps that are left for that suffice, else where nobody
+    /// waits behind it.
+    fn weighed<T>(&self, steps: usize, work: impl FnOnce() -> T) -> T {
+        self.spent.set(self.spent.get().saturating_add(steps as u64));
+        if self.spent.get() <= limits::TEMPLATE_STEPS_IN_PLACE { work() } else { self.aside(work) }
+    }
+
+    /// Works in the place aside, which stays taken until the end of the session: so large templates are held compiled by one object at a time.
+    fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        seats::aside(|| {
+            self.seat.get_or_init(|| {
+                let used = self.elapsed();
+                let seat = self.templates.seats.take();
+                self.waited.set(self.elapsed().saturating_sub(used));
+                seat
+            });
+            work()
         })
     }
 
     fn attempt<T, E>(&self, steps: u64, work: impl Fn(&Env<'_>) -> Result<T, E>) -> Result<T, E> {
         let elapsed = || self.elapsed();
         let random = |buffer: &mut [u8]| {
-            let failed = aws_lc_rs::rand::fill(buffer).is_err();
+            let failed = !(self.templates.chance)(buffer);
             self.exhausted.set(self.exhausted.get() || failed);
         };
         let limits = Limits {
@@ -280,34 +424,6 @@ impl Session<'_> {
 #[must_use]
 pub fn dot(values: &BTreeMap<String, SecretBytes>) -> Value {
     Value::string_map(values.iter().map(|(key, value)| (key.as_str(), value.expose())))
-}
-
-/// The error of a template; `is_open` tells which names may be shown as hints.
-fn failed(
-    verb: &str,
-    purpose: Purpose,
-    text: Text<'_>,
-    error: &gotemplate::Error,
-    is_open: impl Fn(&str) -> bool,
-) -> Error {
-    let what = match purpose {
-        Purpose::Target => format!("template at key {}", text.name),
-        Purpose::Rewrite => "transform template".to_string(),
-    };
-    let (line, column) = line_and_column(text.bytes, error.span().start);
-    let column = column + 1;
-    let why = if text.secret {
-        format!("line {line}, column {column}; it lies in a Secret, so its text is not shown")
-    } else {
-        // Go tells the line alone of what it cannot parse.
-        let place = (error.step() == Step::Parse).then(|| format!("column {column}"));
-        let hint = error.did_you_mean().filter(|name| is_open(name));
-        let hint = hint.map(|name| format!("did you mean {name:?}?"));
-        let notes: Vec<String> = place.into_iter().chain(hint).collect();
-        let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
-        format!("{}{notes}", error.without_values())
-    };
-    Error::new(Kind::Invalid, format!("unable to {verb} {what}: {why}"))
 }
 
 #[cfg(test)]

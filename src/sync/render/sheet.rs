@@ -5,12 +5,12 @@ use std::{cell::OnceCell, collections::BTreeMap};
 use gotemplate::Value;
 use keyferry_stores::base::{Error, Kind, Result, SecretBytes, refs::RefKind};
 
-use super::{Rendered, Templating, names, sources_in};
+use super::{Rendered, Templating, names, sources_in, target_of};
 use crate::{
     api::external_secret::{DecodingStrategy, TemplateFrom, TemplateRef, TemplateScope},
     sync::{
         shape::decode,
-        shelf::Sources,
+        shelf::{self, Sources},
         templates::{self, Purpose, Session, Text},
     },
 };
@@ -51,13 +51,13 @@ impl<'a> Sheet<'a> {
         Self { session, values, dot: OnceCell::new(), sources: templating.sources, rendered }
     }
 
-    fn render(&self, text: Text<'_>) -> Result<SecretBytes> {
-        self.session.render(Purpose::Target, text, || self.dot.get_or_init(|| templates::dot(self.values)))
+    fn render(&self, purpose: Purpose, text: Text<'_>) -> Result<SecretBytes> {
+        self.session.render(purpose, text, || self.dot.get_or_init(|| templates::dot(self.values)))
     }
 
     /// Renders one entry of `templateFrom`: its ConfigMap, its Secret, its literal.
     pub(super) fn add_from(&mut self, i: usize, entry: &TemplateFrom) -> Result<()> {
-        let Some(place) = Place::of(entry.target.as_deref().unwrap_or("Data")) else { return Ok(()) };
+        let Some(place) = Place::of(target_of(entry)) else { return Ok(()) };
         let decoding = entry.values_decoding_strategy;
         let within = |error: Error| error.within(format!("templateFrom[{i}]"));
         for (kind, source) in sources_in(entry) {
@@ -75,8 +75,7 @@ impl<'a> Sheet<'a> {
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
         let known = self.sources.iter().find(|(at, _)| at.kind == kind && at.name == source.name);
-        let word = if kind == RefKind::Secret { "secret" } else { "configmap" };
-        let name = &source.name;
+        let (word, name) = (shelf::word(kind), &source.name);
         let (_, texts) = known.ok_or_else(|| Error::new(Kind::Bug, format!("{word} {name} was not read")))?;
         for item in &source.items {
             let missing =
@@ -99,9 +98,9 @@ impl<'a> Sheet<'a> {
         text: Text<'_>,
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
-        let value = self.render(text)?;
-        let shown = Some(text.name);
-        self.put(place, (text.name, shown), decoded(value, decoding, shown)?)
+        let value = self.render(Purpose::Target, text)?;
+        let key = Key { text: text.name, document: None };
+        self.put(place, key, decoded(value, decoding, key)?)
     }
 
     /// A template of keys and values: YAML.
@@ -111,49 +110,56 @@ impl<'a> Sheet<'a> {
         text: Text<'_>,
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
-        let document = self.render(text)?;
+        let document = self.render(Purpose::Document, text)?;
         for (key, value) in self.session.string_map(&document)? {
-            // A key that the template says itself may be shown; one that was rendered may hold anything.
-            let shown = says(text.bytes, key.as_bytes()).then_some(key.as_str()).filter(|_| !text.secret);
-            let value = decoded(value, decoding, shown)?;
-            self.put(place, (&key, shown), value)?;
+            let key = Key { text: &key, document: Some(text) };
+            self.put(place, key, decoded(value, decoding, key)?)?;
         }
         Ok(())
     }
 
-    /// Puts a value in its place; `shown` is the key as messages may show it.
-    fn put(&mut self, place: Place, (key, shown): (&str, Option<&str>), value: SecretBytes) -> Result<()> {
-        if let Some(why) = names::fault(place, key, value.expose()) {
-            let called = shown.map_or_else(|| "a rendered key".to_string(), |key| format!("key {key:?}"));
+    /// Puts a value in its place.
+    fn put(&mut self, place: Place, key: Key<'_>, value: SecretBytes) -> Result<()> {
+        if let Some(why) = names::fault(place, key.text, value.expose()) {
+            let called =
+                key.shown().map_or_else(|| "a rendered key".to_string(), |key| format!("key {key:?}"));
             return Err(Error::new(Kind::Invalid, format!("{called} {why}")));
         }
         let into = match place {
             Place::Data => {
-                self.rendered.data.insert(key.into(), value);
+                self.rendered.data.insert(key.text.into(), value);
                 return Ok(());
             }
             Place::Labels => &mut self.rendered.labels,
             Place::Annotations => &mut self.rendered.annotations,
         };
-        into.insert(key.into(), String::from_utf8_lossy(value.expose()).into_owned());
+        into.insert(key.text.into(), String::from_utf8_lossy(value.expose()).into_owned());
         Ok(())
     }
 }
 
-fn decoded(
-    value: SecretBytes,
-    strategy: Option<DecodingStrategy>,
-    shown: Option<&str>,
-) -> Result<SecretBytes> {
-    decode(strategy, value).map_err(|error| {
-        error.within(format!(
-            "failed to decode rendered template value for key {}",
-            shown.unwrap_or("<value>")
-        ))
-    })
+/// A key of a Secret, and the template whose document it was rendered in, if it was.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    text: &'a str,
+    document: Option<Text<'a>>,
 }
 
-/// True if the template's text holds the key.
-fn says(text: &[u8], key: &[u8]) -> bool {
-    !key.is_empty() && text.windows(key.len()).any(|window| window == key)
+impl<'a> Key<'a> {
+    /// The key, if messages may show it: one that was rendered may hold anything, unless its template says it too. To find that out takes
+    /// long, so only who has a message asks.
+    fn shown(self) -> Option<&'a str> {
+        let says = |template: Text<'_>| {
+            let text = std::str::from_utf8(template.bytes);
+            !template.secret && !self.text.is_empty() && text.is_ok_and(|text| text.contains(self.text))
+        };
+        self.document.is_none_or(says).then_some(self.text)
+    }
+}
+
+fn decoded(value: SecretBytes, strategy: Option<DecodingStrategy>, key: Key<'_>) -> Result<SecretBytes> {
+    decode(strategy, value).map_err(|error| {
+        let key = key.shown().unwrap_or("<value>");
+        error.within(format!("failed to decode rendered template value for key {key}"))
+    })
 }

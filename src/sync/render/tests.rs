@@ -1,6 +1,11 @@
 //! Content by table, and what is never written whatever asked for it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use keyferry_stores::base::{clock::SystemClock, refs::Resolved};
@@ -32,6 +37,8 @@ fn run(yaml: &str) -> Result<Rendered> {
         ("broken", "{{ hunter2 }}"),
         ("list", "[hunter2]"),
         ("base64", "x: aGk=\n"),
+        ("spaced", "hunter2 x: y"),
+        ("defines", "{{ define \"defines\" }}z{{ end }}b: {{ template \"defines\" . }}"),
     ]);
     let source = |kind, name: &str| Resolved { kind, namespace: "team".into(), name: name.into() };
     let sources = Sources::from([
@@ -240,6 +247,46 @@ fn what_the_api_server_would_refuse_and_show_is_refused_here() {
     }
     let yaml = "{metadata: {labels: {example.com/x: A.b_c-1, y: ''}, annotations: {Example.com/X_y: '!'}}}";
     assert_eq!(template(yaml).unwrap().labels, strings(&[("example.com/x", "A.b_c-1"), ("y", "")]));
+}
+
+#[test]
+fn a_key_that_a_document_says_itself_is_shown_and_one_that_was_rendered_is_not() {
+    for (literal, shown) in [
+        ("\"k one\": y", "key \"k one\""),
+        ("\"{{ .a }} one\": y", "a rendered key"),
+        ("k: x\n\"\": y", "a rendered key"),
+    ] {
+        let yaml = serde_json::json!({ "templateFrom": [{ "literal": literal }] }).to_string();
+        let text = refusal(&yaml);
+        assert!(text.starts_with(&format!("templateFrom[0]: {shown} is none")), "{text}");
+    }
+    let text =
+        refusal("{templateFrom: [{secret: {name: se, items: [{key: spaced, templateAs: KeysAndValues}]}}]}");
+    assert!(text.starts_with("templateFrom[0]: secret se: a rendered key is none"), "{text}");
+}
+
+/// To look for each key in the text of its template would take minutes.
+#[test]
+fn many_keys_of_a_large_document_are_rendered_at_once() {
+    let (sender, rendered) = mpsc::channel();
+    thread::spawn(move || {
+        let padding = "x".repeat(1 << 20);
+        let literal = format!(
+            "{{{{/* {padding} */}}}}{{{{ range $i := until 10000 }}}}k{{{{ $i }}}}: v\n{{{{ end }}}}"
+        );
+        let yaml = serde_json::json!({ "templateFrom": [{ "literal": literal }] }).to_string();
+        sender.send(template(&yaml).unwrap().data.len()).unwrap();
+    });
+    assert_eq!(rendered.recv_timeout(Duration::from_secs(60)), Ok(10_000));
+}
+
+#[test]
+fn a_literal_may_define_a_template_that_is_called_literal() {
+    let yaml = serde_json::json!({ "templateFrom": [{
+        "literal": "{{ define \"literal\" }}x{{ end }}a: {{ template \"literal\" . }}",
+        "configMap": { "name": "cm", "items": [{ "key": "defines", "templateAs": "KeysAndValues" }] },
+    }] });
+    assert_eq!(template(&yaml.to_string()).unwrap().data, values(&[("a", "x"), ("b", "z")]));
 }
 
 #[test]

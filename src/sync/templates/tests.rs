@@ -198,12 +198,132 @@ fn a_document_is_read_with_what_is_left_of_steps_and_bytes() {
 }
 
 #[test]
+fn keys_of_a_document_count_as_its_values_do() {
+    let templates = templates("{{", "}}");
+    let session = templates.session();
+    let document: String = (0..1_000).map(|i| format!("k{i:0900}: x\n")).collect();
+    let document = SecretBytes::from(document);
+    let read = (0..10).take_while(|_| session.string_map(&document).is_ok()).count();
+    assert_eq!(read, limits::TEMPLATE_BYTES / (1_000 * 902));
+}
+
+fn all_seats(templates: &Templates) -> Vec<Seat<'_>> {
+    (0..limits::TEMPLATES_ASIDE).map(|_| templates.seats.take()).collect()
+}
+
+/// A template of so many bytes that renders `1`.
+fn large(bytes: usize) -> String {
+    format!("{{{{ 1 }}}}{{{{/* {} */}}}}", "x".repeat(bytes))
+}
+
+#[test]
+fn what_is_large_is_compiled_aside_and_what_is_small_in_place() {
+    let templates = templates("{{", "}}");
+    let (sender, rendered) = mpsc::channel();
+    thread::scope(|scope| {
+        let seats = all_seats(&templates);
+        let templates = &templates;
+        scope.spawn(move || {
+            for bytes in [60_000, 100_000] {
+                run(templates, Purpose::Target, &large(bytes)).unwrap();
+                sender.send(bytes).unwrap();
+            }
+        });
+        assert_eq!(rendered.recv(), Ok(60_000));
+        // Who waits for a place comes at no time; only who does not is quick.
+        assert!(rendered.recv_timeout(Duration::from_millis(200)).is_err());
+        drop(seats);
+    });
+    assert_eq!(rendered.recv(), Ok(100_000));
+}
+
+#[test]
+fn a_place_is_kept_until_the_end_of_the_session_that_took_it() {
+    let templates = templates("{{", "}}");
+    let (session, dot) = (templates.session(), dot(&values()));
+    let free = || templates.seats.state().0;
+    for text in [large(100_000), "{{ 1 }}".into()] {
+        let text = Text { name: "k", bytes: text.as_bytes(), secret: false };
+        session.render(Purpose::Target, text, || &dot).unwrap();
+        assert_eq!(free(), limits::TEMPLATES_ASIDE - 1);
+    }
+    drop(session);
+    assert_eq!(free(), limits::TEMPLATES_ASIDE);
+}
+
+#[test]
+fn a_text_is_compiled_once_however_often_an_object_uses_it() {
+    let (templates, large) = (templates("{{", "}}"), large(600_000));
+    let (session, dot) = (templates.session(), dot(&values()));
+    let compiling = (large.len() / limits::TEMPLATE_COMPILED_STEP) as u64;
+    for secret in [true, true, true, false] {
+        let text = Text { name: "k", bytes: large.as_bytes(), secret };
+        assert_eq!(session.render(Purpose::Target, text, || &dot).unwrap().expose(), b"1");
+    }
+    let spent = session.spent.get();
+    assert!((compiling..2 * compiling).contains(&spent), "{spent}");
+    assert_eq!(templates.kept().size(), (0, 0), "it is too large to be kept longer");
+}
+
+#[test]
+fn what_an_object_holds_compiled_is_bounded() {
+    let templates = templates("{{", "}}");
+    let (session, dot) = (templates.session(), dot(&values()));
+    for i in 0..5 {
+        let text = large(300_000 + i);
+        let text = Text { name: "k", bytes: text.as_bytes(), secret: true };
+        session.render(Purpose::Target, text, || &dot).unwrap();
+    }
+    let held = session.compiled.borrow();
+    assert_eq!(held.templates.len(), 3);
+    assert!(held.bytes <= limits::TEMPLATE_HELD_BYTES, "{}", held.bytes);
+}
+
+#[tokio::test]
+async fn a_document_may_define_templates_of_every_name_and_a_value_none_of_its_own() {
+    let templates = templates("{{", "}}");
+    for text in [
+        "{{ define \"k\" }}x{{ end }}a: {{ template \"k\" . }}",
+        "{{ block \"k\" . }}a: x{{ end }}",
+        "{{ define \"\" }}x{{ end }}a: {{ template \"\" . }}",
+    ] {
+        assert_eq!(run(&templates, Purpose::Document, text).unwrap(), "a: x", "{text}");
+    }
+    let why = |purpose, text| run(&templates, purpose, text).unwrap_err().to_string();
+    let defines = "{{ define \"k\" }}x{{ end }}a: x";
+    assert!(why(Purpose::Target, defines).contains("multiple definition of template \"k\""));
+    assert_eq!(
+        why(Purpose::Document, "{{ template \"k\" }}"),
+        "unable to execute template at key k: template: k:1:12: executing \"k\" at <{{template \"k\"}}>: template \"k\" not defined"
+    );
+    assert_eq!(
+        why(Purpose::Document, "{{ if }}"),
+        "unable to parse template at key k: template: k:1: missing value for if (column 7)"
+    );
+}
+
+#[test]
+fn a_system_without_random_bytes_is_told_as_such_and_makes_no_value() {
+    let dot = dot(&values());
+    let render = |templates: &Templates| {
+        let text = Text { name: "k", bytes: b"{{ randAlphaNum 4 }}", secret: false };
+        templates.session().render(Purpose::Target, text, || &dot)
+    };
+    let even = templates("{{", "}}").with_chance(|buffer| {
+        buffer.fill(0);
+        true
+    });
+    assert_eq!(render(&even).unwrap(), render(&even).unwrap());
+    assert_eq!(render(&even.with_chance(|_| false)).unwrap_err().kind(), Kind::Bug);
+}
+
+#[test]
 fn templates_that_take_few_steps_each_are_done_aside_once_they_took_many() {
     let ((text, steps), templates) = (work(), templates("{{", "}}"));
     let in_place = usize::try_from(limits::TEMPLATE_STEPS_IN_PLACE / steps).unwrap();
     let (sender, rendered) = mpsc::channel();
     thread::scope(|scope| {
-        let seats = [templates.seats.take(), templates.seats.take()];
+        let seats = all_seats(&templates);
         let templates = &templates;
         scope.spawn(move || {
             let (session, dot) = (templates.session(), dot(&values()));
@@ -253,7 +373,7 @@ async fn what_was_compiled_is_kept_within_bounds_and_by_all_that_it_hangs_on() {
     assert_eq!(run(&templates, Purpose::Target, both).unwrap(), "1{{ 1 }}");
     assert_eq!(run(&templates, Purpose::Rewrite, both).unwrap(), "[[ 1 ]]1");
     assert_eq!(run(&templates, Purpose::Target, both).unwrap(), "1{{ 1 }}");
-    let bytes = limits::TEMPLATE_KEPT_BYTES + "k".len() + both.len();
+    let bytes = limits::TEMPLATE_KEPT_BYTES + limits::TEMPLATE_COMPILED * ("k".len() + both.len());
     assert_eq!(templates.kept.lock().unwrap().size(), (2, 2 * bytes));
     for i in 0..200 {
         let text = format!("[[ {i} ]]{}", "x".repeat(4 << 10));

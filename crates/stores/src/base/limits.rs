@@ -103,18 +103,30 @@ pub const MESSAGE_BYTES: usize = 1024;
 /// after a second.
 pub const TEMPLATE_STEPS: u64 = 1_000_000;
 /// Steps that all templates of one object take on the thread which serves all objects. Ordinary ones take a hundredth of it; once they are
-/// spent, a thread of its own does the rest.
+/// spent, the rest is done aside.
 pub const TEMPLATE_STEPS_IN_PLACE: u64 = 5_000;
-/// Templates that are rendered at once on threads of their own. Each may hold more than a hundred megabytes before its steps run out, so
-/// not all jobs may do it together; others wait, and their wait is no part of their time.
-pub const TEMPLATES_ASIDE: usize = 2;
+/// Bytes of a template's text that are looked through and digested in a step.
+pub const TEMPLATE_READ_STEP: usize = 256;
+/// Bytes of a template's text that are compiled in a step: more than 80 kB are compiled aside.
+pub const TEMPLATE_COMPILED_STEP: usize = 16;
+/// Objects whose templates are done aside at once. One rendering may hold some 128 MiB before its steps run out, half of what the chart
+/// gives to the process, so they do it one after the other; who waits is served in turn, and the wait is no part of the time.
+pub const TEMPLATES_ASIDE: usize = 1;
 /// All templates of one object's keys together, and again of its target. A reconcile that takes longer is not one that anybody waits for.
 pub const TEMPLATE_TIME: Duration = Duration::from_secs(10);
 /// What these templates render, and each text that they make on the way: several times what a Secret can hold.
 pub const TEMPLATE_BYTES: usize = 4 << 20;
-/// Text of templates that are kept compiled, twice: those used last, and those used before them. Compiled ones take some ten times as much.
-pub const TEMPLATES_KEPT_BYTES: usize = 256 << 10;
-/// What a compiled template counts beside its name and text, so that many small ones are bounded too.
+/// Text of templates that are held compiled while one object is rendered, so that each is compiled once however often it is used: the
+/// largest ConfigMap.
+pub const TEMPLATE_HELD_BYTES: usize = 1 << 20;
+/// Compiled templates that are kept, twice: those used last, and those used before them. By estimate: see [`TEMPLATE_COMPILED`].
+pub const TEMPLATES_KEPT_BYTES: usize = 512 << 10;
+/// How many times as large as its text a compiled template counts. Ordinary ones are twice as large; one of nothing but actions may be ten
+/// times as large as it counts.
+pub const TEMPLATE_COMPILED: usize = 16;
+/// What a compiled template counts beside that, so that many small ones are bounded too.
 pub const TEMPLATE_KEPT_BYTES: usize = 1 << 10;
+/// ConfigMaps that are kept, twice: those used last, and those used before them.
+pub const SHELF_BYTES: usize = 256 << 10;
 /// What a text that is kept counts beside its name and content, and so does the object that it lies in.
 pub const TEXT_KEPT_BYTES: usize = 256;
