@@ -768,7 +768,9 @@ impl Reads {
         let needed: HashSet<Digest> = self.reads.values().map(|read| read.quota).collect();
         self.gates.retain(|quota, gate| needed.contains(quota) || !gate.is_idle_since(now, GATE_IDLE));
         let down = self.quotas_down();
-        self.turns.retain(|quota, turn| down.contains(quota) || turn.throttled.is_some() && later(turn.next, limits::GATE_WAITED) > now);
+        self.turns.retain(|quota, turn| {
+            down.contains(quota) || turn.throttled.is_some() && later(turn.next, limits::GATE_WAITED) > now
+        });
     }
 }
 

@@ -150,7 +150,8 @@ impl Templates {
     /// Keeps what this was compiled to, unless it is a secret.
     fn keep(&self, source: &Source<'_>, template: &Template) {
         if !source.text.secret {
-            self.kept().put(source.digest, source.weight(), template.clone());
+            let bytes = limits::TEMPLATE_KEPT_BYTES + template.weight();
+            self.kept().put(source.digest, bytes, template.clone());
         }
     }
 }
@@ -175,12 +176,6 @@ impl<'a> Source<'a> {
             Purpose::Target | Purpose::Rewrite => self.text.name.into(),
             Purpose::Document => self.digest.as_bytes().iter().fold(String::new(), hexadecimal).into(),
         }
-    }
-
-    /// About how many bytes it takes once it is compiled.
-    const fn weight(&self) -> usize {
-        let text = self.text.name.len() + self.text.bytes.len();
-        limits::TEMPLATE_KEPT_BYTES + limits::TEMPLATE_COMPILED * text
     }
 
     /// What is wrong with it; `is_open` tells which names may be shown as hints.

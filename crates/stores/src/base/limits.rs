@@ -119,12 +119,9 @@ pub const TEMPLATE_BYTES: usize = 4 << 20;
 /// Text of templates that are held compiled while one object is rendered, so that each is compiled once however often it is used: the
 /// largest ConfigMap.
 pub const TEMPLATE_HELD_BYTES: usize = 1 << 20;
-/// Compiled templates that are kept, twice: those used last, and those used before them. By estimate: see [`TEMPLATE_COMPILED`].
+/// Compiled templates that are kept, twice: those used last, and those used before them.
 pub const TEMPLATES_KEPT_BYTES: usize = 512 << 10;
-/// How many times as large as its text a compiled template counts. Ordinary ones are twice as large; one of nothing but actions may be ten
-/// times as large as it counts.
-pub const TEMPLATE_COMPILED: usize = 16;
-/// What a compiled template counts beside that, so that many small ones are bounded too.
+/// What a compiled template counts beside what it weighs, so that many small ones are bounded too.
 pub const TEMPLATE_KEPT_BYTES: usize = 1 << 10;
 /// ConfigMaps that are kept, twice: those used last, and those used before them.
 pub const SHELF_BYTES: usize = 256 << 10;
