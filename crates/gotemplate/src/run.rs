@@ -202,7 +202,7 @@ impl<'e> Run<'e> {
 
 /// Without the length: it may come from a value.
 pub(crate) fn too_long(max: usize) -> Fault {
-    Fault::limit(format!("a string exceeds the limit of {max} bytes"))
+    Fault::limit(format!("a value exceeds the limit of {max} bytes"))
 }
 
 /// What a value takes in memory that nothing else holds.

@@ -62,7 +62,7 @@ fn output_is_bounded() {
 fn a_string_is_bounded_before_it_is_written() {
     let limits = Limits { output: 100, ..Limits::default() };
     let message = limit("{{ $x := printf \"%101d\" 1 }}", limits);
-    assert!(message.ends_with("a string exceeds the limit of 100 bytes"), "{message}");
+    assert!(message.ends_with("a value exceeds the limit of 100 bytes"), "{message}");
 }
 
 #[test]
@@ -329,10 +329,7 @@ fn a_text_that_is_made_of_a_value_is_no_longer_than_any_other() {
         let env = Env { limits: Limits { output: 1 << 20, ..Limits::default() }, ..Env::default() };
         let template = eso().compile("case", format!("{{{{ $x := {call} }}}}")).unwrap();
         let error = template.render(&data, &env).unwrap_err();
-        assert!(
-            error.to_string().ends_with("a string exceeds the limit of 1048576 bytes"),
-            "{call}: {error}"
-        );
+        assert!(error.to_string().ends_with("a value exceeds the limit of 1048576 bytes"), "{call}: {error}");
     }
 }
 
@@ -363,7 +360,7 @@ fn escapes_of_json_do_not_make_it_longer_than_any_string() {
     let limits = Limits { output: 1 << 20, ..Limits::default() };
     let template = eso().compile("case", "{{ $x := toJson (list .text) }}").unwrap();
     let error = template.render(&data, &Env { limits, ..Env::default() }).unwrap_err();
-    assert!(error.to_string().ends_with("a string exceeds the limit of 1048576 bytes"), "{error}");
+    assert!(error.to_string().ends_with("a value exceeds the limit of 1048576 bytes"), "{error}");
 }
 
 #[test]
@@ -384,7 +381,7 @@ fn a_limit_tells_no_number_of_the_values() {
     assert_eq!(
         error.to_string(),
         "template: case:1:3: executing \"case\" at <repeat (int .pin) \"x\">: \
-         a string exceeds the limit of 16777216 bytes"
+         a value exceeds the limit of 16777216 bytes"
     );
     assert_eq!(error.without_values(), error.to_string());
 }
