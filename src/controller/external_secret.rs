@@ -10,7 +10,7 @@
 mod need;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -172,6 +172,8 @@ struct Record {
     left_alone: bool,
     /// Since when it waits for its store to be judged.
     gate_since: Option<Timestamp>,
+    /// When what it waits there for happened: reads that began later are good enough for it.
+    gate_cause: Timestamp,
     /// Since when the answers are empty without a proof.
     empty_since: Option<Timestamp>,
     refreshed: Option<Timestamp>,
@@ -300,6 +302,8 @@ pub struct ExternalSecrets {
     schedule: Schedule<ObjectKey>,
     /// Stores and who reads from them.
     by_store: BTreeSet<(StoreRef, ObjectKey)>,
+    /// Stores that were judged, as far as their signals have come.
+    heard_of: HashSet<StoreRef>,
     /// Targets and who writes them, but for those that are called as their object is.
     by_target: BTreeSet<(ObjectKey, ObjectKey)>,
     started: bool,
@@ -332,6 +336,7 @@ impl ExternalSecrets {
             records: HashMap::new(),
             schedule: Schedule::default(),
             by_store: BTreeSet::new(),
+            heard_of: HashSet::new(),
             by_target: BTreeSet::new(),
             started: false,
             tickets: 0,
@@ -494,11 +499,16 @@ impl ExternalSecrets {
     fn signalled(&mut self, signal: &Signal) {
         match signal {
             Signal::Store(store) => {
+                self.hear_of(store);
                 // A store that has just become unready is of no help to those who fail.
                 let is_ready = self.context.world.lock().ready(store) != Some(false);
                 self.wake_users(std::slice::from_ref(store), is_ready);
             }
-            Signal::Credential(stores) | Signal::Judged(stores) => self.wake_users(stores, true),
+            Signal::Credential(stores) => self.wake_users(stores, true),
+            Signal::Judged(stores) => {
+                stores.iter().for_each(|store| self.hear_of(store));
+                self.wake_users(stores, true);
+            }
             Signal::Template(template, users) => self.wake_templated(template, users),
             Signal::Namespace(namespace) => {
                 let keys = self.records.keys().filter(|key| key.namespace() == *namespace).cloned().collect();
@@ -506,6 +516,14 @@ impl ExternalSecrets {
             }
             Signal::Target(target) => self.look_after_target(target),
             Signal::Listed => (),
+        }
+    }
+
+    /// From now on objects of this store go by what the world says of it.
+    fn hear_of(&mut self, store: &StoreRef) {
+        match self.context.world.lock().ready(store) {
+            Some(_) => drop(self.heard_of.insert(store.clone())),
+            None => drop(self.heard_of.remove(store)),
         }
     }
 
@@ -530,8 +548,10 @@ impl ExternalSecrets {
             record.woken |= !record.is_at_rest();
         }
         self.look_at_all(keys, |record| {
+            // That a store was judged makes nothing older than it was: who is woken a moment later shares the reads of who has gone.
             let waits = failing && record.failing || record.left_alone || record.gate_since.is_some();
-            (waits && record.is_at_rest()).then(|| Cause::wake(now))
+            let at_gate = record.gate_since.filter(|_| !record.failing).map(|_| record.gate_cause);
+            (waits && record.is_at_rest()).then(|| Cause::wake(at_gate.unwrap_or(now)))
         });
     }
 
@@ -812,6 +832,10 @@ impl ExternalSecrets {
     fn ask(&mut self, key: &ObjectKey, spec: &ExternalSecretSpec, cause: Cause) -> Decision {
         let now = self.now();
         let Some(record) = self.records.get_mut(key) else { return Decision::Ignore };
+        record.gate_cause = match record.gate_since {
+            Some(_) => record.gate_cause.max(cause.at),
+            None => cause.at,
+        };
         let since = *record.gate_since.get_or_insert(now);
         let (seen, until) = (later(since, limits::NOT_SEEN_YET), later(since, limits::FLOOD_GATE));
         let (gate, mut world) = (self.context.settings.flood_gate, self.context.world.lock());
@@ -835,6 +859,10 @@ impl ExternalSecrets {
                     record.cut_off |= matches!(unusable, Unusable::Unready(_));
                     fetch.failed = true;
                     fetch.slots.push(Slot::failed(unusable.error().clone()));
+                }
+                // Its signal wakes all who wait for it, so that they ask together. The world may know earlier.
+                (Ok(_), _) if is_new && now < until && !self.heard_of.contains(&store) => {
+                    return Decision::Sleep(Some(until));
                 }
                 (Ok(usable), _)
                     if is_new && let Some(until) = world.awaits_kin(&usable.target.identity, now) =>

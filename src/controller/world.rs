@@ -242,7 +242,10 @@ impl World {
             self.name_refs(&store, &parsed.refs, &scope);
             self.parsed.insert(store.clone(), parsed);
         }
-        let relieved = self.enter_kin(&store);
+        let mut relieved = self.enter_kin(&store);
+        if !relieved.is_empty() {
+            relieved.push(store.clone());
+        }
         relieving(relieved).chain([Signal::Store(store)]).collect()
     }
 
@@ -560,7 +563,7 @@ pub(super) fn panicked(object: &ObjectKey) -> Error {
     Error::new(Kind::Bug, "the reconciler panicked")
 }
 
-/// Objects of these stores waited for their kin.
+/// Objects of these stores waited for their kin, and ask together.
 fn relieving(stores: Vec<StoreRef>) -> impl Iterator<Item = Signal> {
     Some(stores).filter(|stores| !stores.is_empty()).map(Signal::Judged).into_iter()
 }

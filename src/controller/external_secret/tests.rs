@@ -308,6 +308,18 @@ async fn an_object_that_is_made_anew_takes_no_answer_to_its_predecessor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn objects_ask_together_when_the_signal_of_their_store_comes_though_the_world_knows_earlier() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let judged = store(&cluster, "s", "True");
+    let signals = reconciler.context.world.lock().apply_store(StatusKind::SecretStore, judged);
+    let keys = ["one", "two"].map(|name| bring(&mut reconciler, &cluster, name));
+    assert!(keys.iter().all(|key| matches!(reconciler.records[key].phase, Phase::Idle)));
+    signals.iter().for_each(|signal| reconciler.signalled(signal));
+    assert!(keys.iter().all(|key| matches!(reconciler.records[key].phase, Phase::Waiting(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_object_does_not_wait_for_the_end_of_a_large_tick() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
