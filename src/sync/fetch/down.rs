@@ -360,7 +360,7 @@ impl Reads {
     /// is sent. If it was only presumed to be down, so were others, and those that were found down still are.
     pub(super) fn note_answer(&mut self, identity: Digest, began: Timestamp) {
         let line = self.lines.get_mut(&identity);
-        let Some(line) = line.and_then(|line| line.outage.is_ended_by(began).then_some(line)) else { return };
+        let Some(line) = line.and_then(|line| line.outage.answer_ends(began).then_some(line)) else { return };
         let (quota, was_down) = (line.quota, line.outage.is_down());
         let found_down = was_down && !line.outage.is_presumed();
         if !was_down {

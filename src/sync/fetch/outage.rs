@@ -93,7 +93,7 @@ impl Outage {
     }
 
     /// Notes an answer to a call that began at `began`. False if it is down, and the call began before it was last found to be.
-    pub(super) fn is_ended_by(&mut self, began: Timestamp) -> bool {
+    pub(super) fn answer_ends(&mut self, began: Timestamp) -> bool {
         self.answered = self.answered.max(Some(began));
         !self.is_down() || self.counted.or(self.presumed).is_none_or(|found| began > found)
     }
