@@ -576,6 +576,51 @@ fn where_three_stores_of_a_quota_are_down_one_turn_tells_the_objects_of_all() {
 }
 
 #[test]
+fn stores_that_were_down_before_another_answered_do_not_speak_for_all() {
+    let mut reads = Reads::default();
+    two_more(&mut reads);
+    take_down(&mut reads);
+    fail_in_a_row(&mut reads, "b");
+    reads.know(target("d"), at(0));
+    reads.note_answer(digest("d"), at(15));
+    // Of the three that are down now, two fell silent before that answer.
+    for round in 16..=18 {
+        let error = Error::new(Kind::Unavailable, "scripted");
+        reads.note_silence(digest("c"), &error, at(round), at(round));
+    }
+    let requests = ["a", "b", "c"].map(|of| request(of, of, &format!("n/{of}"), 20));
+    reads.request(at(20), requests.into(), None);
+    let (asked, told) = work_until(&mut reads, (20, 2_220), |_| failure(Kind::Unavailable));
+    assert_eq!((asked.len(), told.len()), (1, 1), "{asked:?}");
+}
+
+#[test]
+fn that_a_store_throttles_is_not_forgotten_before_it_is_asked_again() {
+    let mut reads = Reads::default();
+    reads.know(target("a"), at(0));
+    reads.note_throttled(digest("a"), Some(Duration::from_secs(5)), at(0));
+    reads.sweep_gates(at(6_000));
+    assert_eq!(reads.take_turn(digest("a"), at(6_000)), Ok(()));
+    assert!(reads.take_turn(digest("a"), at(6_001)).is_err(), "proofs still take turns");
+}
+
+#[test]
+fn a_read_that_went_along_while_its_tick_was_gathered_is_not_delayed_by_it() {
+    let mut reads = Reads::default();
+    let mut fresh = Fresh::default();
+    reads.add(at(0), request("a", "one", "n/1", 0), &mut fresh);
+    reads.request(at(0), vec![request("a", "two", "n/2", 0)], None);
+    // A full batch takes it along, and is not answered.
+    let calls = open(&mut reads, "a", 2, 0);
+    assert_eq!(keys(&calls[0]).len(), 2);
+    answer_all(&mut reads, &calls[0], &failure(Kind::Throttled), 1);
+    reads.start(at(2), fresh, Some(Spread { start: at(900_000), width: Duration::from_secs(1) }));
+    assert!(reads.delayed.is_empty(), "it has its time already: {:?}", reads.delayed);
+    let again = reads.work(at(2_000), NOT_FULL).calls;
+    assert_eq!(keys(&again[0]).len(), 2, "both are tried again: {again:?}");
+}
+
+#[test]
 fn a_proof_of_a_store_that_was_presumed_to_be_down_goes_before_reads_that_have_failed() {
     let mut reads = Reads::default();
     two_more(&mut reads);

@@ -448,4 +448,15 @@ mod tests {
         gate.answered(at(2_003));
         assert_eq!(drain(&mut gate, at(2_004)).len(), 7);
     }
+
+    #[test]
+    fn what_went_alone_before_another_refusal_proves_nothing_of_after() {
+        let mut gate = gate(1e6, 32);
+        (0..9).for_each(|read| gate.push(Lane::First, "n", read));
+        gate.slow_down(at(0), Some(Duration::from_secs(1)));
+        assert_eq!(drain(&mut gate, at(1_000)).len(), 1);
+        gate.slow_down(at(1_001), Some(Duration::from_secs(1)));
+        gate.answered(at(1_002));
+        assert_eq!(drain(&mut gate, at(2_002)).len(), 1);
+    }
 }
