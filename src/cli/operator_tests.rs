@@ -546,6 +546,25 @@ async fn an_unchanged_template_costs_no_request_at_a_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_hears_of_no_change_of_its_template_reads_it_anew() {
+    let story = Story::new().await;
+    story.cluster.put_config_map(&key("tpl"), &[("a", "one {{ .a }}")]);
+    let policies = [("timed", json!({}), 0), ("on-change", json!({ "refreshPolicy": "OnChange" }), 1)];
+    for (name, besides, _) in &policies {
+        story.object(name, &templated(besides)).await;
+    }
+    for (name, _, reads) in policies {
+        story.cluster.forget_requests();
+        story.cluster.change_object(ES, &key(name), |object| {
+            object.annotations = [("force-sync", "1")].into_iter().collect();
+        });
+        story.settle().await;
+        assert_eq!(story.cluster.count(Verb::Patch, STATUS), 1, "{name} is refreshed");
+        assert_eq!(story.cluster.count(Verb::Get, "configmaps"), reads, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_that_is_a_template_and_its_own_target_makes_no_loop() {
     let story = Story::new().await;
     let template = json!({ "mergePolicy": "Merge", "templateFrom": [{ "secret": { "name": "es", "items": [{ "key": "a" }] } }] });

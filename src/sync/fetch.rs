@@ -459,6 +459,7 @@ impl Reads {
             LineState::Closed => {
                 line.state = LineState::Opening(now);
                 line.parked.push((id, namespace));
+                self.gates.get_mut(&quota).into_iter().for_each(Gate::opening);
                 Some(Call::Open(key.identity))
             }
             LineState::Open(_) => {
@@ -530,6 +531,7 @@ impl Reads {
     pub fn opened(&mut self, identity: Digest, capabilities: Capabilities) {
         let Some(line) = self.lines.get_mut(&identity) else { return };
         line.state = LineState::Open(capabilities);
+        self.gates.get_mut(&line.quota).into_iter().for_each(Gate::opened);
         for (id, namespace) in std::mem::take(&mut line.parked) {
             let Some(read) = self.reads.get(&id) else { continue };
             if let Some(gate) = self.gates.get_mut(&read.quota) {
@@ -546,6 +548,7 @@ impl Reads {
         let parked: BTreeSet<ReadId> =
             std::mem::take(&mut line.parked).into_iter().map(|(id, _)| id).collect();
         line.state = LineState::Closed;
+        self.gates.get_mut(&line.quota).into_iter().for_each(Gate::opened);
         match error.kind() {
             Kind::Throttled => self.note_throttled(identity, error.wait(), now),
             Kind::Unavailable => (),
@@ -748,11 +751,13 @@ impl Reads {
         Some(self.reads.get(&id)?.quota)
     }
 
-    /// Forgets an identity whose store was closed; false if reads still use it.
+    /// Forgets an identity whose store was closed; false if it is being opened or reads still use it.
     pub fn forget(&mut self, identity: Digest) -> bool {
         let of_it = |read: &Read| read.key.identity == identity;
-        if self.reads.values().any(|read| of_it(read) && (!read.waiters.is_empty() || read.started.is_some()))
-        {
+        let is_wanted = |read: &Read| !read.waiters.is_empty() || read.started.is_some();
+        let is_opening =
+            self.lines.get(&identity).is_some_and(|line| matches!(line.state, LineState::Opening(_)));
+        if is_opening || self.reads.values().any(|read| of_it(read) && is_wanted(read)) {
             return false;
         }
         let unwanted: Vec<ReadId> =

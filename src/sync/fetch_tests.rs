@@ -362,6 +362,47 @@ fn a_throttled_opening_closes_the_gate_and_nobody_hears_of_it() {
 }
 
 #[test]
+fn stores_of_a_quota_that_throttles_log_in_one_after_another() {
+    let mut reads = Reads::default();
+    let identities = ["a", "b", "c"];
+    reads.request(at(0), identities.map(|identity| request(identity, "k", "n/1", 0)).into(), None);
+    assert_eq!(reads.work(at(0), NOT_FULL).calls.len(), 3, "nothing is known against it");
+    let slow = Error::new(Kind::Throttled, "slow down").after(Some(Duration::from_secs(5)));
+    for identity in identities {
+        assert!(reads.not_opened(digest(identity), &slow, at(1)).is_empty());
+    }
+    let mut open = BTreeSet::new();
+    for now in (5_001..).step_by(1_000).take(3) {
+        let calls = reads.work(at(now), NOT_FULL).calls;
+        let [Call::Open(identity)] = *calls else { panic!("not one login: {calls:?}") };
+        assert!(open.insert(identity), "opened twice");
+        assert!(!reads.forget(identity), "it is being opened");
+        reads.opened(identity, capabilities(1));
+    }
+    let calls = reads.work(at(9_000), NOT_FULL).calls;
+    assert!(
+        matches!(*calls, [Call::Get(..)]),
+        "an open store has not proved yet that it may be read: {calls:?}"
+    );
+    answer_all(&mut reads, &calls[0], &Ok(entry()), 9_001);
+    assert_eq!(reads.work(at(9_002), NOT_FULL).calls.len(), 2);
+}
+
+#[test]
+fn a_store_that_is_being_opened_for_nobody_any_more_is_not_forgotten_before_it_is_open() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "k", "n/1", 0)], None);
+    reads.work(at(0), NOT_FULL);
+    fail_in_a_row(&mut reads, "a");
+    let silent = Error::new(Kind::Unavailable, "down");
+    assert_eq!(reads.not_opened(digest("a"), &silent, at(5)).len(), 1, "who waited is told");
+    assert_eq!(reads.work(at(2_500), NOT_FULL).calls, [Call::Open(digest("a"))], "its read asks without it");
+    assert!(!reads.forget(digest("a")), "its login counts yet");
+    reads.not_opened(digest("a"), &silent, at(2_600));
+    assert!(reads.forget(digest("a")) && !reads.gates[&digest("quota")].is_busy());
+}
+
+#[test]
 fn reads_that_were_under_way_together_and_fail_together_do_not_make_a_store_count_as_down() {
     let mut reads = Reads::default();
     let requests = (0..20).map(|n| request("a", &format!("k{n}"), &format!("n/{n}"), 0)).collect();

@@ -8,7 +8,7 @@
 //!   send, not by ten thousand.
 //! - **Pace.** Starts at the published quota. A throttled answer halves it (at most once a second: one burst of refusals is one
 //!   signal), success adds a twentieth of the quota a second. `Retry-After` closes the gate for everybody; the first send after it goes
-//!   alone, be it a read or a proof of the store's, and until it is answered nobody follows.
+//!   alone, be it a read, a login or a proof of the store's, and until it is answered nobody follows.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -132,6 +132,16 @@ impl Gate {
         self.in_flight += 1;
         self.alone = self.careful;
         self.tokens -= 1.0;
+    }
+
+    /// A store is being opened, for a read that was let through: a login is a call like any other to who counts them.
+    pub fn opening(&mut self) {
+        self.in_flight += 1;
+    }
+
+    /// The store is open, or is not. That says nothing of whether it throttles still: some open without a call.
+    pub fn opened(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
     }
 
     /// A call came back with an answer of the store, whatever it said.

@@ -100,7 +100,10 @@ pub(super) fn phase(line: Option<&Digest>, store: Option<&StoreRef>, interval: S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::external_secret::RefreshPolicy;
+    use crate::{
+        api::external_secret::RefreshPolicy,
+        cluster::{ObjectKey, StatusKind},
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
@@ -137,6 +140,27 @@ mod tests {
     #[test]
     fn slack_does_not_turn_interval_zero_into_a_timer() {
         assert_eq!(facts(RefreshPolicy::Periodic, 0).need(at(1_000_000)), Need::Change);
+    }
+
+    #[test]
+    fn the_phase_of_a_tick_is_the_same_in_every_process() {
+        let line = Digest::of([b"configuration".as_slice()]);
+        let store = StoreRef { kind: StatusKind::SecretStore, key: ObjectKey::new("team", "s") };
+        let hour = SignedDuration::from_hours(1);
+        // Recorded: with another one all objects of a fleet would be read at another time after each update.
+        assert_eq!(phase(Some(&line), Some(&store), hour), 13_245_398_948_091_361_723);
+        assert_eq!(phase(None, Some(&store), hour), 3_381_115_758_458_368_039);
+    }
+
+    #[test]
+    fn objects_of_one_configuration_tick_together_and_others_do_not() {
+        let lines = ["one", "two"].map(|name| Digest::of([name.as_bytes()]));
+        let store = |name| StoreRef { kind: StatusKind::SecretStore, key: ObjectKey::new("team", name) };
+        let (hour, day) = (SignedDuration::from_hours(1), SignedDuration::from_hours(24));
+        let of = |line: usize, name, interval| phase(Some(&lines[line]), Some(&store(name)), interval);
+        assert_eq!(of(0, "s", hour), of(0, "t", hour));
+        assert_ne!(of(0, "s", hour), of(1, "s", hour));
+        assert_ne!(of(0, "s", hour), of(0, "s", day));
     }
 
     #[test]

@@ -260,6 +260,20 @@ async fn what_wakes_an_object_that_waits_for_answers_asks_nothing_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_does_not_begin_with_the_one_that_it_replaces() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring(&mut reconciler, &cluster, "es");
+    assert!(waits(&reconciler, &key));
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    let wrong = json!({ "secretStoreRef": { "name": "s" }, "refreshInterval": "wrong" });
+    reconciler.changed(Change::Applied(cluster.put_object(StatusKind::ExternalSecret, &key, &wrong)));
+    let Some(Message::Done(_, _, finished)) = reconciler.inbox.recv().await else { panic!("no job ended") };
+    assert_eq!(finished.began, reconciler.now());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_that_heard_of_an_outage_is_not_told_of_each_failure_after_it() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);

@@ -919,12 +919,23 @@ async fn an_error_of_the_api_server_is_told_and_tried_again() {
         bench.object(ONE);
         bench.cluster.fail_next(verb, SECRETS, Error::new(kind, "scripted"));
         let finished = bench.pull().await;
+        assert!(!finished.is_silence, "{kind:?}: its store has answered");
         assert_eq!(finished.error.map(|error| error.kind()), Some(kind));
         let (status, reason, message) = bench.ready();
         assert_eq!((status.as_str(), reason.as_str()), ("False", "SecretSyncedError"));
         assert_eq!(message, "could not update secret: scripted");
         bench.pull().await;
         bench.assert_synced();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_store_that_gives_no_answer_is_silent() {
+    for (kind, is_silence) in [(Kind::Unavailable, true), (Kind::Throttled, true), (Kind::Forbidden, false)] {
+        let mut bench = Bench::new();
+        bench.object(ONE);
+        bench.refused = Some(Error::new(kind, "scripted"));
+        assert_eq!(bench.pull().await.is_silence, is_silence, "{kind:?}");
     }
 }
 

@@ -395,6 +395,12 @@ mod tests {
         let url = Scripted::start([]).await.url().to_string();
         let error = plain(&url).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        assert!(!error.is_lost(), "a connection that never was is not tried again at once");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_under_a_request_is_lost() {
+        assert!(of(Reply::closed()).await.unwrap_err().is_lost());
     }
 
     #[tokio::test]
@@ -457,6 +463,7 @@ mod tests {
         let error = outcome.unwrap_err();
         assert_eq!(error.to_string(), "the name of the store cannot be resolved (host=store.example)");
         assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(!error.is_lost());
     }
 
     #[tokio::test]
