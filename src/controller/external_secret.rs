@@ -32,6 +32,7 @@ use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
     table::Table,
+    workers::Workers,
     world::{SharedWorld, Signal, Unusable, panicked},
 };
 use crate::{
@@ -208,6 +209,8 @@ struct Manner {
     default_store: Option<usize>,
     /// True if it asks for what is not built.
     unbuilt: bool,
+    /// True if its job renders templates.
+    renders: bool,
 }
 
 impl Record {
@@ -262,6 +265,7 @@ impl Understood {
             is_timed: interval.is_some_and(|interval| plan::is_timed(spec.refresh_policy(), interval)),
             default_store: stores.iter().position(|store| default.as_ref() == Some(store)),
             unbuilt: shape::unbuilt(&spec).is_some(),
+            renders: render::renders(&spec),
         };
         let target = target_of(&spec, &raw.key);
         Some(Self { manner, stores, templates: templates_of(&spec, raw.key.namespace()), target })
@@ -312,7 +316,7 @@ pub struct ExternalSecrets {
     /// Objects whose job waits for a free worker: the first lane first, and no namespace behind the crowd of another. A job's object is
     /// made when it starts, so who waits holds no specification.
     ready: Lanes<ObjectKey>,
-    working: usize,
+    workers: Workers,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     answers: mpsc::UnboundedReceiver<Notice>,
@@ -330,6 +334,7 @@ impl ExternalSecrets {
         inbox: Inbox,
         answers: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
+        let workers = Workers::new(context.settings.concurrent);
         Self {
             context,
             objects: Mirror::new(over),
@@ -341,7 +346,7 @@ impl ExternalSecrets {
             started: false,
             tickets: 0,
             ready: Lanes::default(),
-            working: 0,
+            workers,
             sender: inbox.0,
             inbox: inbox.1,
             answers,
@@ -930,7 +935,7 @@ impl ExternalSecrets {
 
     fn work(&mut self, key: &ObjectKey, job: Job) {
         self.schedule.remove(key);
-        if self.working < self.context.settings.concurrent {
+        if self.workers.has_room(key.namespace(), renders(&self.records, key)) {
             return self.start(key, job);
         }
         if let Some(record) = self.records.get_mut(key) {
@@ -941,8 +946,14 @@ impl ExternalSecrets {
 
     /// Gives free workers their next jobs. Who has been looked at again since it stood in line, or is gone, has none there.
     fn start_ready(&mut self) {
-        while self.working < self.context.settings.concurrent {
-            let Some(key) = self.ready.pop(&|_, _| Choice::Take) else { return };
+        while self.workers.is_free() {
+            let (workers, records) = (&self.workers, &self.records);
+            let choose =
+                |namespace: &str, key: &ObjectKey| match workers.has_room(namespace, renders(records, key)) {
+                    true => Choice::Take,
+                    false => Choice::Skip,
+                };
+            let Some(key) = self.ready.pop(&choose) else { return };
             let Some(record) = self.records.get_mut(&key) else { continue };
             match std::mem::take(&mut record.phase) {
                 Phase::Ready(job) => {
@@ -957,7 +968,7 @@ impl ExternalSecrets {
     fn start(&mut self, key: &ObjectKey, job: Job) {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
-        self.working += 1;
+        self.workers.begin(key, record.manner.renders);
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
         let (target, orphans, seen) = {
             let world = self.context.world.lock();
@@ -981,7 +992,7 @@ impl ExternalSecrets {
     }
 
     fn done(&mut self, key: &ObjectKey, uid: &Uid, finished: Finished) {
-        self.working = self.working.saturating_sub(1);
+        self.workers.end(key);
         self.settle(key, uid, finished);
         self.start_ready();
     }
@@ -1075,6 +1086,11 @@ impl ExternalSecrets {
             fetcher.close_unused(&used).await;
         });
     }
+}
+
+/// True if the job of this object renders templates.
+fn renders(records: &HashMap<ObjectKey, Box<Record>>, key: &ObjectKey) -> bool {
+    records.get(key).is_some_and(|record| record.manner.renders)
 }
 
 /// The target of an object. One that is called as its object is shares the text of its key.

@@ -291,7 +291,11 @@ impl Told {
 async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
     let spec = parse::external_secret(&object.raw.spec)?;
     check_asks(&spec, &slots)?;
-    let shaped = shape::assemble(&spec, &answers(&spec, &slots), &pipeline.templates)?;
+    let shaped = shape::assemble(
+        &spec,
+        &answers(&spec, &slots),
+        &pipeline.templates.session(object.raw.key.namespace()),
+    )?;
     let target = spec.target_name(object.raw.key.name()).to_string();
     let rendered = match rendered(pipeline, object, &spec, &shaped).await {
         Ok(rendered) => rendered,
@@ -335,7 +339,8 @@ async fn rendered(
     })?;
     let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
     let metadata = Metadata { labels: &labels, annotations: &annotations };
-    let templating = Templating { templates: &pipeline.templates, sources: &sources };
+    let templating =
+        Templating { session: pipeline.templates.session(object.raw.key.namespace()), sources: &sources };
     render::render(spec, metadata, &shaped.values, templating)
 }
 

@@ -18,7 +18,7 @@ use self::sheet::{Place, Sheet};
 use super::{
     shape::{check_size, unbuilt},
     shelf::{Sources, Wanted},
-    templates::{Templates, Text},
+    templates::{Session, Text},
 };
 use crate::{
     api::external_secret::{ExternalSecretSpec, MergePolicy, Template, TemplateFrom, TemplateRef},
@@ -63,10 +63,10 @@ pub struct Metadata<'a> {
 }
 
 /// What templates are rendered with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Templating<'a> {
-    /// Functions and delimiters.
-    pub templates: &'a Templates,
+    /// Functions and delimiters, and the limits of one step.
+    pub session: Session<'a>,
     /// What [`wanted_of`] names, as it was read.
     pub sources: &'a Sources,
 }
@@ -90,6 +90,14 @@ pub fn wanted_of(spec: &ExternalSecretSpec) -> Wanted {
     wanted
 }
 
+/// True if templates make the content or the keys of a specification.
+#[must_use]
+pub fn renders(spec: &ExternalSecretSpec) -> bool {
+    let mut rewrites = spec.data_from.iter().flat_map(|source| &source.rewrite);
+    spec.target.as_ref().is_some_and(|target| target.template.is_some())
+        || rewrites.any(|rewrite| rewrite.transform.is_some())
+}
+
 fn reference(kind: RefKind, source: &TemplateRef) -> Ref {
     Ref { kind, field: "templateFrom", name: source.name.clone(), namespace: None, strict: false }
 }
@@ -110,11 +118,11 @@ fn target_of(entry: &TemplateFrom) -> &str {
 /// # Errors
 /// `Refused` if the template asks for a privileged Secret; `Invalid` if it does not work, naming the entry and the place in it and never
 /// a value; `Unsupported` if the specification needs what is not built.
-pub fn render(
+pub fn render<'a>(
     spec: &ExternalSecretSpec,
     metadata: Metadata<'_>,
-    values: &BTreeMap<String, SecretBytes>,
-    templating: Templating<'_>,
+    values: &'a BTreeMap<String, SecretBytes>,
+    templating: Templating<'a>,
 ) -> Result<Rendered> {
     if let Some(error) = unbuilt(spec) {
         return Err(error);
@@ -165,10 +173,10 @@ fn check(template: &Template) -> Result<()> {
     Ok(())
 }
 
-fn from_template(
+fn from_template<'a>(
     template: &Template,
-    values: &BTreeMap<String, SecretBytes>,
-    templating: Templating<'_>,
+    values: &'a BTreeMap<String, SecretBytes>,
+    templating: Templating<'a>,
 ) -> Result<Rendered> {
     let metadata = template.metadata.clone().unwrap_or_default();
     let keeps = template.merge_policy == Some(MergePolicy::Merge)

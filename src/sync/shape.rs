@@ -19,7 +19,7 @@ use keyferry_stores::{
     provider::{Absence, Capabilities, Entry, Found, MapRule, Payload, PropertyRule},
 };
 
-use super::templates::{Session, Templates};
+use super::templates::Session;
 use crate::api::external_secret::{
     ConversionStrategy, Data, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find,
     NullBytePolicy, RemoteRef, Rewrite,
@@ -94,25 +94,24 @@ pub struct Assembled {
     pub empty: Option<Emptiness>,
 }
 
-/// Puts the answers together: `dataFrom` in order, then `data` in order; the later wins. `templates` are for keys that are rendered.
+/// Puts the answers together: `dataFrom` in order, then `data` in order; the later wins. `session` renders keys.
 ///
 /// # Errors
 /// The first error in that order, with the entry it belongs to. `Bug` if there are not as many answers as entries; `Invalid` if
 /// the values do not fit into a Secret.
-pub fn assemble(spec: &ExternalSecretSpec, answers: &Answers, templates: &Templates) -> Result<Assembled> {
+pub fn assemble(spec: &ExternalSecretSpec, answers: &Answers, session: &Session<'_>) -> Result<Assembled> {
     let (data_from, data) = (spec.data_from.as_slice(), spec.data.as_slice());
     if (data_from.len(), data.len()) != (answers.data_from.len(), answers.data.len()) {
         return Err(Error::new(Kind::Bug, "there are not as many answers as entries"));
     }
     let mut assembly =
         Assembly { deletion: spec.deletion_policy(), values: BTreeMap::new(), missing: Vec::new() };
-    let session = templates.session();
     for (i, (source, answer)) in data_from.iter().zip(&answers.data_from).enumerate() {
         let place = Place {
             text: format!("spec.dataFrom[{i}]{}", suffix(source)),
             missing: format!("secret does not exist at provider using spec.dataFrom[{i}]"),
         };
-        assembly.add(&place, answer, many(source, answer, &session))?;
+        assembly.add(&place, answer, many(source, answer, session))?;
     }
     for (i, (entry, answer)) in data.iter().zip(&answers.data).enumerate() {
         let key = &entry.remote_ref.key;

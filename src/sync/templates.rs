@@ -121,11 +121,12 @@ impl Templates {
         Self { chance, ..self }
     }
 
-    /// The templates of one step of an object, from now.
+    /// The templates of one step of an object of this namespace, from now.
     #[must_use]
-    pub fn session(&self) -> Session<'_> {
+    pub fn session<'t>(&'t self, namespace: &'t str) -> Session<'t> {
         Session {
             templates: self,
+            namespace,
             began: self.clock.now(),
             waited: Cell::default(),
             spent: Cell::default(),
@@ -216,6 +217,7 @@ fn hexadecimal(mut text: String, byte: &u8) -> String {
 #[derive(Debug)]
 pub struct Session<'t> {
     templates: &'t Templates,
+    namespace: &'t str,
     began: Timestamp,
     /// For a place aside.
     waited: Cell<Duration>,
@@ -384,7 +386,7 @@ impl Session<'_> {
         seats::aside(|| {
             self.seat.get_or_init(|| {
                 let used = self.elapsed();
-                let seat = self.templates.seats.take();
+                let seat = self.templates.seats.take(self.namespace);
                 self.waited.set(self.elapsed().saturating_sub(used));
                 seat
             });

@@ -508,3 +508,27 @@ async fn its_own_target_as_a_template_wakes_an_object_only_while_it_fails() {
     reconciler.signalled(&changed("es", &key));
     assert!(waits(&reconciler, &key), "it fails, and somebody gave its target what it needs");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_with_slow_templates_leaves_workers_to_others() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    reconciler.workers = Workers::new(8);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let crowd: Vec<_> =
+        (0..20).map(|n| bring_templated(&mut reconciler, &cluster, &format!("es-{n:02}"), "t")).collect();
+    let plain: Vec<_> = (0..2).map(|n| bring(&mut reconciler, &cluster, &format!("plain-{n}"))).collect();
+    for key in crowd.iter().chain(&plain) {
+        let ticket = reconciler.records[key].ticket;
+        no_answer_for(&mut reconciler, key, ticket, false);
+    }
+    let works = |reconciler: &ExternalSecrets, keys: &[ObjectKey]| {
+        keys.iter().filter(|key| matches!(reconciler.records[*key].phase, Phase::Working)).count()
+    };
+    assert_eq!((works(&reconciler, &crowd), works(&reconciler, &plain)), (2, 2));
+    for done in 0..18 {
+        end_well(&mut reconciler, &crowd[done]);
+        assert!(matches!(reconciler.records[&crowd[done + 2]].phase, Phase::Working), "{done}");
+        assert_eq!(works(&reconciler, &crowd), 2);
+    }
+}

@@ -47,8 +47,8 @@ impl<'a> Sheet<'a> {
         values: &'a BTreeMap<String, SecretBytes>,
         templating: Templating<'a>,
     ) -> Self {
-        let session = templating.templates.session();
-        Self { session, values, dot: OnceCell::new(), sources: templating.sources, rendered }
+        let Templating { session, sources } = templating;
+        Self { session, values, dot: OnceCell::new(), sources, rendered }
     }
 
     fn render(&self, purpose: Purpose, text: Text<'_>) -> Result<SecretBytes> {

@@ -1,11 +1,15 @@
 //! Long work of templates: apart from the threads that serve all objects, and never much of it at once.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Places for long work. Who finds none free waits for one, behind those who wait already: these are at most the other jobs under way, and jobs
-/// begin by turns of their namespaces, so nobody waits behind the whole crowd of one.
+use crate::sync::gate::{Choice, Turns};
+
+/// Places for long work. Who finds none free waits for one; the namespaces take turns, so that nobody waits behind the whole crowd of one.
 #[derive(Debug)]
 pub(super) struct Seats {
     line: Mutex<Line>,
@@ -15,10 +19,11 @@ pub(super) struct Seats {
 #[derive(Debug)]
 struct Line {
     free: usize,
-    /// How many have come.
+    /// How many have come: the number of the next one.
     came: u64,
-    /// How many have had a place.
-    served: u64,
+    waiting: Turns<u64>,
+    /// Who has a place, and may not know it yet.
+    called: BTreeSet<u64>,
 }
 
 /// A place that is taken.
@@ -32,42 +37,55 @@ pub(super) fn aside<T>(work: impl FnOnce() -> T) -> T {
     if served { tokio::task::block_in_place(work) } else { work() }
 }
 
+impl Line {
+    /// Gives what is free to those whose turn it is.
+    fn call(&mut self) {
+        while self.free > 0
+            && let Some(next) = self.waiting.pop(&|_, _| Choice::Take)
+        {
+            self.free -= 1;
+            self.called.insert(next);
+        }
+    }
+}
+
 impl Seats {
     /// So many.
-    pub(super) const fn new(count: usize) -> Self {
-        Self { line: Mutex::new(Line { free: count, came: 0, served: 0 }), moved: Condvar::new() }
+    pub(super) fn new(free: usize) -> Self {
+        let (waiting, called) = (Turns::default(), BTreeSet::new());
+        Self { line: Mutex::new(Line { free, came: 0, waiting, called }), moved: Condvar::new() }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place, as soon as there is one and all who came before had theirs.
-    pub(super) fn take(&self) -> Seat<'_> {
+    /// Takes a place for this namespace, as soon as it is its turn.
+    pub(super) fn take(&self, namespace: &str) -> Seat<'_> {
         let mut line = self.line();
-        let turn = line.came;
+        let number = line.came;
         line.came += 1;
-        let waits = |line: &mut Line| line.free == 0 || line.served < turn;
-        let mut line = self.moved.wait_while(line, waits).unwrap_or_else(PoisonError::into_inner);
-        line.free -= 1;
-        line.served += 1;
-        drop(line);
-        // There may be a place for the next one too.
-        self.moved.notify_all();
+        line.waiting.push(namespace, number);
+        line.call();
+        let waits = |line: &mut Line| !line.called.remove(&number);
+        drop(self.moved.wait_while(line, waits).unwrap_or_else(PoisonError::into_inner));
         Seat(self)
     }
 
-    /// How many places are free, and how many wait for one.
+    /// How many places are free, and how many have come.
     #[cfg(test)]
     pub(super) fn state(&self) -> (usize, u64) {
         let line = self.line();
-        (line.free, line.came - line.served)
+        (line.free, line.came)
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.0.line().free += 1;
+        let mut line = self.0.line();
+        line.free += 1;
+        line.call();
+        drop(line);
         self.0.moved.notify_all();
     }
 }
@@ -86,7 +104,7 @@ mod tests {
     fn never_more_work_at_once_than_there_are_places() {
         let (seats, working, most) = (Seats::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
-            let _seat = seats.take();
+            let _seat = seats.take("team");
             most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             (0..10).for_each(|_| thread::yield_now());
             working.fetch_sub(1, Ordering::SeqCst);
@@ -100,31 +118,33 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_first_is_served_first() {
-        let (seats, served) = (Seats::new(1), AtomicUsize::new(0));
+    fn namespaces_take_turns_and_within_one_who_comes_first_is_served_first() {
+        let (seats, served) = (Seats::new(1), Mutex::new(Vec::new()));
+        let sits = |who: &'static str| {
+            let _seat = seats.take(who.split(' ').next().unwrap_or_default());
+            served.lock().unwrap().push(who);
+        };
+        let sits = &sits;
+        let first = seats.take("crowd");
         thread::scope(|scope| {
-            let first = seats.take();
-            scope.spawn(|| {
-                let _seat = seats.take();
-                served.fetch_add(1, Ordering::SeqCst);
-            });
-            while seats.state().1 == 0 {
-                thread::yield_now();
+            for (came, who) in (2..).zip(["crowd 1", "crowd 2", "crowd 3", "alone 1"]) {
+                scope.spawn(move || sits(who));
+                std::iter::repeat_with(thread::yield_now).find(|()| seats.state().1 == came);
             }
             drop(first);
-            let _again = seats.take();
-            assert_eq!(served.load(Ordering::SeqCst), 1);
         });
+        assert_eq!(*served.lock().unwrap(), ["crowd 1", "alone 1", "crowd 2", "crowd 3"]);
+        assert_eq!(seats.state().0, 1);
     }
 
     #[test]
     fn a_panic_gives_its_place_back() {
         let seats = Seats::new(1);
         let panics = || {
-            let _seat = seats.take();
+            let _seat = seats.take("team");
             panic!("scripted")
         };
         assert!(catch_unwind(AssertUnwindSafe(|| aside(panics))).is_err());
-        assert_eq!(seats.state(), (1, 0));
+        assert_eq!(seats.state().0, 1);
     }
 }
