@@ -25,7 +25,7 @@ use keyferry::{
         shape::{self, Answer, Answers, Rules},
         shelf::Sources,
         stores::StoreRef,
-        templates::{Delimiters, Templates},
+        templates::{Delimiters, Pace, Templates},
     },
 };
 use keyferry_stores::{
@@ -108,7 +108,8 @@ impl Objects {
         let mut annotations = self.external_secret.annotations.to_map();
         annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         let metadata = render::Metadata { labels: &labels, annotations: &annotations };
-        let templating = Templating { session: self.templates.session("team"), sources: &Sources::new() };
+        let templating =
+            Templating { session: &self.templates.session(Pace::Long), sources: &Sources::new() };
         Ok(render::render(&self.spec, metadata, &self.secret.data, templating)?)
     }
 }
@@ -223,12 +224,12 @@ fn shaping(bench: &mut Criterion, objects: &Objects) -> Outcome {
     ];
     for (name, spec, answers) in cases {
         must(
-            shape::assemble(spec, &answers, &objects.templates.session("team"))?.values.len() == 3,
+            shape::assemble(spec, &answers, &objects.templates.session(Pace::Long))?.values.len() == 3,
             "the answers do not make three values",
         )?;
         bench.bench_function(name, |timer| {
             timer.iter(|| {
-                let session = objects.templates.session("team");
+                let session = objects.templates.session(Pace::Long);
                 shape::assemble(black_box(spec), black_box(&answers), &session)
             });
         });

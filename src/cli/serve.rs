@@ -44,7 +44,12 @@ pub fn run(flags: &Controller, notes: &[String]) -> ExitCode {
     logs::start(flags.loglevel, flags.zap_time_encoding);
     notes.iter().for_each(|note| tracing::info!("{note}"));
     let ended = match runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(serve(flags)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(serve(flags));
+            // A template that is being rendered keeps the process no longer.
+            runtime.shutdown_background();
+            ended
+        }
         Err(error) => Err(Error::new(Kind::Bug, format!("the runtime does not start: {error}"))),
     };
     match ended {

@@ -32,7 +32,6 @@ use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
     table::Table,
-    workers::Workers,
     world::{SharedWorld, Signal, Unusable, panicked},
 };
 use crate::{
@@ -49,12 +48,13 @@ use crate::{
     },
     sync::{
         fetch::{Request, Spread, Waiter},
-        gate::{Choice, Lane, Lanes, later},
+        gate::{Choice, Lane, Lanes, Turns, later},
         pipeline::Pipeline,
         plan::{self, Timing},
         pull::{self, Finished, Job, Object, Slot},
         render, shape,
         stores::{Delivered, Fetcher, Gathering, Notice, Opening, StoreRef, Usable},
+        templates::Pace,
     },
 };
 
@@ -106,8 +106,8 @@ pub enum Message {
     Object(Change<RawObject>),
     /// Something that it may depend on changed.
     Signal(Signal),
-    /// The job of an object with this UID ended.
-    Done(ObjectKey, Uid, Box<Finished>),
+    /// The job of an object with this UID, which had this pace, ended.
+    Done(ObjectKey, Uid, Pace, Box<Finished>),
 }
 
 /// Why an object is looked at: since when, in which lane, and whether it must be refreshed whatever its times say.
@@ -209,8 +209,6 @@ struct Manner {
     default_store: Option<usize>,
     /// True if it asks for what is not built.
     unbuilt: bool,
-    /// True if its job renders templates.
-    renders: bool,
 }
 
 impl Record {
@@ -265,7 +263,6 @@ impl Understood {
             is_timed: interval.is_some_and(|interval| plan::is_timed(spec.refresh_policy(), interval)),
             default_store: stores.iter().position(|store| default.as_ref() == Some(store)),
             unbuilt: shape::unbuilt(&spec).is_some(),
-            renders: render::renders(&spec),
         };
         let target = target_of(&spec, &raw.key);
         Some(Self { manner, stores, templates: templates_of(&spec, raw.key.namespace()), target })
@@ -316,7 +313,11 @@ pub struct ExternalSecrets {
     /// Objects whose job waits for a free worker: the first lane first, and no namespace behind the crowd of another. A job's object is
     /// made when it starts, so who waits holds no specification.
     ready: Lanes<ObjectKey>,
-    workers: Workers,
+    working: usize,
+    /// Objects whose templates take long, and whose job waits until it may.
+    slow: Turns<ObjectKey>,
+    /// Their jobs under way.
+    aside: usize,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     answers: mpsc::UnboundedReceiver<Notice>,
@@ -334,7 +335,6 @@ impl ExternalSecrets {
         inbox: Inbox,
         answers: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
-        let workers = Workers::new(context.settings.concurrent);
         Self {
             context,
             objects: Mirror::new(over),
@@ -346,7 +346,9 @@ impl ExternalSecrets {
             started: false,
             tickets: 0,
             ready: Lanes::default(),
-            workers,
+            working: 0,
+            slow: Turns::default(),
+            aside: 0,
             sender: inbox.0,
             inbox: inbox.1,
             answers,
@@ -395,7 +397,7 @@ impl ExternalSecrets {
             match message {
                 Message::Object(change) => self.changed(change),
                 Message::Signal(signal) => self.signalled(&signal),
-                Message::Done(key, uid, finished) => self.done(&key, &uid, *finished),
+                Message::Done(key, uid, pace, finished) => self.done(&key, &uid, pace, *finished),
             }
             left -= 1;
             next = if left > 0 { self.inbox.try_recv().ok() } else { None };
@@ -935,8 +937,8 @@ impl ExternalSecrets {
 
     fn work(&mut self, key: &ObjectKey, job: Job) {
         self.schedule.remove(key);
-        if self.workers.has_room(key.namespace(), renders(&self.records, key)) {
-            return self.start(key, job);
+        if self.working < self.context.settings.concurrent {
+            return self.start(key, job, Pace::Quick);
         }
         if let Some(record) = self.records.get_mut(key) {
             record.phase = Phase::Ready(job);
@@ -944,31 +946,43 @@ impl ExternalSecrets {
         }
     }
 
-    /// Gives free workers their next jobs. Who has been looked at again since it stood in line, or is gone, has none there.
+    /// Gives free workers their next jobs, and the place aside its next one.
     fn start_ready(&mut self) {
-        while self.workers.is_free() {
-            let (workers, records) = (&self.workers, &self.records);
-            let choose =
-                |namespace: &str, key: &ObjectKey| match workers.has_room(namespace, renders(records, key)) {
-                    true => Choice::Take,
-                    false => Choice::Skip,
-                };
-            let Some(key) = self.ready.pop(&choose) else { return };
+        while self.working < self.context.settings.concurrent
+            && let Some((key, job)) = self.next_ready(Pace::Quick)
+        {
+            self.ready.served();
+            self.start(&key, job, Pace::Quick);
+        }
+        while self.aside < limits::TEMPLATES_ASIDE
+            && let Some((key, job)) = self.next_ready(Pace::Long)
+        {
+            self.start(&key, job, Pace::Long);
+        }
+    }
+
+    /// Who has been looked at again since it stood in line, or is gone, has no job there.
+    fn next_ready(&mut self, pace: Pace) -> Option<(ObjectKey, Job)> {
+        loop {
+            let key = match pace {
+                Pace::Quick => self.ready.pop(&|_, _| Choice::Take)?,
+                Pace::Long => self.slow.pop(&|_, _| Choice::Take)?,
+            };
             let Some(record) = self.records.get_mut(&key) else { continue };
             match std::mem::take(&mut record.phase) {
-                Phase::Ready(job) => {
-                    self.ready.served();
-                    self.start(&key, job);
-                }
+                Phase::Ready(job) => return Some((key, job)),
                 other => record.phase = other,
             }
         }
     }
 
-    fn start(&mut self, key: &ObjectKey, job: Job) {
+    fn start(&mut self, key: &ObjectKey, job: Job, pace: Pace) {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
-        self.workers.begin(key, record.manner.renders);
+        match pace {
+            Pace::Quick => self.working += 1,
+            Pace::Long => self.aside += 1,
+        }
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
         let (target, orphans, seen) = {
             let world = self.context.world.lock();
@@ -980,19 +994,23 @@ impl ExternalSecrets {
             (target, others.cloned().collect(), world.versions_of(templates))
         };
         let (status, empty_since) = (record.status(raw).map(Into::into), record.empty_since);
-        let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since, seen };
+        let object = Object { raw: raw.clone(), status, began, target, orphans, empty_since, seen, pace };
         let (pipeline, sender) = (self.context.pipeline.clone(), self.sender.clone());
         let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
             let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
             let finished = pulled.unwrap_or_else(|_| Finished::panicked(&key, began));
             // The receiver is gone only when the process ends.
-            let _ended = sender.send(Message::Done(key, uid, Box::new(finished)));
+            let _ended = sender.send(Message::Done(key, uid, pace, Box::new(finished)));
         });
     }
 
-    fn done(&mut self, key: &ObjectKey, uid: &Uid, finished: Finished) {
-        self.workers.end(key);
+    fn done(&mut self, key: &ObjectKey, uid: &Uid, pace: Pace, finished: Finished) {
+        let under_way = match pace {
+            Pace::Quick => &mut self.working,
+            Pace::Long => &mut self.aside,
+        };
+        *under_way = under_way.saturating_sub(1);
         self.settle(key, uid, finished);
         self.start_ready();
     }
@@ -1006,6 +1024,9 @@ impl ExternalSecrets {
         let Some(raw) = self.objects.get(key).filter(|raw| raw.uid == *uid) else { return };
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
+        if let Some(job) = finished.put_off {
+            return self.put_off(key, job, finished.began);
+        }
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
         record.told_cut_off = record.failing && (record.cut_off || finished.is_silence) && !finished.untold;
@@ -1035,6 +1056,19 @@ impl ExternalSecrets {
             self.look(key, cause);
         }
         self.catch_up(key);
+    }
+
+    /// The templates of an object take long: it stands in line for where that keeps nobody waiting, unless it is to be looked at again anyway.
+    fn put_off(&mut self, key: &ObjectKey, job: Job, began: Timestamp) {
+        let Some(record) = self.records.get_mut(key) else { return };
+        // Its templates are read when its turn comes.
+        record.outdated = false;
+        if let Some(cause) = record.again.take() {
+            return self.look(key, Cause { must: true, ..cause });
+        }
+        record.began = Some(began);
+        record.phase = Phase::Ready(job);
+        self.slow.push(key.namespace(), key.clone());
     }
 
     /// A template changed while the job ran: the job may have read the one before.
@@ -1086,11 +1120,6 @@ impl ExternalSecrets {
             fetcher.close_unused(&used).await;
         });
     }
-}
-
-/// True if the job of this object renders templates.
-fn renders(records: &HashMap<ObjectKey, Box<Record>>, key: &ObjectKey) -> bool {
-    records.get(key).is_some_and(|record| record.manner.renders)
 }
 
 /// The target of an object. One that is called as its object is shares the text of its key.

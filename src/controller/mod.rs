@@ -2,7 +2,7 @@
 //!
 //! - [`external_secret`], [`store`]: the reconcilers.
 //! - [`world`]: what the watches tell, for both. [`schedule`]: when objects are due, and when they are tried again.
-//! - `workers`: whose job may begin. `kin`: stores of one identity, whose objects are read together. [`table`]: their objects' state, for metrics.
+//! - `kin`: stores of one identity, whose objects are read together. [`table`]: their objects' state, for metrics.
 //!
 //! Each reconciler is one task that owns its objects' state, hears one message at a time and never waits for a store or the API server.
 //! They never call each other: a status that one writes reaches the other through the watch.
@@ -13,5 +13,4 @@ pub mod schedule;
 pub mod store;
 pub mod table;
 mod versions;
-mod workers;
 pub mod world;

@@ -22,6 +22,7 @@ use super::{
     shape::{self, Answers, Assembled, Rules},
     shelf::Seen,
     stores::{Delivered, Held, StoreRef},
+    templates::Pace,
 };
 use crate::{
     api::{
@@ -58,6 +59,8 @@ pub struct Object {
     pub empty_since: Option<Timestamp>,
     /// The versions of what it uses as templates.
     pub seen: Seen,
+    /// How long its templates may take.
+    pub pace: Pace,
 }
 
 impl Object {
@@ -204,6 +207,8 @@ pub struct Finished {
     pub empty_since: Option<Timestamp>,
     /// The answers were empty without a proof: read again after this.
     pub confirm: Option<Duration>,
+    /// The job itself, of which nothing was done because its templates take longer than its [`Pace`] allows.
+    pub put_off: Option<Job>,
 }
 
 impl Finished {
@@ -255,6 +260,7 @@ impl Finished {
             written: None,
             empty_since: None,
             confirm: None,
+            put_off: None,
         }
     }
 }
@@ -267,8 +273,9 @@ pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
             tell(pipeline, &object, Told::failed(Failed::Unsupported, error)).await
         }
         Job::Fail(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
-        Job::Sync(slots) => match sync(pipeline, &object, slots).await {
-            Ok(told) => tell(pipeline, &object, told).await,
+        Job::Sync(slots) => match sync(pipeline, &object, &slots).await {
+            Ok(Some(told)) => tell(pipeline, &object, told).await,
+            Ok(None) => Finished { put_off: Some(Job::Sync(slots)), ..Finished::done(&object) },
             Err(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
         },
     }
@@ -287,19 +294,19 @@ impl Told {
     }
 }
 
-/// Shape, render, plan, apply. An error is one of getting the values.
-async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Told> {
+/// Shape, render, plan, apply. `None` if its templates take longer than the pace of the object allows: then nothing was done. An error is
+/// one of getting the values.
+async fn sync(pipeline: &Pipeline, object: &Object, slots: &[Slot]) -> Result<Option<Told>> {
     let spec = parse::external_secret(&object.raw.spec)?;
-    check_asks(&spec, &slots)?;
-    let shaped = shape::assemble(
-        &spec,
-        &answers(&spec, &slots),
-        &pipeline.templates.session(object.raw.key.namespace()),
-    )?;
+    check_asks(&spec, slots)?;
+    let Some(shaped) = shaped(pipeline, object, &spec, slots)? else { return Ok(None) };
     let target = spec.target_name(object.raw.key.name()).to_string();
     let rendered = match rendered(pipeline, object, &spec, &shaped).await {
-        Ok(rendered) => rendered,
-        Err(error) => return Ok(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }),
+        Ok(Some(rendered)) => rendered,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            return Ok(Some(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }));
+        }
     };
     let uid = object.raw.uid.to_string();
     let want = plan::Want {
@@ -312,24 +319,38 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
         rendered: &rendered,
     };
     let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
-    Ok(Told { applied, missing: shaped.missing, target })
+    Ok(Some(Told { applied, missing: shaped.missing, target }))
+}
+
+/// The values. `None` if it is to be put off.
+fn shaped(
+    pipeline: &Pipeline,
+    object: &Object,
+    spec: &ExternalSecretSpec,
+    slots: &[Slot],
+) -> Result<Option<Assembled>> {
+    let session = pipeline.templates.session(object.pace);
+    match shape::assemble(spec, &answers(spec, slots), &session) {
+        Err(_) if session.is_put_off() => Ok(None),
+        shaped => shaped.map(Some),
+    }
 }
 
 /// The content of the target. Where nothing is to be written, or a target that is there keeps its content because it is immutable, nothing
-/// is read and rendered for it: as in ESO, a broken template is then nobody's concern.
+/// is read and rendered for it: as in ESO, a broken template is then nobody's concern. `None` if it is to be put off.
 async fn rendered(
     pipeline: &Pipeline,
     object: &Object,
     spec: &ExternalSecretSpec,
     shaped: &Assembled,
-) -> Result<Rendered> {
+) -> Result<Option<Rendered>> {
     let writes = shaped.empty.is_none() || spec.deletion_policy() == DeletionPolicy::Merge;
     if !writes || spec.creation_policy() == CreationPolicy::None {
-        return Ok(Rendered::default());
+        return Ok(Some(Rendered::default()));
     }
     let immutable = spec.target.as_ref().is_some_and(|target| target.immutable);
     if immutable && object.target.is_some() {
-        return Ok(Rendered { immutable, frozen: true, ..Rendered::default() });
+        return Ok(Some(Rendered { immutable, frozen: true, ..Rendered::default() }));
     }
     let scope = Scope::Namespace(object.raw.key.namespace().into());
     let wanted = render::wanted_of(spec);
@@ -339,9 +360,12 @@ async fn rendered(
     })?;
     let (labels, annotations) = (object.raw.labels.to_map(), object.raw.annotations.to_map());
     let metadata = Metadata { labels: &labels, annotations: &annotations };
-    let templating =
-        Templating { session: pipeline.templates.session(object.raw.key.namespace()), sources: &sources };
-    render::render(spec, metadata, &shaped.values, templating)
+    let session = pipeline.templates.session(object.pace);
+    let templating = Templating { session: &session, sources: &sources };
+    match render::render(spec, metadata, &shaped.values, templating) {
+        Err(_) if session.is_put_off() => Ok(None),
+        rendered => rendered.map(Some),
+    }
 }
 
 /// Refuses a specification whose empty result would say nothing about any store: no store may be believed to hold nothing because

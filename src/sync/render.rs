@@ -63,10 +63,10 @@ pub struct Metadata<'a> {
 }
 
 /// What templates are rendered with.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Templating<'a> {
-    /// Functions and delimiters, and the limits of one step.
-    pub session: Session<'a>,
+    /// Functions, delimiters and limits.
+    pub session: &'a Session<'a>,
     /// What [`wanted_of`] names, as it was read.
     pub sources: &'a Sources,
 }
@@ -90,14 +90,6 @@ pub fn wanted_of(spec: &ExternalSecretSpec) -> Wanted {
     wanted
 }
 
-/// True if templates make the content or the keys of a specification.
-#[must_use]
-pub fn renders(spec: &ExternalSecretSpec) -> bool {
-    let mut rewrites = spec.data_from.iter().flat_map(|source| &source.rewrite);
-    spec.target.as_ref().is_some_and(|target| target.template.is_some())
-        || rewrites.any(|rewrite| rewrite.transform.is_some())
-}
-
 fn reference(kind: RefKind, source: &TemplateRef) -> Ref {
     Ref { kind, field: "templateFrom", name: source.name.clone(), namespace: None, strict: false }
 }
@@ -118,11 +110,11 @@ fn target_of(entry: &TemplateFrom) -> &str {
 /// # Errors
 /// `Refused` if the template asks for a privileged Secret; `Invalid` if it does not work, naming the entry and the place in it and never
 /// a value; `Unsupported` if the specification needs what is not built.
-pub fn render<'a>(
+pub fn render(
     spec: &ExternalSecretSpec,
     metadata: Metadata<'_>,
-    values: &'a BTreeMap<String, SecretBytes>,
-    templating: Templating<'a>,
+    values: &BTreeMap<String, SecretBytes>,
+    templating: Templating<'_>,
 ) -> Result<Rendered> {
     if let Some(error) = unbuilt(spec) {
         return Err(error);
@@ -173,10 +165,10 @@ fn check(template: &Template) -> Result<()> {
     Ok(())
 }
 
-fn from_template<'a>(
+fn from_template(
     template: &Template,
-    values: &'a BTreeMap<String, SecretBytes>,
-    templating: Templating<'a>,
+    values: &BTreeMap<String, SecretBytes>,
+    templating: Templating<'_>,
 ) -> Result<Rendered> {
     let metadata = template.metadata.clone().unwrap_or_default();
     let keeps = template.merge_policy == Some(MergePolicy::Merge)

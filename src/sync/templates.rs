@@ -2,8 +2,8 @@
 //!
 //! One [`Templates`] a process holds the functions, the delimiters, and what was compiled last. One [`Session`] serves one step of one object:
 //! all of its templates together, and the documents that they render, have one limit of time, of bytes, and of work on the thread that serves
-//! all objects. To read and to compile a text is such work too. What does not fit into that is done aside, for one object after the other,
-//! and what large templates were compiled to is held no longer than its object has the place.
+//! all objects. To read and to compile a text is such work too. An object whose templates need more is put off, and rendered anew where nobody
+//! waits behind it ([`Pace`]), with what large templates were compiled to held no longer than that takes.
 //!
 //! What a template may use is passed in: a clock, and a source of random bytes, which is the system's unless another one is given. There is no
 //! environment, no file, no network behind any function.
@@ -11,11 +11,9 @@
 //! Errors hold the template's text and place, and never a value: where Go's message quotes one, `<value>` stands. The text of a template
 //! that lies in a Secret is a secret itself, so of those only the place is told, and they are not kept.
 
-mod seats;
-
 use std::{
     borrow::Cow,
-    cell::{Cell, OnceCell, RefCell},
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     fmt::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -32,9 +30,18 @@ use keyferry_stores::{
     base::{Clock, Error, Kind, Result, SecretBytes, limits},
     provider::Digest,
 };
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-use self::seats::{Seat, Seats};
 use super::recent::Recent;
+
+/// How much the templates of an object may do at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// [`limits::TEMPLATE_STEPS_IN_PLACE`], on the thread that serves all objects; the rest is put off.
+    Quick,
+    /// All that templates may do. Such jobs are begun [one at a time](limits::TEMPLATES_ASIDE).
+    Long,
+}
 
 /// What stands around actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +99,6 @@ pub struct Templates {
     chance: Chance,
     /// By the digest of all that they were compiled from.
     kept: Mutex<Recent<Digest, Template>>,
-    seats: Seats,
 }
 
 impl fmt::Debug for Templates {
@@ -111,8 +117,7 @@ impl Templates {
         let standard = Delimiters::default().left;
         let left = if delimiters.left.is_empty() { standard } else { delimiters.left.clone() };
         let kept = Mutex::new(Recent::new(limits::TEMPLATES_KEPT_BYTES));
-        let seats = Seats::new(limits::TEMPLATES_ASIDE);
-        Self { target, rewrite, left, clock, chance: of_the_system, kept, seats }
+        Self { target, rewrite, left, clock, chance: of_the_system, kept }
     }
 
     /// With another source of random bytes.
@@ -121,19 +126,18 @@ impl Templates {
         Self { chance, ..self }
     }
 
-    /// The templates of one step of an object of this namespace, from now.
+    /// The templates of one step of an object, from now.
     #[must_use]
-    pub fn session<'t>(&'t self, namespace: &'t str) -> Session<'t> {
+    pub fn session(&self, pace: Pace) -> Session<'_> {
         Session {
             templates: self,
-            namespace,
+            pace,
             began: self.clock.now(),
-            waited: Cell::default(),
             spent: Cell::default(),
             made: Cell::default(),
             exhausted: Cell::default(),
+            put_off: Cell::default(),
             compiled: RefCell::default(),
-            seat: OnceCell::new(),
         }
     }
 
@@ -217,19 +221,17 @@ fn hexadecimal(mut text: String, byte: &u8) -> String {
 #[derive(Debug)]
 pub struct Session<'t> {
     templates: &'t Templates,
-    namespace: &'t str,
+    pace: Pace,
     began: Timestamp,
-    /// For a place aside.
-    waited: Cell<Duration>,
     /// Steps.
     spent: Cell<u64>,
     /// Bytes.
     made: Cell<usize>,
     /// True if the system gave no random bytes.
     exhausted: Cell<bool>,
+    /// True if something was left undone for which there is another pace.
+    put_off: Cell<bool>,
     compiled: RefCell<Compiled>,
-    /// The place aside, from the first long work to the end. The last of all to go.
-    seat: OnceCell<Seat<'t>>,
 }
 
 /// The templates that were compiled for an object.
@@ -255,7 +257,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// `Invalid`, in ESO's words, with the template's name and the place in it, and without any value; `Bug` if the system gives no
-    /// random bytes.
+    /// random bytes; anything if it [is put off](Self::is_put_off).
     pub fn render<'v>(
         &self,
         purpose: Purpose,
@@ -264,12 +266,12 @@ impl Session<'_> {
     ) -> Result<SecretBytes> {
         let steps = text.bytes.len().div_ceil(limits::TEMPLATE_READ_STEP);
         let read = || (!self.is_plain(purpose, text.bytes)).then(|| Source::of(purpose, text));
-        let Some(source) = self.weighed(steps, read) else {
+        let Some(source) = self.weighed(steps, read)? else {
             self.check()?;
             return self.accounted(text.bytes.to_vec());
         };
         // What is not known while a template is read is a function.
-        let template = self.compiled(&source).map_err(|error| source.failed("parse", &error, |_| true))?;
+        let template = self.compiled(&source)?.map_err(|error| source.failed("parse", &error, |_| true))?;
         let dot = dot();
         let rendered = self.run(gotemplate::Error::wants_steps, |env| template.render(dot, env));
         self.check()?;
@@ -279,25 +281,22 @@ impl Session<'_> {
     }
 
     /// The compiled template: from this session, from what was kept, or anew.
-    fn compiled(&self, source: &Source<'_>) -> Result<Template, gotemplate::Error> {
+    fn compiled(&self, source: &Source<'_>) -> Result<Result<Template, gotemplate::Error>> {
         if let Some(template) = self.compiled.borrow().templates.get(&source.digest) {
-            return Ok(template.clone());
+            return Ok(Ok(template.clone()));
         }
         let kept = self.templates.kept().get(&source.digest);
-        let template = match kept {
-            Some(template) => template,
-            None => self.compile(source)?,
-        };
-        self.compiled.borrow_mut().hold(source, &template);
-        Ok(template)
+        let compiled = kept.map_or_else(|| self.compile(source), |template| Ok(Ok(template)))?;
+        compiled.iter().for_each(|template| self.compiled.borrow_mut().hold(source, template));
+        Ok(compiled)
     }
 
-    fn compile(&self, source: &Source<'_>) -> Result<Template, gotemplate::Error> {
+    fn compile(&self, source: &Source<'_>) -> Result<Result<Template, gotemplate::Error>> {
         let steps = source.text.bytes.len().div_ceil(limits::TEMPLATE_COMPILED_STEP);
         let engine = self.templates.engine(source.purpose);
-        let template = self.weighed(steps, || engine.compile(&source.name(), source.text.bytes))?;
-        self.templates.keep(source, &template);
-        Ok(template)
+        let compiled = self.weighed(steps, || engine.compile(&source.name(), source.text.bytes))?;
+        compiled.iter().for_each(|template| self.templates.keep(source, template));
+        Ok(compiled)
     }
 
     /// True if there is no action in the text.
@@ -312,7 +311,7 @@ impl Session<'_> {
     /// The entries of a rendered document, which must be a YAML map of strings.
     ///
     /// # Errors
-    /// `Invalid`, in ESO's words and without anything of the document.
+    /// `Invalid`, in ESO's words and without anything of the document; anything if it [is put off](Self::is_put_off).
     pub fn string_map(&self, document: &SecretBytes) -> Result<BTreeMap<String, SecretBytes>> {
         let read = self.run(Fault::wants_steps, |env| yaml::string_map(env, document.expose()));
         self.check()?;
@@ -339,10 +338,14 @@ impl Session<'_> {
         Err(error.with("limit", limits::TEMPLATE_BYTES))
     }
 
-    /// The time that was used, and not waited.
+    /// True if an error says only that the templates take longer than their pace allows.
+    pub fn is_put_off(&self) -> bool {
+        self.put_off.get()
+    }
+
     fn elapsed(&self) -> Duration {
         let passed = self.templates.clock.now().duration_since(self.began);
-        Duration::try_from(passed).unwrap_or_default().saturating_sub(self.waited.get())
+        Duration::try_from(passed).unwrap_or_default()
     }
 
     /// What went wrong with all templates together, and not with the one that ran last.
@@ -357,41 +360,39 @@ impl Session<'_> {
         Err(error.with("limit", format!("{:?}", limits::TEMPLATE_TIME)))
     }
 
-    /// Works at once if the steps that are left for that suffice, else where nobody waits behind it. Tried again is what they did not
-    /// suffice for, and nothing that met another limit.
+    /// Works at once if the steps that are left for that suffice, else at the pace of the session. Tried again is what they did not suffice
+    /// for, and nothing that met another limit.
     fn run<T, E>(
         &self,
         wants_steps: impl Fn(&E) -> bool,
         work: impl Fn(&Env<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let left = limits::TEMPLATE_STEPS_IN_PLACE.saturating_sub(self.spent.get());
-        if left > 0 {
-            match self.attempt(left, &work) {
-                Err(error) if wants_steps(&error) => {}
-                done => return done,
+        let attempt = self.attempt(left, &work);
+        match (attempt, self.pace) {
+            (Err(error), Pace::Quick) if wants_steps(&error) => {
+                self.put_off.set(true);
+                Err(error)
+            }
+            (Err(error), Pace::Long) if wants_steps(&error) => {
+                aside(|| self.attempt(limits::TEMPLATE_STEPS, &work))
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// Does work of so many steps, which cannot stop in its midst: at once if the steps that are left for that suffice, else at the pace of the
+    /// session.
+    fn weighed<T>(&self, steps: usize, work: impl FnOnce() -> T) -> Result<T> {
+        self.spent.set(self.spent.get().saturating_add(steps as u64));
+        match self.pace {
+            _ if self.spent.get() <= limits::TEMPLATE_STEPS_IN_PLACE => Ok(work()),
+            Pace::Long => Ok(aside(work)),
+            Pace::Quick => {
+                self.put_off.set(true);
+                Err(Error::new(Kind::Bug, "the templates were to be put off"))
             }
         }
-        self.aside(|| self.attempt(limits::TEMPLATE_STEPS, &work))
-    }
-
-    /// Does work of so many steps, which cannot stop in its midst: at once if the steps that are left for that suffice, else where nobody
-    /// waits behind it.
-    fn weighed<T>(&self, steps: usize, work: impl FnOnce() -> T) -> T {
-        self.spent.set(self.spent.get().saturating_add(steps as u64));
-        if self.spent.get() <= limits::TEMPLATE_STEPS_IN_PLACE { work() } else { self.aside(work) }
-    }
-
-    /// Works in the place aside, which stays taken until the end of the session: so large templates are held compiled by one object at a time.
-    fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
-        seats::aside(|| {
-            self.seat.get_or_init(|| {
-                let used = self.elapsed();
-                let seat = self.templates.seats.take(self.namespace);
-                self.waited.set(self.elapsed().saturating_sub(used));
-                seat
-            });
-            work()
-        })
     }
 
     fn attempt<T, E>(&self, steps: u64, work: impl Fn(&Env<'_>) -> Result<T, E>) -> Result<T, E> {
@@ -415,6 +416,13 @@ impl Session<'_> {
             ..Env::default()
         })
     }
+}
+
+/// Does long work without holding up what else this thread serves.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let served =
+        Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if served { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// The values as templates see them: dot.

@@ -1,9 +1,9 @@
 //! JSON logs with ESO's flags for level and time (reference 8.2).
 //!
 //! The HTTP libraries below us log requests and answers at debug level; their targets are capped at `warn`, whatever the level, so
-//! that no header and no body of a store ever reaches a log.
+//! that no header and no body of a store ever reaches a log. Of a panic the place is logged, and not its text, which may show a value.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, panic, str::FromStr};
 
 use jiff::Timestamp;
 use tracing_subscriber::{EnvFilter, fmt::format::Writer, fmt::time::FormatTime};
@@ -97,11 +97,39 @@ pub fn start(level: Level, encoding: TimeEncoding) {
         .log_internal_errors(false);
     // Only a second call in one process fails, and then the first one stands.
     let _first_stands = subscriber.try_init();
+    log_panics();
+}
+
+fn log_panics() {
+    panic::set_hook(Box::new(|panicked| {
+        let place = panicked.location().map(ToString::to_string);
+        tracing::error!(place, "a panic; this is a bug of keyferry");
+    }));
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Write},
+        sync::Mutex,
+    };
+
     use super::*;
+
+    static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+    /// Writes to [`LOG`].
+    struct Said;
+
+    impl Write for Said {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            LOG.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[test]
     fn times_are_written_as_zap_writes_them() {
@@ -117,6 +145,18 @@ mod tests {
         for (encoding, text) in cases {
             assert_eq!(encoding.text(now), text);
         }
+    }
+
+    #[test]
+    fn sec_08_a_panic_is_logged_with_its_place_and_without_its_text() {
+        let subscriber = tracing_subscriber::fmt().json().with_writer(|| Said).finish();
+        let others = panic::take_hook();
+        log_panics();
+        let panics = || panic::catch_unwind(|| panic!("{}", "hunter2"));
+        assert!(tracing::subscriber::with_default(subscriber, panics).is_err());
+        panic::set_hook(others);
+        let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("logs.rs:") && !log.contains("hunter2"), "{log}");
     }
 
     #[test]

@@ -112,7 +112,7 @@ async fn a_wake_up_while_the_job_is_under_way_that_fails_is_not_lost() {
     reconciler.changed(Change::Applied(object));
     assert!(matches!(reconciler.records[&key].phase, Phase::Working), "the refusal is being told");
     tell(&mut reconciler, store(&cluster, "s", "True"));
-    reconciler.done(&key, &uid, Finished::panicked(&key, Timestamp::UNIX_EPOCH));
+    reconciler.done(&key, &uid, Pace::Quick, Finished::panicked(&key, Timestamp::UNIX_EPOCH));
     assert!(matches!(reconciler.records[&key].phase, Phase::Waiting(_)), "the store is asked at once");
 }
 
@@ -147,7 +147,7 @@ fn end_job(reconciler: &mut ExternalSecrets, key: &ObjectKey, kind: Kind) {
     let error = Some(Error::new(kind, "scripted"));
     let is_silence = kind.is_silence();
     let finished = Finished { error, is_silence, ..Finished::panicked(key, Timestamp::UNIX_EPOCH) };
-    reconciler.done(key, &uid, finished);
+    reconciler.done(key, &uid, Pace::Quick, finished);
 }
 
 /// Its store, which is down, gives an object no answer.
@@ -269,7 +269,9 @@ async fn an_attempt_does_not_begin_with_the_one_that_it_replaces() {
     tokio::time::advance(Duration::from_secs(3_600)).await;
     let wrong = json!({ "secretStoreRef": { "name": "s" }, "refreshInterval": "wrong" });
     reconciler.changed(Change::Applied(cluster.put_object(StatusKind::ExternalSecret, &key, &wrong)));
-    let Some(Message::Done(_, _, finished)) = reconciler.inbox.recv().await else { panic!("no job ended") };
+    let Some(Message::Done(_, _, _, finished)) = reconciler.inbox.recv().await else {
+        panic!("no job ended")
+    };
     assert_eq!(finished.began, reconciler.now());
 }
 
@@ -436,7 +438,7 @@ fn end_well(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
     let uid = reconciler.objects.get(key).unwrap().uid.clone();
     let (error, ready, refreshed) = (None, Some(true), Some(reconciler.now()));
     let finished = Finished { error, ready, refreshed, ..Finished::panicked(key, Timestamp::UNIX_EPOCH) };
-    reconciler.done(key, &uid, finished);
+    reconciler.done(key, &uid, Pace::Quick, finished);
 }
 
 fn waits(reconciler: &ExternalSecrets, key: &ObjectKey) -> bool {
@@ -509,26 +511,84 @@ async fn its_own_target_as_a_template_wakes_an_object_only_while_it_fails() {
     assert!(waits(&reconciler, &key), "it fails, and somebody gave its target what it needs");
 }
 
+/// The templates of an object, whose job is under way, take too long for its pace.
+fn put_off(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    let uid = reconciler.objects.get(key).unwrap().uid.clone();
+    let job = Some(Job::Sync(vec![Slot::empty()]));
+    let finished = Finished { put_off: job, error: None, ..Finished::panicked(key, reconciler.now()) };
+    reconciler.done(key, &uid, Pace::Quick, finished);
+}
+
+fn works(reconciler: &ExternalSecrets, key: &ObjectKey) -> bool {
+    matches!(reconciler.records[key].phase, Phase::Working)
+}
+
+/// The job aside of an object ends well, and the message of it is heard.
+fn end_aside(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    assert!(works(reconciler, key));
+    let uid = reconciler.objects.get(key).unwrap().uid.clone();
+    let refreshed = Some(reconciler.now());
+    let finished = Finished { error: None, refreshed, ..Finished::panicked(key, reconciler.now()) };
+    reconciler.done(key, &uid, Pace::Long, finished);
+}
+
+/// Objects of a store that is ready, whose jobs begin one after the other and are put off.
+fn slow_objects(reconciler: &mut ExternalSecrets, cluster: &FakeCluster, names: &[&str]) -> Vec<ObjectKey> {
+    tell(reconciler, store(cluster, "s", "True"));
+    let begin = |name: &&str| {
+        let key = bring_templated(reconciler, cluster, name, "t");
+        begin_job(reconciler, &key);
+        put_off(reconciler, &key);
+        key
+    };
+    names.iter().map(begin).collect()
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_crowd_with_slow_templates_leaves_workers_to_others() {
+async fn slow_templates_are_rendered_one_after_the_other_and_hold_no_worker() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
-    reconciler.workers = Workers::new(8);
-    tell(&mut reconciler, store(&cluster, "s", "True"));
-    let crowd: Vec<_> =
-        (0..20).map(|n| bring_templated(&mut reconciler, &cluster, &format!("es-{n:02}"), "t")).collect();
-    let plain: Vec<_> = (0..2).map(|n| bring(&mut reconciler, &cluster, &format!("plain-{n}"))).collect();
-    for key in crowd.iter().chain(&plain) {
-        let ticket = reconciler.records[key].ticket;
-        no_answer_for(&mut reconciler, key, ticket, false);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c"]);
+    assert_eq!([0, 1, 2].map(|n| works(&reconciler, &slow[n])), [true, false, false]);
+    let quick = bring(&mut reconciler, &cluster, "quick");
+    begin_job(&mut reconciler, &quick);
+    for n in 0..3 {
+        assert!(works(&reconciler, &quick), "the only worker is its own");
+        end_aside(&mut reconciler, &slow[n]);
+        assert!(reconciler.records[&slow[n]].refreshed.is_some());
+        assert_eq!(slow.iter().filter(|key| works(&reconciler, key)).count(), usize::from(n < 2));
     }
-    let works = |reconciler: &ExternalSecrets, keys: &[ObjectKey]| {
-        keys.iter().filter(|key| matches!(reconciler.records[*key].phase, Phase::Working)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_changes_while_it_is_put_off_is_looked_at_again() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b"]);
+    let change = |reconciler: &mut ExternalSecrets, key| {
+        let raw = cluster.change_object(StatusKind::ExternalSecret, key, |object| object.generation += 1);
+        reconciler.changed(Change::Applied(raw));
     };
-    assert_eq!((works(&reconciler, &crowd), works(&reconciler, &plain)), (2, 2));
-    for done in 0..18 {
-        end_well(&mut reconciler, &crowd[done]);
-        assert!(matches!(reconciler.records[&crowd[done + 2]].phase, Phase::Working), "{done}");
-        assert_eq!(works(&reconciler, &crowd), 2);
+    change(&mut reconciler, &slow[1]);
+    assert!(waits(&reconciler, &slow[1]), "it stood in line");
+    end_aside(&mut reconciler, &slow[0]);
+    assert!(waits(&reconciler, &slow[1]), "it stands there no more");
+    begin_job(&mut reconciler, &slow[1]);
+    change(&mut reconciler, &slow[1]);
+    put_off(&mut reconciler, &slow[1]);
+    assert!(waits(&reconciler, &slow[1]), "its job was under way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_deleted_while_it_is_put_off_keeps_nobody_from_the_place_aside() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c"]);
+    for key in &slow[..2] {
+        let gone = Gone::of(reconciler.objects.get(key).unwrap());
+        reconciler.changed(Change::Deleted(gone));
     }
+    let uid = Uid::from("of-a-deleted-object");
+    reconciler.done(&slow[0], &uid, Pace::Long, Finished::panicked(&slow[0], Timestamp::UNIX_EPOCH));
+    assert!(works(&reconciler, &slow[2]));
 }

@@ -27,7 +27,7 @@ use crate::{
         pipeline::Breaker,
         report::Stamp,
         stores::{Fetcher, Notice, Opening, Usable},
-        templates::{Delimiters, Templates},
+        templates::{Delimiters, Pace, Templates},
     },
     telemetry::leak,
 };
@@ -48,6 +48,7 @@ struct Bench {
     /// The target of the next job as an earlier cache showed it.
     cached: Option<Option<ManagedSecret>>,
     refused: Option<Error>,
+    pace: Pace,
 }
 
 impl Bench {
@@ -74,8 +75,9 @@ impl Bench {
         let templates = Arc::new(Templates::new(&Delimiters::default(), clock.clone()));
         let pipeline =
             Pipeline { cluster: shared, clock, digests, stamp, breaker, templates, shelf: Arc::default() };
-        let (store, empty_since, cached, refused) = (Vec::new(), None, None, None);
-        let bench = Self { cluster, pipeline, env, fetcher, notices, store, empty_since, cached, refused };
+        let (store, empty_since, cached, refused, pace) = (Vec::new(), None, None, None, Pace::Quick);
+        let bench =
+            Self { cluster, pipeline, env, fetcher, notices, store, empty_since, cached, refused, pace };
         bench.holding(&[("k", MARKER), ("l", "w")])
     }
 
@@ -181,6 +183,7 @@ impl Bench {
             empty_since: self.empty_since,
             seen: Seen::new(),
             raw,
+            pace: self.pace,
         };
         let finished = pull(&self.pipeline, object, job).await;
         self.empty_since = finished.empty_since;
@@ -330,6 +333,29 @@ async fn no_template_of_what_is_not_to_be_written_is_rendered() {
         let finished = bench.pull().await;
         assert_eq!(finished.error.is_none(), synced, "{target} {is_there}: {:?}", bench.ready());
         assert_eq!(bench.value("a").is_some(), is_there, "{target} {is_there}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_long_is_put_off_with_its_answers_and_without_a_request() {
+    let slow = "{{ range 50000 }}{{ end }}";
+    let data = format!("target: {{name: out, template: {{data: {{a: '{slow}{{{{ .a }}}}'}}}}}}");
+    let rewrite = format!("[{{transform: {{template: '{slow}{{{{ .value }}}}'}}}}]");
+    let entry = "data: [{secretKey: a, remoteRef: {key: k}}]";
+    let found = format!("dataFrom: [{{find: {{name: {{regexp: '^k$'}}}}, rewrite: {rewrite}}}]");
+    for (spec, key) in
+        [(format!("{{{data}, {entry}}}"), "a"), (format!("{{target: {{name: out}}, {found}}}"), "k")]
+    {
+        let mut bench = Bench::new();
+        bench.object(&spec);
+        let finished = bench.pull().await;
+        assert_eq!((bench.requests(), finished.error.is_none()), (vec![], true), "{spec}");
+        assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
+        let raw = bench.cluster.object(StatusKind::ExternalSecret, &es()).unwrap();
+        bench.pace = Pace::Long;
+        bench.run(raw, finished.put_off.unwrap()).await;
+        bench.assert_synced();
+        assert_eq!(bench.value(key).as_deref(), Some(MARKER));
     }
 }
 

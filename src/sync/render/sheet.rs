@@ -33,7 +33,7 @@ impl Place {
 
 /// A Secret while it is filled.
 pub(super) struct Sheet<'a> {
-    session: Session<'a>,
+    session: &'a Session<'a>,
     values: &'a BTreeMap<String, SecretBytes>,
     dot: OnceCell<Value>,
     sources: &'a Sources,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use keyferry_stores::base::{clock::SystemClock, refs::Resolved};
 
 use super::*;
-use crate::sync::templates::{Delimiters, Templates};
+use crate::sync::templates::{Delimiters, Pace, Templates};
 
 /// The values of the store.
 const STORE: [(&str, &str); 2] = [("a", "1"), ("secret", "hunter2-value")];
@@ -49,7 +49,7 @@ fn run(yaml: &str) -> Result<Rendered> {
         &spec,
         Metadata { labels: &labels, annotations: &annotations },
         &values(&STORE),
-        Templating { session: templates.session("team"), sources: &sources },
+        Templating { session: &templates.session(Pace::Long), sources: &sources },
     )
 }
 

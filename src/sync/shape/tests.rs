@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keyferry_stores::base::clock::SystemClock;
 
 use super::*;
-use crate::sync::templates::{Delimiters, Templates};
+use crate::sync::templates::{Delimiters, Pace, Templates};
 
 /// The fake provider.
 const FAKE: Rules = Rules {
@@ -76,7 +76,7 @@ fn answers(spec: &ExternalSecretSpec, entries: &[(&str, &str)], rules: Rules) ->
 
 fn run(yaml: &str, entries: &[(&str, &str)]) -> Result<Assembled> {
     let spec = spec(yaml);
-    assemble(&spec, &answers(&spec, entries, FAKE), &templates().session("team"))
+    assemble(&spec, &answers(&spec, entries, FAKE), &templates().session(Pace::Long))
 }
 
 fn shown(values: &BTreeMap<String, SecretBytes>) -> Vec<(String, String)> {
@@ -272,7 +272,8 @@ fn a_store_that_converts_in_find_does_so_before_rewrites() {
     gives(yaml, &entries, &[("a_b_c", "1"), ("a_b_d", "2")]);
     let spec = spec(yaml);
     let rules = with_rules(|rules| rules.find_converts = false);
-    let assembled = assemble(&spec, &answers(&spec, &entries, rules), &templates().session("team")).unwrap();
+    let assembled =
+        assemble(&spec, &answers(&spec, &entries, rules), &templates().session(Pace::Long)).unwrap();
     assert_eq!(assembled.values.keys().collect::<Vec<_>>(), ["c", "d"]);
 }
 
@@ -357,7 +358,7 @@ fn absence_counts_only_where_the_provider_proves_it() {
     let unproven = Rules { absence: Absence::ErrorOnly, ..FAKE };
     for answer in [Answer::Entry(Err(gone()), unproven), Answer::Failed(gone())] {
         let answers = Answers { data_from: Vec::new(), data: vec![answer] };
-        assert!(assemble(&spec, &answers, &templates().session("team")).is_err());
+        assert!(assemble(&spec, &answers, &templates().session(Pace::Long)).is_err());
     }
 }
 
@@ -367,7 +368,7 @@ fn only_not_found_is_absence() {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::NotFound) {
         let answers =
             Answers { data_from: Vec::new(), data: vec![Answer::Entry(Err(Error::new(kind, "no")), FAKE)] };
-        assert_eq!(assemble(&spec, &answers, &templates().session("team")).unwrap_err().kind(), kind);
+        assert_eq!(assemble(&spec, &answers, &templates().session(Pace::Long)).unwrap_err().kind(), kind);
     }
 }
 
@@ -392,7 +393,7 @@ fn emptiness_is_proven_only_if_every_entry_is_absent() {
     let spec = spec("{dataFrom: [{find: {}}]}");
     let answers = Answers { data_from: vec![Answer::Found(Ok(Vec::new()), FAKE)], data: Vec::new() };
     assert_eq!(
-        assemble(&spec, &answers, &templates().session("team")).unwrap().empty,
+        assemble(&spec, &answers, &templates().session(Pace::Long)).unwrap().empty,
         Some(Emptiness::Unproven)
     );
 }
@@ -403,7 +404,7 @@ fn a_failed_find_is_an_error_with_its_place() {
     let error = Error::new(Kind::Invalid, "could not compile find.name.regexp");
     let answers = Answers { data_from: vec![Answer::Found(Err(error), FAKE)], data: Vec::new() };
     let text = "error processing spec.dataFrom[0].find, err: error getting all secrets: could not compile find.name.regexp";
-    assert_eq!(assemble(&spec, &answers, &templates().session("team")).unwrap_err().to_string(), text);
+    assert_eq!(assemble(&spec, &answers, &templates().session(Pace::Long)).unwrap_err().to_string(), text);
 }
 
 #[test]
@@ -419,11 +420,11 @@ fn values_over_a_mebibyte_are_refused_with_their_size() {
 fn answers_that_do_not_match_the_spec_are_a_bug() {
     let spec = spec("{data: [{secretKey: a, remoteRef: {key: k}}]}");
     assert_eq!(
-        assemble(&spec, &Answers::default(), &templates().session("team")).unwrap_err().kind(),
+        assemble(&spec, &Answers::default(), &templates().session(Pace::Long)).unwrap_err().kind(),
         Kind::Bug
     );
     let answers = Answers { data_from: Vec::new(), data: vec![Answer::Nothing] };
-    assert_eq!(assemble(&spec, &answers, &templates().session("team")).unwrap_err().kind(), Kind::Bug);
+    assert_eq!(assemble(&spec, &answers, &templates().session(Pace::Long)).unwrap_err().kind(), Kind::Bug);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What templates may and may not, and what their errors tell.
 
-use std::{sync::mpsc, thread};
-
 use keyferry_stores::base::clock::SystemClock;
 
 use super::*;
@@ -22,7 +20,7 @@ fn values() -> BTreeMap<String, SecretBytes> {
 fn run(templates: &Templates, purpose: Purpose, text: &str) -> Result<String> {
     let dot = dot(&values());
     let text = Text { name: "k", bytes: text.as_bytes(), secret: false };
-    let rendered = templates.session("team").render(purpose, text, || &dot)?;
+    let rendered = templates.session(Pace::Long).render(purpose, text, || &dot)?;
     Ok(String::from_utf8_lossy(rendered.expose()).into_owned())
 }
 
@@ -117,7 +115,8 @@ async fn sec_08_the_text_of_a_template_from_a_secret_is_not_shown() {
     for text in ["a\n  {{ \"hunter2\" | nope }}", "a\n  {{ fail \"hunter2\" }}", "a\n  {{ \"hunter2"] {
         let dot = dot(&values());
         let text = Text { name: "k", bytes: text.as_bytes(), secret: true };
-        let error = templates.session("team").render(Purpose::Target, text, || &dot).unwrap_err().to_string();
+        let error =
+            templates.session(Pace::Long).render(Purpose::Target, text, || &dot).unwrap_err().to_string();
         assert!(
             error.contains("template at key k: line 2, column ") && !error.contains("hunter2"),
             "{error}"
@@ -146,7 +145,7 @@ async fn sec_22_a_template_that_never_ends_is_ended() {
 #[tokio::test]
 async fn the_templates_of_one_object_share_one_limit() {
     let templates = templates("{{", "}}");
-    let (session, dot) = (templates.session("team"), dot(&values()));
+    let (session, dot) = (templates.session(Pace::Long), dot(&values()));
     let text = format!("{{{{ repeat {} \"x\" }}}}", limits::TEMPLATE_BYTES / 2);
     let text = Text { name: "k", bytes: text.as_bytes(), secret: false };
     let render = || session.render(Purpose::Target, text, || &dot);
@@ -157,7 +156,7 @@ async fn the_templates_of_one_object_share_one_limit() {
 #[tokio::test(start_paused = true)]
 async fn time_that_one_template_took_is_gone_for_the_next() {
     let templates = templates("{{", "}}");
-    let (session, dot) = (templates.session("team"), dot(&values()));
+    let (session, dot) = (templates.session(Pace::Long), dot(&values()));
     let text = Text { name: "k", bytes: b"{{ range 3000 }}{{ end }}", secret: false };
     assert!(session.render(Purpose::Target, text, || &dot).is_ok());
     tokio::time::advance(limits::TEMPLATE_TIME + Duration::from_secs(1)).await;
@@ -176,7 +175,7 @@ async fn time_that_one_template_took_is_gone_for_the_next() {
 fn work() -> (Text<'static>, u64) {
     let text = Text { name: "k", bytes: b"{{ range 1800 }}{{ end }}", secret: false };
     let (templates, dot) = (templates("{{", "}}"), dot(&values()));
-    let session = templates.session("team");
+    let session = templates.session(Pace::Long);
     session.render(Purpose::Target, text, || &dot).unwrap();
     let steps = session.spent.get();
     assert!((1_800..limits::TEMPLATE_STEPS_IN_PLACE).contains(&steps), "{steps}");
@@ -186,7 +185,7 @@ fn work() -> (Text<'static>, u64) {
 #[test]
 fn a_document_is_read_with_what_is_left_of_steps_and_bytes() {
     let templates = templates("{{", "}}");
-    let session = templates.session("team");
+    let session = templates.session(Pace::Long);
     let document: String = (0..3_000).map(|i| format!("k{i}: x\n")).collect();
     assert_eq!(session.string_map(&SecretBytes::from(document)).unwrap().len(), 3_000);
     let spent = session.spent.get();
@@ -200,15 +199,11 @@ fn a_document_is_read_with_what_is_left_of_steps_and_bytes() {
 #[test]
 fn keys_of_a_document_count_as_its_values_do() {
     let templates = templates("{{", "}}");
-    let session = templates.session("team");
+    let session = templates.session(Pace::Long);
     let document: String = (0..1_000).map(|i| format!("k{i:0900}: x\n")).collect();
     let document = SecretBytes::from(document);
     let read = (0..10).take_while(|_| session.string_map(&document).is_ok()).count();
     assert_eq!(read, limits::TEMPLATE_BYTES / (1_000 * 902));
-}
-
-fn all_seats(templates: &Templates) -> Vec<Seat<'_>> {
-    (0..limits::TEMPLATES_ASIDE).map(|_| templates.seats.take("team")).collect()
 }
 
 /// A template of so many bytes that renders `1`.
@@ -216,45 +211,45 @@ fn large(bytes: usize) -> String {
     format!("{{{{ 1 }}}}{{{{/* {} */}}}}", "x".repeat(bytes))
 }
 
-#[test]
-fn what_is_large_is_compiled_aside_and_what_is_small_in_place() {
-    let templates = templates("{{", "}}");
-    let (sender, rendered) = mpsc::channel();
-    thread::scope(|scope| {
-        let seats = all_seats(&templates);
-        let templates = &templates;
-        scope.spawn(move || {
-            for bytes in [60_000, 100_000] {
-                run(templates, Purpose::Target, &large(bytes)).unwrap();
-                sender.send(bytes).unwrap();
-            }
-        });
-        assert_eq!(rendered.recv(), Ok(60_000));
-        // Who waits for a place comes at no time; only who does not is quick.
-        assert!(rendered.recv_timeout(Duration::from_millis(200)).is_err());
-        drop(seats);
-    });
-    assert_eq!(rendered.recv(), Ok(100_000));
+/// What a quick session renders of a text: `None` if that is put off.
+fn quick(session: &Session<'_>, text: Text<'_>) -> Option<Result<SecretBytes>> {
+    let dot = dot(&values());
+    let rendered = session.render(Purpose::Target, text, || &dot);
+    (!session.is_put_off()).then_some(rendered)
 }
 
 #[test]
-fn a_place_is_kept_until_the_end_of_the_session_that_took_it() {
+fn what_is_large_is_put_off_before_it_is_compiled_and_what_is_small_is_not() {
     let templates = templates("{{", "}}");
-    let (session, dot) = (templates.session("team"), dot(&values()));
-    let free = || templates.seats.state().0;
-    for text in [large(100_000), "{{ 1 }}".into()] {
+    for (bytes, is_put_off) in [(60_000, false), (100_000, true)] {
+        let text = large(bytes);
         let text = Text { name: "k", bytes: text.as_bytes(), secret: false };
-        session.render(Purpose::Target, text, || &dot).unwrap();
-        assert_eq!(free(), limits::TEMPLATES_ASIDE - 1);
+        let rendered = quick(&templates.session(Pace::Quick), text);
+        assert_eq!(rendered.is_none(), is_put_off, "{bytes}");
+        let long = templates.session(Pace::Long).render(Purpose::Target, text, || &Value::Nil);
+        assert_eq!(long.unwrap().expose(), b"1");
     }
-    drop(session);
-    assert_eq!(free(), limits::TEMPLATES_ASIDE);
+}
+
+#[test]
+fn a_large_text_without_actions_and_a_large_document_are_put_off_too() {
+    let templates = templates("{{", "}}");
+    let plain = "x".repeat(2 << 20);
+    let text = Text { name: "k", bytes: plain.as_bytes(), secret: false };
+    assert!(quick(&templates.session(Pace::Quick), text).is_none());
+    let document: String = (0..20_000).map(|i| format!("k{i}: x\n")).collect();
+    let document = SecretBytes::from(document);
+    for (pace, is_put_off) in [(Pace::Quick, true), (Pace::Long, false)] {
+        let session = templates.session(pace);
+        assert_eq!(session.string_map(&document).is_err(), is_put_off);
+        assert_eq!(session.is_put_off(), is_put_off);
+    }
 }
 
 #[test]
 fn a_text_is_compiled_once_however_often_an_object_uses_it() {
     let (templates, large) = (templates("{{", "}}"), large(600_000));
-    let (session, dot) = (templates.session("team"), dot(&values()));
+    let (session, dot) = (templates.session(Pace::Long), dot(&values()));
     let compiling = (large.len() / limits::TEMPLATE_COMPILED_STEP) as u64;
     for secret in [true, true, true, false] {
         let text = Text { name: "k", bytes: large.as_bytes(), secret };
@@ -268,7 +263,7 @@ fn a_text_is_compiled_once_however_often_an_object_uses_it() {
 #[test]
 fn what_an_object_holds_compiled_is_bounded() {
     let templates = templates("{{", "}}");
-    let (session, dot) = (templates.session("team"), dot(&values()));
+    let (session, dot) = (templates.session(Pace::Long), dot(&values()));
     for i in 0..5 {
         let text = large(300_000 + i);
         let text = Text { name: "k", bytes: text.as_bytes(), secret: true };
@@ -307,7 +302,7 @@ fn a_system_without_random_bytes_is_told_as_such_and_makes_no_value() {
     let dot = dot(&values());
     let render = |templates: &Templates| {
         let text = Text { name: "k", bytes: b"{{ randAlphaNum 4 }}", secret: false };
-        templates.session("team").render(Purpose::Target, text, || &dot)
+        templates.session(Pace::Long).render(Purpose::Target, text, || &dot)
     };
     let even = templates("{{", "}}").with_chance(|buffer| {
         buffer.fill(0);
@@ -318,36 +313,25 @@ fn a_system_without_random_bytes_is_told_as_such_and_makes_no_value() {
 }
 
 #[test]
-fn templates_that_take_few_steps_each_are_done_aside_once_they_took_many() {
+fn templates_that_take_few_steps_each_are_put_off_once_they_took_many() {
     let ((text, steps), templates) = (work(), templates("{{", "}}"));
     let in_place = usize::try_from(limits::TEMPLATE_STEPS_IN_PLACE / steps).unwrap();
-    let (sender, rendered) = mpsc::channel();
-    thread::scope(|scope| {
-        let seats = all_seats(&templates);
-        let templates = &templates;
-        scope.spawn(move || {
-            let (session, dot) = (templates.session("team"), dot(&values()));
-            for _ in 0..20 {
-                session.render(Purpose::Target, text, || &dot).unwrap();
-                sender.send(()).unwrap();
-            }
-        });
-        assert_eq!(rendered.iter().take(in_place).count(), in_place);
-        // Who waits for a place comes at no time; only who does not is quick.
-        assert!(rendered.recv_timeout(Duration::from_millis(200)).is_err());
-        drop(seats);
-    });
-    assert_eq!(rendered.iter().count(), 20 - in_place);
+    for (pace, rendered) in [(Pace::Quick, in_place), (Pace::Long, 20)] {
+        let session = templates.session(pace);
+        assert_eq!((0..20).map_while(|_| quick(&session, text)?.ok()).count(), rendered, "{pace:?}");
+    }
 }
 
 #[test]
 fn what_meets_another_limit_than_that_of_steps_is_not_tried_again() {
     let ((_, steps), templates) = (work(), templates("{{", "}}"));
-    let (session, dot) = (templates.session("team"), dot(&values()));
     let text = "{{ range 1800 }}{{ end }}{{ repeat 100000000 \"x\" }}";
     let text = Text { name: "k", bytes: text.as_bytes(), secret: false };
-    assert!(session.render(Purpose::Target, text, || &dot).is_err());
-    assert!(session.spent.get() < 2 * steps, "{}", session.spent.get());
+    for pace in [Pace::Quick, Pace::Long] {
+        let session = templates.session(pace);
+        assert!(quick(&session, text).unwrap().is_err());
+        assert!(session.spent.get() < 2 * steps, "{}", session.spent.get());
+    }
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ pub const TEMPLATE_READ_STEP: usize = 256;
 /// Bytes of a template's text that are compiled in a step: more than 80 kB are compiled aside.
 pub const TEMPLATE_COMPILED_STEP: usize = 16;
 /// Objects whose templates are done aside at once. One rendering may hold some 128 MiB before its steps run out, half of what the chart
-/// gives to the process, so they do it one after the other; the namespaces take turns, and the wait is no part of the time.
+/// gives to the process, so they do it one after the other; the namespaces take turns, and who waits holds no worker.
 pub const TEMPLATES_ASIDE: usize = 1;
 /// All templates of one object's keys together, and again of its target. A reconcile that takes longer is not one that anybody waits for.
 pub const TEMPLATE_TIME: Duration = Duration::from_secs(10);
