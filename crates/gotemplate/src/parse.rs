@@ -53,23 +53,24 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
     };
     let lexer = Lexer::new(source.text, source.delims, words);
     let mut shared =
-        Shared { source, lexer, trees: Vec::new(), indexes: HashMap::new(), nesting: 0, nodes: 0 };
+        Shared { source, lexer, trees: Vec::new(), known: HashMap::new(), nesting: 0, nodes: 0, searched: 0 };
     let mut parser = Parser::new(&mut shared, source.name.to_owned());
     parser.top_level()?;
     parser.add()?;
-    let Shared { mut trees, indexes, .. } = shared;
-    trees.iter_mut().for_each(|tree| link(&mut tree.root, &indexes));
+    let Shared { mut trees, known, searched, .. } = shared;
+    debug_assert!(searched <= source.text.len(), "some text was searched twice for more than space");
+    trees.iter_mut().for_each(|tree| link(&mut tree.root, &known));
     Ok(trees)
 }
 
 /// Gives every `template` the index of what it names.
-fn link(nodes: &mut [Node], indexes: &HashMap<String, usize>) {
+fn link(nodes: &mut [Node], known: &HashMap<String, Known>) {
     for node in nodes {
         match node {
-            Node::Template(call) => call.target = indexes.get(&call.name).copied(),
+            Node::Template(call) => call.target = known.get(&call.name).map(|tree| tree.at),
             Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
-                link(&mut branch.list, indexes);
-                link(branch.otherwise.as_deref_mut().unwrap_or_default(), indexes);
+                link(&mut branch.list, known);
+                link(branch.otherwise.as_deref_mut().unwrap_or_default(), known);
             }
             Node::Text(_) | Node::Action(_) | Node::Break | Node::Continue => {}
         }
@@ -111,16 +112,28 @@ impl Names {
     }
 }
 
+/// What there is under a name.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The index of its tree.
+    at: usize,
+    /// Whether that is nothing but space: then the next one of the name replaces it.
+    blank: bool,
+}
+
 /// What all definitions of one text share.
 struct Shared<'t> {
     source: &'t Source<'t>,
     lexer: Lexer<'t>,
     trees: Vec<Tree>,
-    /// Where the tree of a name is.
-    indexes: HashMap<String, usize>,
+    /// The trees, by name.
+    known: HashMap<String, Known>,
     nesting: usize,
     /// How many nodes there are so far.
     nodes: usize,
+    /// How many bytes of text were searched for more than space. Each tree is searched once, when it is finished, so
+    /// these are never more than the whole text has.
+    searched: usize,
 }
 
 /// The parser of one definition, with three items of look-ahead.
@@ -360,27 +373,36 @@ impl<'p, 't> Parser<'p, 't> {
 
     /// Adds the finished definition, unless an empty one would replace another.
     fn add(&mut self) -> Parsed<()> {
-        let text = self.shared.source.text;
-        let known = self.shared.indexes.get(&self.name).copied();
-        let replaces = known.is_none_or(|at| is_blank(&self.shared.trees[at].root, text));
-        if !replaces && !is_blank(&self.root, text) {
+        let blank = self.is_blank();
+        let known = self.shared.known.get(&self.name).copied();
+        if known.is_some_and(|tree| !tree.blank) {
             let message = format!("template: multiple definition of template {}", quoted(&self.name));
-            return self.fault(&message);
+            return if blank { Ok(()) } else { self.fault(&message) };
         }
         let tree = Tree {
             name: std::mem::take(&mut self.name),
             root: std::mem::take(&mut self.root).into_boxed_slice(),
             slots: self.max_slots,
         };
-        match known {
-            Some(at) if replaces => self.shared.trees[at] = tree,
-            Some(_) => {}
-            None => {
-                self.shared.indexes.insert(tree.name.clone(), self.shared.trees.len());
-                self.shared.trees.push(tree);
-            }
+        let at = known.map_or(self.shared.trees.len(), |tree| tree.at);
+        self.shared.known.insert(tree.name.clone(), Known { at, blank });
+        match self.shared.trees.get_mut(at) {
+            Some(replaced) => *replaced = tree,
+            None => self.shared.trees.push(tree),
         }
         Ok(())
+    }
+
+    /// Whether the definition is nothing but space.
+    fn is_blank(&mut self) -> bool {
+        let (text, searched) = (self.shared.source.text, &mut self.shared.searched);
+        self.root.iter().all(|node| match node {
+            Node::Text(span) => {
+                *searched += span.end - span.start;
+                String::from_utf8_lossy(&text[span.start..span.end]).trim().is_empty()
+            }
+            _ => false,
+        })
     }
 
     fn item_list(&mut self) -> Parsed<(Box<[Node]>, Ending)> {
@@ -763,12 +785,4 @@ const fn begins_operand(tok: Tok) -> bool {
             | Tok::Variable
             | Tok::LeftParen
     )
-}
-
-/// Whether nodes are nothing but space.
-fn is_blank(nodes: &[Node], text: &[u8]) -> bool {
-    nodes.iter().all(|node| match node {
-        Node::Text(span) => String::from_utf8_lossy(&text[span.start..span.end]).trim().is_empty(),
-        _ => false,
-    })
 }

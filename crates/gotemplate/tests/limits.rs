@@ -385,3 +385,18 @@ fn a_limit_tells_no_number_of_the_values() {
     );
     assert_eq!(error.without_values(), error.to_string());
 }
+
+#[test]
+fn a_template_that_is_redefined_again_and_again_is_searched_once() {
+    // The compiler asserts that no byte is searched twice for more than space.
+    let blank = " ".repeat(500 << 10);
+    let (first, again) = (format!("{{{{define \"a\"}}}}{blank}"), "{{define \"a\"}}{{end}}".repeat(24_900));
+    let render = |text: &str| compile(text).render(&Value::Nil, &Env::default());
+    for (text, want) in [
+        (format!("{first}x{{{{end}}}}{again}{{{{template \"a\"}}}}"), format!("{blank}x")),
+        (format!("{first}{{{{end}}}}{again}[{{{{template \"a\"}}}}]"), "[]".to_owned()),
+        (format!("{again}{first}x{{{{end}}}}{{{{template \"a\"}}}}"), format!("{blank}x")),
+    ] {
+        assert!(render(&text).unwrap() == want.as_bytes(), "{}", text.len());
+    }
+}
