@@ -118,38 +118,42 @@ fn float_to_uint(float: f64) -> Option<u64> {
 
 /// `fmt.Sscan` of a complex number, with its messages.
 fn scan_complex(text: &str) -> Result<(f64, f64), String> {
-    let (re, im) = split_complex(text).ok_or_else(|| illegal(text))?;
-    if im.len() < 2 {
-        return Err("syntax error scanning complex number".into());
-    }
+    let (re, im) = split_complex(text).ok_or("syntax error scanning complex number")?;
     Ok((scan_float(re)?, scan_float(im)?))
 }
 
 fn scan_float(text: &str) -> Result<f64, String> {
-    parse_float(text).ok_or_else(|| {
-        let mantissa = text.split(['e', 'E', 'p', 'P']).next().unwrap_or_default();
-        let hex = text.contains(['p', 'P']).then(|| format!("{mantissa}p0"));
-        let is_number = parse_float(hex.as_deref().unwrap_or(mantissa)).is_some();
-        let ends_well = text.ends_with(|last: char| last.is_ascii_digit());
-        let why = if is_number && ends_well && text.len() > mantissa.len() {
-            "value out of range"
-        } else {
-            "invalid syntax"
-        };
-        format!("strconv.ParseFloat: parsing {}: {why}", quoted(text))
-    })
+    let why = match read_float(text) {
+        Some(float) if float.is_finite() => return Ok(float),
+        Some(_) => "value out of range",
+        None => "invalid syntax",
+    };
+    Err(format!("strconv.ParseFloat: parsing {}: {why}", quoted(text)))
 }
 
-/// `1+2i` cut before the sign of its second part.
+/// The two parts of `1+2i`, the second with its sign.
 fn split_complex(text: &str) -> Option<(&str, &str)> {
-    let body = text.strip_suffix('i')?;
-    let hex = body.trim_start_matches(['+', '-']).starts_with(['0']) && body.contains(['x', 'X']);
-    let exponent: &[char] = if hex { &['p', 'P'] } else { &['e', 'E'] };
-    let (sign, _) = body
-        .char_indices()
-        .skip(1)
-        .find(|(at, c)| matches!(c, '+' | '-') && !body[..*at].ends_with(exponent))?;
-    Some((&body[..sign], &body[sign..]))
+    let (re, im) = text.split_at(float_len(text));
+    let unsigned = im.strip_prefix(['+', '-'])?;
+    let len = float_len(unsigned);
+    (len > 0 && unsigned[len..].starts_with('i')).then(|| (re, &im[..=len]))
+}
+
+/// How many bytes of a text `fmt` takes for a float. They need not be one.
+fn float_len(text: &str) -> usize {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let hex = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
+    let (radix, marks) = if hex.is_some() { (16, ['p', 'P']) } else { (10, ['e', 'E']) };
+    let is_digit = |c: char| c == '_' || c.is_digit(radix);
+    let mut rest = hex.unwrap_or(unsigned).trim_start_matches(is_digit);
+    if let Some(fraction) = rest.strip_prefix('.') {
+        rest = fraction.trim_start_matches(is_digit);
+    }
+    if let Some(exponent) = rest.strip_prefix(marks) {
+        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        rest = digits.trim_start_matches(|c: char| c == '_' || c.is_ascii_digit());
+    }
+    text.len() - rest.len()
 }
 
 /// `strconv.ParseInt(text, 0, 64)`.
@@ -200,40 +204,65 @@ fn underscores_are_fine(text: &str) -> bool {
 
 /// `strconv.ParseFloat(text, 64)` of decimal and hexadecimal numbers.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    read_float(text).filter(|float| float.is_finite())
+}
+
+/// The float that a number is nearest to, infinite beyond the largest; `None` if it is no number.
+fn read_float(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if text.contains('_') && !underscores_are_fine(text) {
+    if digits.starts_with(['+', '-']) || text.contains('_') && !underscores_are_fine(text) {
         return None;
     }
     let digits = digits.replace('_', "");
-    let magnitude = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(hex) => parse_hex_float(hex)?,
+    let magnitude: f64 = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hex) => read_hex_float(hex)?,
         None if digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b)) => digits.parse().ok()?,
         None => return None,
     };
-    let finite: f64 = Some(magnitude).filter(|f: &f64| f.is_finite())?;
-    Some(if text.starts_with('-') { -finite } else { finite })
+    Some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
-fn parse_hex_float(text: &str) -> Option<f64> {
+/// How many hexadecimal digits count. Of those behind them it only counts whether all are zero.
+const HEX_DIGITS: usize = 16;
+
+/// What stands behind `0x`, without underscores.
+fn read_hex_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once(['p', 'P'])?;
-    let exponent: i32 = exponent.parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{whole}{fraction}");
-    let significant = digits.trim_start_matches('0');
-    if digits.is_empty() || significant.len() > 31 || digits.contains(['+', '-']) {
+    let values: Option<Vec<u8>> = whole.bytes().chain(fraction.bytes()).map(hex_value).collect();
+    let values = values.filter(|values| !values.is_empty())?;
+    let zeros = values.iter().take_while(|value| **value == 0).count();
+    let (kept, behind) = values[zeros..].split_at(HEX_DIGITS.min(values.len() - zeros));
+    // One binary digit more stands for all that are left out: it tells a little more than half from a half.
+    let more = behind.iter().any(|value| *value != 0);
+    let number =
+        kept.iter().fold(0, |number, value| number << 4 | u128::from(*value)) << 1 | u128::from(more);
+    let dropped = behind.len() as i64 - fraction.len() as i64;
+    Some(scaled(number, read_exponent(exponent)? + 4 * dropped - 1))
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// An exponent. From 10 000 on Go reads no further digit.
+fn read_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    let number = if significant.is_empty() { 0 } else { u128::from_str_radix(significant, 16).ok()? };
-    let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?.checked_mul(4)?)?;
-    Some(scaled(number, shift))
+    let next =
+        |exponent, digit| if exponent < 10_000 { 10 * exponent + i64::from(digit - b'0') } else { exponent };
+    let exponent = digits.bytes().fold(0, next);
+    Some(if text.starts_with('-') { -exponent } else { exponent })
 }
 
 /// The float that is nearest to a number times a power of two, the even one of two.
-fn scaled(number: u128, power: i32) -> f64 {
+fn scaled(number: u128, power: i64) -> f64 {
     const DIGITS: i64 = f64::MANTISSA_DIGITS as i64;
     let bits = i64::from(u128::BITS - number.leading_zeros());
     // The power of its first binary digit, and how many digits a float has from there on: near zero it has fewer.
-    let first = bits - 1 + i64::from(power);
+    let first = bits - 1 + power;
     let kept = DIGITS.min(first - i64::from(f64::MIN_EXP) + 1 + DIGITS);
     if number == 0 || kept < 0 {
         return 0.0;
@@ -247,7 +276,7 @@ fn scaled(number: u128, power: i32) -> f64 {
     let half = 1_u128.checked_shl(dropped).unwrap_or_default() / 2;
     let up = dropped > 0 && (rest > half || rest == half && whole & 1 == 1);
     // In steps: the power alone may be beyond the floats.
-    let (mut float, mut left) = ((whole + u128::from(up)) as f64, i64::from(power) + i64::from(dropped));
+    let (mut float, mut left) = ((whole + u128::from(up)) as f64, power + i64::from(dropped));
     while left != 0 {
         let step = left.clamp(-1000, 1000);
         float *= 2f64.powi(step as i32);
@@ -298,10 +327,18 @@ mod tests {
             ("0x1.00000000000018p0", 0x3ff0_0000_0000_0002),
             ("0x1.fffffffffffffp1023", 0x7fef_ffff_ffff_ffff),
             ("0x10000000000000000000000000000p-1100", 0x0230_0000_0000_0000),
+            ("0x1.00000000000000000000000000000000p0", 0x3ff0_0000_0000_0000),
+            ("0x1.000000000000080000000000000000000000001p0", 0x3ff0_0000_0000_0001),
+            ("0x1.00000000000017ffffffffffffffffffffffffp0", 0x3ff0_0000_0000_0001),
+            ("0x0.00000000000000000000000000000000000000018p160", 0x3ff8_0000_0000_0000),
+            ("0x1.0000000000000000000000000000000000000001p-1075", 1),
+            ("0x1p-99999999999999999999", 0),
+            ("0x0p99999999999999999999", 0),
         ] {
             assert_eq!(parse_float(text).map(f64::to_bits), Some(bits), "{text}");
         }
         assert_eq!(parse_float("0x1p1024"), None);
+        assert_eq!(parse_float("0x1p99999999999999999999"), None);
         assert_eq!(parse_float("0x1.fffffffffffff8p1023"), None);
     }
 
@@ -317,7 +354,10 @@ mod tests {
             ("0x1+2i", of_float("0x1", "invalid syntax")),
             ("1.+.i", of_float("+.", "invalid syntax")),
             ("1e1+1e+i", of_float("+1e+", "invalid syntax")),
-            ("1e+i", "illegal number syntax: \"1e+i\"".into()),
+            ("1e+i", "syntax error scanning complex number".into()),
+            ("0b1+1i", "syntax error scanning complex number".into()),
+            ("1+0o7i", "syntax error scanning complex number".into()),
+            ("1i+1i", "syntax error scanning complex number".into()),
         ] {
             assert_eq!(Number::parse(Tok::Complex, text).unwrap_err(), want, "{text}");
         }
