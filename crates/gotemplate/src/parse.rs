@@ -57,8 +57,7 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
     let mut parser = Parser::new(&mut shared, source.name.to_owned());
     parser.top_level()?;
     parser.add()?;
-    let Shared { mut trees, known, searched, .. } = shared;
-    debug_assert!(searched <= source.text.len(), "some text was searched twice for more than space");
+    let Shared { mut trees, known, .. } = shared;
     trees.iter_mut().for_each(|tree| link(&mut tree.root, &known));
     Ok(trees)
 }
@@ -396,13 +395,15 @@ impl<'p, 't> Parser<'p, 't> {
     /// Whether the definition is nothing but space.
     fn is_blank(&mut self) -> bool {
         let (text, searched) = (self.shared.source.text, &mut self.shared.searched);
-        self.root.iter().all(|node| match node {
+        let blank = self.root.iter().all(|node| match node {
             Node::Text(span) => {
                 *searched += span.end - span.start;
                 String::from_utf8_lossy(&text[span.start..span.end]).trim().is_empty()
             }
             _ => false,
-        })
+        });
+        debug_assert!(*searched <= text.len(), "some text was searched twice for more than space");
+        blank
     }
 
     fn item_list(&mut self) -> Parsed<(Box<[Node]>, Ending)> {
