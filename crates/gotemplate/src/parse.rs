@@ -375,8 +375,10 @@ impl<'p, 't> Parser<'p, 't> {
         let blank = self.is_blank();
         let known = self.shared.known.get(&self.name).copied();
         if known.is_some_and(|tree| !tree.blank) {
-            let message = format!("template: multiple definition of template {}", quoted(&self.name));
-            return if blank { Ok(()) } else { self.fault(&message) };
+            if blank {
+                return Ok(());
+            }
+            return self.fault(&format!("template: multiple definition of template {}", quoted(&self.name)));
         }
         let tree = Tree {
             name: std::mem::take(&mut self.name),
