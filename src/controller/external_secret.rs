@@ -31,6 +31,7 @@ use tokio::sync::mpsc;
 use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
+    slow::Slow,
     table::Table,
     world::{SharedWorld, Signal, Unusable, panicked},
 };
@@ -48,7 +49,7 @@ use crate::{
     },
     sync::{
         fetch::{Request, Spread, Waiter},
-        gate::{Choice, Lane, Lanes, Turns, later},
+        gate::{Choice, Lane, Lanes, later},
         pipeline::Pipeline,
         plan::{self, Timing},
         pull::{self, Finished, Job, Object, Slot},
@@ -139,6 +140,8 @@ enum Phase {
     Idle,
     /// For its store, which is down. Its status says so.
     Parked,
+    /// For its turn among those whose templates take long.
+    PutOff,
     /// For answers.
     Waiting(Vec<Slot>),
     /// For a free worker.
@@ -169,6 +172,8 @@ struct Record {
     outdated: bool,
     /// True if it is due for a repair, a changed template or a second look at empty answers and not for its tick: its reads are not spread.
     hurries: bool,
+    /// True if its templates took long.
+    slow: bool,
     /// True if it names a store of another class.
     left_alone: bool,
     /// Since when it waits for its store to be judged.
@@ -314,10 +319,8 @@ pub struct ExternalSecrets {
     /// made when it starts, so who waits holds no specification.
     ready: Lanes<ObjectKey>,
     working: usize,
-    /// Objects whose templates take long, and whose job waits until it may.
-    slow: Turns<ObjectKey>,
-    /// Their jobs under way.
-    aside: usize,
+    /// Objects whose templates take long. They have no worker: who has a turn there has a place of its own.
+    slow: Slow,
     sender: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     answers: mpsc::UnboundedReceiver<Notice>,
@@ -347,8 +350,7 @@ impl ExternalSecrets {
             tickets: 0,
             ready: Lanes::default(),
             working: 0,
-            slow: Turns::default(),
-            aside: 0,
+            slow: Slow::default(),
             sender: inbox.0,
             inbox: inbox.1,
             answers,
@@ -361,6 +363,7 @@ impl ExternalSecrets {
         let mut sweep = self.now();
         loop {
             self.tick().await;
+            self.serve_slow();
             if self.now() >= sweep {
                 sweep = later(self.now(), SWEEP_STORES);
                 self.close_unused();
@@ -472,6 +475,7 @@ impl ExternalSecrets {
         }
         if let Some(record) = self.records.get_mut(key) {
             record.manner = manner;
+            record.slow = false;
             record.stores = stores.into_boxed_slice();
             record.templates = templates.into_boxed_slice();
             record.target = Some(target);
@@ -593,7 +597,7 @@ impl ExternalSecrets {
         for key in keys {
             let Some(record) = self.records.get_mut(key) else { continue };
             match record.phase {
-                Phase::Parked | Phase::Waiting(_) | Phase::Ready(_) => (),
+                Phase::Parked | Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 // What changes its target while its job runs is this job.
                 Phase::Working => record.outdated |= !record.writes(template),
                 Phase::Idle if record.heeds(template) => due.extend(self.calm(key, now)),
@@ -637,7 +641,7 @@ impl ExternalSecrets {
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
             match record.phase {
                 // The answers that it waits for, or has, repair it.
-                Phase::Waiting(_) | Phase::Ready(_) => (),
+                Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 Phase::Idle | Phase::Parked if calm > now => self.hurry(&key, calm),
                 Phase::Idle | Phase::Parked | Phase::Working => self.look(&key, Cause::change(now)),
             }
@@ -719,6 +723,7 @@ impl ExternalSecrets {
             Decision::LeaveAlone => self.leave(key),
             Decision::Sleep(until) => self.rest(key, until, hurries),
             Decision::Work(job) => self.work(key, job),
+            Decision::Fetch(_) if self.stands_in_line(key) => self.put_off(key),
             Decision::Fetch(fetch) => self.wait_for(key, fetch, gathering),
         }
     }
@@ -937,8 +942,9 @@ impl ExternalSecrets {
 
     fn work(&mut self, key: &ObjectKey, job: Job) {
         self.schedule.remove(key);
-        if self.working < self.context.settings.concurrent {
-            return self.start(key, job, Pace::Quick);
+        let pace = if self.slow.has_turn(key) { Pace::Long } else { Pace::Quick };
+        if pace == Pace::Long || self.working < self.context.settings.concurrent {
+            return self.start(key, job, pace);
         }
         if let Some(record) = self.records.get_mut(key) {
             record.phase = Phase::Ready(job);
@@ -946,32 +952,48 @@ impl ExternalSecrets {
         }
     }
 
-    /// Gives free workers their next jobs, and the place aside its next one.
+    /// Gives free workers their next jobs. Who has been looked at again since it stood in line, or is gone, has none there.
     fn start_ready(&mut self) {
-        while self.working < self.context.settings.concurrent
-            && let Some((key, job)) = self.next_ready(Pace::Quick)
-        {
-            self.ready.served();
-            self.start(&key, job, Pace::Quick);
-        }
-        while self.aside < limits::TEMPLATES_ASIDE
-            && let Some((key, job)) = self.next_ready(Pace::Long)
-        {
-            self.start(&key, job, Pace::Long);
+        while self.working < self.context.settings.concurrent {
+            let Some(key) = self.ready.pop(&|_, _| Choice::Take) else { return };
+            let Some(record) = self.records.get_mut(&key) else { continue };
+            match std::mem::take(&mut record.phase) {
+                Phase::Ready(job) => {
+                    self.ready.served();
+                    self.start(&key, job, Pace::Quick);
+                }
+                other => record.phase = other,
+            }
         }
     }
 
-    /// Who has been looked at again since it stood in line, or is gone, has no job there.
-    fn next_ready(&mut self, pace: Pace) -> Option<(ObjectKey, Job)> {
-        loop {
-            let key = match pace {
-                Pace::Quick => self.ready.pop(&|_, _| Choice::Take)?,
-                Pace::Long => self.slow.pop(&|_, _| Choice::Take)?,
-            };
-            let Some(record) = self.records.get_mut(&key) else { continue };
-            match std::mem::take(&mut record.phase) {
-                Phase::Ready(job) => return Some((key, job)),
-                other => record.phase = other,
+    /// True if the templates of an object took long, and it is not its turn.
+    fn stands_in_line(&self, key: &ObjectKey) -> bool {
+        self.records.get(key).is_some_and(|record| record.slow) && !self.slow.has_turn(key)
+    }
+
+    /// Lets an object whose templates take long wait for its turn, with nothing in hand.
+    fn put_off(&mut self, key: &ObjectKey) {
+        self.schedule.remove(key);
+        if let Some(record) = self.records.get_mut(key) {
+            record.phase = Phase::PutOff;
+            self.slow.wait(record.lane, key);
+        }
+    }
+
+    /// Gives those whose templates take long their turns; a turn ends when nothing of the object is under way.
+    fn serve_slow(&mut self) {
+        let records = &self.records;
+        self.slow.retain(|key| {
+            records
+                .get(key)
+                .is_some_and(|record| !record.is_at_rest() && !matches!(record.phase, Phase::PutOff))
+        });
+        let now = self.now();
+        while let Some(key) = self.slow.next() {
+            match self.records.get(&key).filter(|record| matches!(record.phase, Phase::PutOff)) {
+                Some(record) => self.look(&key, Cause { lane: record.lane, ..Cause::wake(now) }),
+                None => self.slow.retain(|other| *other != key),
             }
         }
     }
@@ -979,10 +1001,7 @@ impl ExternalSecrets {
     fn start(&mut self, key: &ObjectKey, job: Job, pace: Pace) {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
-        match pace {
-            Pace::Quick => self.working += 1,
-            Pace::Long => self.aside += 1,
-        }
+        self.working += usize::from(pace == Pace::Quick);
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
         let (target, orphans, seen) = {
             let world = self.context.world.lock();
@@ -1006,11 +1025,7 @@ impl ExternalSecrets {
     }
 
     fn done(&mut self, key: &ObjectKey, uid: &Uid, pace: Pace, finished: Finished) {
-        let under_way = match pace {
-            Pace::Quick => &mut self.working,
-            Pace::Long => &mut self.aside,
-        };
-        *under_way = under_way.saturating_sub(1);
+        self.working = self.working.saturating_sub(usize::from(pace == Pace::Quick));
         self.settle(key, uid, finished);
         self.start_ready();
     }
@@ -1024,8 +1039,8 @@ impl ExternalSecrets {
         let Some(raw) = self.objects.get(key).filter(|raw| raw.uid == *uid) else { return };
         let Some(record) = self.records.get_mut(key) else { return };
         record.phase = Phase::Idle;
-        if let Some(job) = finished.put_off {
-            return self.put_off(key, job, finished.began);
+        if finished.put_off {
+            return self.found_slow(key);
         }
         record.failing = finished.error.is_some();
         record.failures = if record.failing { record.failures.saturating_add(1) } else { 0 };
@@ -1058,17 +1073,16 @@ impl ExternalSecrets {
         self.catch_up(key);
     }
 
-    /// The templates of an object take long: it stands in line for where that keeps nobody waiting, unless it is to be looked at again anyway.
-    fn put_off(&mut self, key: &ObjectKey, job: Job, began: Timestamp) {
+    /// The templates of an object take long, so nothing was done: it waits for its turn, unless it is to be looked at for something else.
+    fn found_slow(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
-        // Its templates are read when its turn comes.
+        record.slow = true;
+        // They are read when its turn comes.
         record.outdated = false;
-        if let Some(cause) = record.again.take() {
-            return self.look(key, Cause { must: true, ..cause });
+        match record.again.take() {
+            Some(cause) => self.look(key, Cause { must: true, ..cause }),
+            None => self.put_off(key),
         }
-        record.began = Some(began);
-        record.phase = Phase::Ready(job);
-        self.slow.push(key.namespace(), key.clone());
     }
 
     /// A template changed while the job ran: the job may have read the one before.

@@ -459,7 +459,7 @@ impl Reads {
             LineState::Closed => {
                 line.state = LineState::Opening(now);
                 line.parked.push((id, namespace));
-                self.gates.get_mut(&quota).into_iter().for_each(Gate::opening);
+                self.gates.get_mut(&line.quota).into_iter().for_each(Gate::opening);
                 Some(Call::Open(key.identity))
             }
             LineState::Open(_) => {
@@ -771,7 +771,9 @@ impl Reads {
     /// for ever. A gate that comes again starts at its quota.
     pub fn sweep_gates(&mut self, now: Timestamp) {
         let needed: HashSet<Digest> = self.reads.values().map(|read| read.quota).collect();
-        self.gates.retain(|quota, gate| needed.contains(quota) || !gate.is_idle_since(now, GATE_IDLE));
+        self.gates.retain(|quota, gate| {
+            needed.contains(quota) || gate.is_busy() || !gate.is_idle_since(now, GATE_IDLE)
+        });
         let down = self.quotas_down();
         self.turns.retain(|quota, turn| {
             down.contains(quota) || turn.throttled.is_some() && later(turn.next, limits::GATE_WAITED) > now

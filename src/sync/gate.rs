@@ -286,7 +286,7 @@ impl<T> Lanes<T> {
 
 /// A queue a namespace; the namespaces take turns.
 #[derive(Debug)]
-pub struct Turns<T> {
+struct Turns<T> {
     order: VecDeque<String>,
     queues: HashMap<String, VecDeque<T>>,
 }
@@ -298,16 +298,14 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// Puts `one` at the end of its namespace's queue.
-    pub fn push(&mut self, namespace: &str, one: T) {
+    fn push(&mut self, namespace: &str, one: T) {
         if !self.queues.contains_key(namespace) {
             self.order.push_back(namespace.to_string());
         }
         self.queues.entry(namespace.to_string()).or_default().push_back(one);
     }
 
-    /// Whose turn it is. `choose` says of a namespace and its next one what to do with it.
-    pub fn pop(&mut self, choose: &dyn Fn(&str, &T) -> Choice) -> Option<T> {
+    fn pop(&mut self, choose: &dyn Fn(&str, &T) -> Choice) -> Option<T> {
         for _ in 0..self.order.len() {
             let namespace = self.order.pop_front()?;
             let queue = self.queues.get_mut(&namespace)?;

@@ -207,8 +207,8 @@ pub struct Finished {
     pub empty_since: Option<Timestamp>,
     /// The answers were empty without a proof: read again after this.
     pub confirm: Option<Duration>,
-    /// The job itself, of which nothing was done because its templates take longer than its [`Pace`] allows.
-    pub put_off: Option<Job>,
+    /// True if nothing was done, because its templates take longer than its [`Pace`] allows.
+    pub put_off: bool,
 }
 
 impl Finished {
@@ -260,7 +260,7 @@ impl Finished {
             written: None,
             empty_since: None,
             confirm: None,
-            put_off: None,
+            put_off: false,
         }
     }
 }
@@ -273,9 +273,9 @@ pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
             tell(pipeline, &object, Told::failed(Failed::Unsupported, error)).await
         }
         Job::Fail(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
-        Job::Sync(slots) => match sync(pipeline, &object, &slots).await {
+        Job::Sync(slots) => match sync(pipeline, &object, slots).await {
             Ok(Some(told)) => tell(pipeline, &object, told).await,
-            Ok(None) => Finished { put_off: Some(Job::Sync(slots)), ..Finished::done(&object) },
+            Ok(None) => Finished { put_off: true, ..Finished::done(&object) },
             Err(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
         },
     }
@@ -296,10 +296,10 @@ impl Told {
 
 /// Shape, render, plan, apply. `None` if its templates take longer than the pace of the object allows: then nothing was done. An error is
 /// one of getting the values.
-async fn sync(pipeline: &Pipeline, object: &Object, slots: &[Slot]) -> Result<Option<Told>> {
+async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<Option<Told>> {
     let spec = parse::external_secret(&object.raw.spec)?;
-    check_asks(&spec, slots)?;
-    let Some(shaped) = shaped(pipeline, object, &spec, slots)? else { return Ok(None) };
+    check_asks(&spec, &slots)?;
+    let Some(shaped) = shaped(pipeline, object, &spec, &slots)? else { return Ok(None) };
     let target = spec.target_name(object.raw.key.name()).to_string();
     let rendered = match rendered(pipeline, object, &spec, &shaped).await {
         Ok(Some(rendered)) => rendered,

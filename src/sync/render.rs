@@ -64,9 +64,9 @@ pub struct Metadata<'a> {
 
 /// What templates are rendered with.
 #[derive(Debug, Clone, Copy)]
-pub struct Templating<'a> {
+pub struct Templating<'a, 't> {
     /// Functions, delimiters and limits.
-    pub session: &'a Session<'a>,
+    pub session: &'a Session<'t>,
     /// What [`wanted_of`] names, as it was read.
     pub sources: &'a Sources,
 }
@@ -110,11 +110,11 @@ fn target_of(entry: &TemplateFrom) -> &str {
 /// # Errors
 /// `Refused` if the template asks for a privileged Secret; `Invalid` if it does not work, naming the entry and the place in it and never
 /// a value; `Unsupported` if the specification needs what is not built.
-pub fn render(
+pub fn render<'a>(
     spec: &ExternalSecretSpec,
     metadata: Metadata<'_>,
-    values: &BTreeMap<String, SecretBytes>,
-    templating: Templating<'_>,
+    values: &'a BTreeMap<String, SecretBytes>,
+    templating: Templating<'a, '_>,
 ) -> Result<Rendered> {
     if let Some(error) = unbuilt(spec) {
         return Err(error);
@@ -165,10 +165,10 @@ fn check(template: &Template) -> Result<()> {
     Ok(())
 }
 
-fn from_template(
+fn from_template<'a>(
     template: &Template,
-    values: &BTreeMap<String, SecretBytes>,
-    templating: Templating<'_>,
+    values: &'a BTreeMap<String, SecretBytes>,
+    templating: Templating<'a, '_>,
 ) -> Result<Rendered> {
     let metadata = template.metadata.clone().unwrap_or_default();
     let keeps = template.merge_policy == Some(MergePolicy::Merge)

@@ -13,7 +13,7 @@
 
 use std::{
     borrow::Cow,
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, HashMap},
     fmt::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -39,7 +39,7 @@ use super::recent::Recent;
 pub enum Pace {
     /// [`limits::TEMPLATE_STEPS_IN_PLACE`], on the thread that serves all objects; the rest is put off.
     Quick,
-    /// All that templates may do. Such jobs are begun [one at a time](limits::TEMPLATES_ASIDE).
+    /// All that templates may do, for [few objects](limits::SLOW_OBJECTS), of which one renders at a time.
     Long,
 }
 
@@ -99,6 +99,8 @@ pub struct Templates {
     chance: Chance,
     /// By the digest of all that they were compiled from.
     kept: Mutex<Recent<Digest, Template>>,
+    /// Where long work is done, for one object at a time.
+    aside: Mutex<()>,
 }
 
 impl fmt::Debug for Templates {
@@ -117,7 +119,7 @@ impl Templates {
         let standard = Delimiters::default().left;
         let left = if delimiters.left.is_empty() { standard } else { delimiters.left.clone() };
         let kept = Mutex::new(Recent::new(limits::TEMPLATES_KEPT_BYTES));
-        Self { target, rewrite, left, clock, chance: of_the_system, kept }
+        Self { target, rewrite, left, clock, chance: of_the_system, kept, aside: Mutex::default() }
     }
 
     /// With another source of random bytes.
@@ -133,11 +135,13 @@ impl Templates {
             templates: self,
             pace,
             began: self.clock.now(),
+            waited: Cell::default(),
             spent: Cell::default(),
             made: Cell::default(),
             exhausted: Cell::default(),
             put_off: Cell::default(),
             compiled: RefCell::default(),
+            aside: OnceCell::new(),
         }
     }
 
@@ -223,6 +227,8 @@ pub struct Session<'t> {
     templates: &'t Templates,
     pace: Pace,
     began: Timestamp,
+    /// For others to end their long work.
+    waited: Cell<Duration>,
     /// Steps.
     spent: Cell<u64>,
     /// Bytes.
@@ -232,6 +238,8 @@ pub struct Session<'t> {
     /// True if something was left undone for which there is another pace.
     put_off: Cell<bool>,
     compiled: RefCell<Compiled>,
+    /// From the first long work to the end, so that large templates are held compiled by one object at a time. The last of all to go.
+    aside: OnceCell<MutexGuard<'t, ()>>,
 }
 
 /// The templates that were compiled for an object.
@@ -343,9 +351,10 @@ impl Session<'_> {
         self.put_off.get()
     }
 
+    /// The time that was used, and not waited.
     fn elapsed(&self) -> Duration {
         let passed = self.templates.clock.now().duration_since(self.began);
-        Duration::try_from(passed).unwrap_or_default()
+        Duration::try_from(passed).unwrap_or_default().saturating_sub(self.waited.get())
     }
 
     /// What went wrong with all templates together, and not with the one that ran last.
@@ -375,7 +384,7 @@ impl Session<'_> {
                 Err(error)
             }
             (Err(error), Pace::Long) if wants_steps(&error) => {
-                aside(|| self.attempt(limits::TEMPLATE_STEPS, &work))
+                self.aside(|| self.attempt(limits::TEMPLATE_STEPS, &work))
             }
             (done, _) => done,
         }
@@ -387,12 +396,25 @@ impl Session<'_> {
         self.spent.set(self.spent.get().saturating_add(steps as u64));
         match self.pace {
             _ if self.spent.get() <= limits::TEMPLATE_STEPS_IN_PLACE => Ok(work()),
-            Pace::Long => Ok(aside(work)),
+            Pace::Long => Ok(self.aside(work)),
             Pace::Quick => {
                 self.put_off.set(true);
                 Err(Error::new(Kind::Bug, "the templates were to be put off"))
             }
         }
+    }
+
+    /// Does long work as soon as nobody else does, and holds up nothing that this thread serves.
+    fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        apart(|| {
+            self.aside.get_or_init(|| {
+                let used = self.elapsed();
+                let place = self.templates.aside.lock().unwrap_or_else(PoisonError::into_inner);
+                self.waited.set(self.elapsed().saturating_sub(used));
+                place
+            });
+            work()
+        })
     }
 
     fn attempt<T, E>(&self, steps: u64, work: impl Fn(&Env<'_>) -> Result<T, E>) -> Result<T, E> {
@@ -418,8 +440,8 @@ impl Session<'_> {
     }
 }
 
-/// Does long work without holding up what else this thread serves.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
+/// Gives what else this thread serves to another one meanwhile.
+fn apart<T>(work: impl FnOnce() -> T) -> T {
     let served =
         Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if served { tokio::task::block_in_place(work) } else { work() }

@@ -511,57 +511,70 @@ async fn its_own_target_as_a_template_wakes_an_object_only_while_it_fails() {
     assert!(waits(&reconciler, &key), "it fails, and somebody gave its target what it needs");
 }
 
-/// The templates of an object, whose job is under way, take too long for its pace.
-fn put_off(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
-    let uid = reconciler.objects.get(key).unwrap().uid.clone();
-    let job = Some(Job::Sync(vec![Slot::empty()]));
-    let finished = Finished { put_off: job, error: None, ..Finished::panicked(key, reconciler.now()) };
-    reconciler.done(key, &uid, Pace::Quick, finished);
-}
-
 fn works(reconciler: &ExternalSecrets, key: &ObjectKey) -> bool {
     matches!(reconciler.records[key].phase, Phase::Working)
 }
 
-/// The job aside of an object ends well, and the message of it is heard.
-fn end_aside(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+/// How many of these wait for the answers of their store.
+fn asking(reconciler: &ExternalSecrets, keys: &[ObjectKey]) -> usize {
+    keys.iter().filter(|key| waits(reconciler, key)).count()
+}
+
+/// The templates of an object, whose job is under way, take too long for its pace.
+fn put_off(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
     assert!(works(reconciler, key));
+    let uid = reconciler.objects.get(key).unwrap().uid.clone();
+    let finished = Finished { put_off: true, error: None, ..Finished::panicked(key, reconciler.now()) };
+    reconciler.done(key, &uid, Pace::Quick, finished);
+}
+
+/// The store answers an object whose turn it is, and its job ends well.
+fn end_slow(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    begin_job(reconciler, key);
     let uid = reconciler.objects.get(key).unwrap().uid.clone();
     let refreshed = Some(reconciler.now());
     let finished = Finished { error: None, refreshed, ..Finished::panicked(key, reconciler.now()) };
     reconciler.done(key, &uid, Pace::Long, finished);
+    reconciler.serve_slow();
 }
 
 /// Objects of a store that is ready, whose jobs begin one after the other and are put off.
 fn slow_objects(reconciler: &mut ExternalSecrets, cluster: &FakeCluster, names: &[&str]) -> Vec<ObjectKey> {
     tell(reconciler, store(cluster, "s", "True"));
-    let begin = |name: &&str| {
+    let mut put_off = |name: &&str| {
         let key = bring_templated(reconciler, cluster, name, "t");
         begin_job(reconciler, &key);
         put_off(reconciler, &key);
         key
     };
-    names.iter().map(begin).collect()
+    let keys = names.iter().map(&mut put_off).collect();
+    reconciler.serve_slow();
+    keys
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_templates_are_rendered_one_after_the_other_and_hold_no_worker() {
+async fn slow_templates_of_a_namespace_are_rendered_one_after_the_other_and_hold_neither_worker_nor_answer() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
     let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c"]);
-    assert_eq!([0, 1, 2].map(|n| works(&reconciler, &slow[n])), [true, false, false]);
     let quick = bring(&mut reconciler, &cluster, "quick");
     begin_job(&mut reconciler, &quick);
-    for n in 0..3 {
+    for (nth, key) in slow.iter().enumerate() {
         assert!(works(&reconciler, &quick), "the only worker is its own");
-        end_aside(&mut reconciler, &slow[n]);
-        assert!(reconciler.records[&slow[n]].refreshed.is_some());
-        assert_eq!(slow.iter().filter(|key| works(&reconciler, key)).count(), usize::from(n < 2));
+        assert_eq!(asking(&reconciler, &slow), 1, "it asks when it is its turn: {nth}");
+        end_slow(&mut reconciler, key);
+        assert!(reconciler.records[key].refreshed.is_some());
     }
+    let tick = reconciler.schedule.next().unwrap();
+    tokio::time::advance(tick.duration_since(reconciler.now()).try_into().unwrap()).await;
+    reconciler.tick().await;
+    assert_eq!(asking(&reconciler, &slow), 0, "that they take long is known");
+    reconciler.serve_slow();
+    assert_eq!(asking(&reconciler, &slow), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_changes_while_it_is_put_off_is_looked_at_again() {
+async fn an_object_that_changes_while_it_is_put_off_is_looked_at_anew() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
     let slow = slow_objects(&mut reconciler, &cluster, &["a", "b"]);
@@ -570,25 +583,33 @@ async fn an_object_that_changes_while_it_is_put_off_is_looked_at_again() {
         reconciler.changed(Change::Applied(raw));
     };
     change(&mut reconciler, &slow[1]);
-    assert!(waits(&reconciler, &slow[1]), "it stood in line");
-    end_aside(&mut reconciler, &slow[0]);
-    assert!(waits(&reconciler, &slow[1]), "it stands there no more");
+    begin_job(&mut reconciler, &slow[1]);
+    end_well(&mut reconciler, &slow[1]);
+    end_slow(&mut reconciler, &slow[0]);
+    assert_eq!(asking(&reconciler, &slow), 0, "nobody stands in line any more");
+    change(&mut reconciler, &slow[1]);
     begin_job(&mut reconciler, &slow[1]);
     change(&mut reconciler, &slow[1]);
     put_off(&mut reconciler, &slow[1]);
-    assert!(waits(&reconciler, &slow[1]), "its job was under way");
+    reconciler.serve_slow();
+    assert!(waits(&reconciler, &slow[1]), "it is its turn");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_is_deleted_while_it_is_put_off_keeps_nobody_from_the_place_aside() {
+async fn who_does_not_use_its_turn_keeps_nobody_from_it() {
     let cluster = FakeCluster::new();
     let mut reconciler = reconciler(&cluster);
-    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c"]);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c", "d"]);
+    // One has its turn, one stands in line; then both are gone.
     for key in &slow[..2] {
         let gone = Gone::of(reconciler.objects.get(key).unwrap());
         reconciler.changed(Change::Deleted(gone));
     }
-    let uid = Uid::from("of-a-deleted-object");
-    reconciler.done(&slow[0], &uid, Pace::Long, Finished::panicked(&slow[0], Timestamp::UNIX_EPOCH));
-    assert!(works(&reconciler, &slow[2]));
+    reconciler.serve_slow();
+    assert!(waits(&reconciler, &slow[2]));
+    tell(&mut reconciler, store(&cluster, "s", "False"));
+    reconciler.look(&slow[2], Cause::wake(reconciler.now()));
+    end_job(&mut reconciler, &slow[2], Kind::Refused);
+    reconciler.serve_slow();
+    assert!(works(&reconciler, &slow[3]), "it is told so in its turn");
 }

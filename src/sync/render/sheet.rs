@@ -32,20 +32,20 @@ impl Place {
 }
 
 /// A Secret while it is filled.
-pub(super) struct Sheet<'a> {
-    session: &'a Session<'a>,
+pub(super) struct Sheet<'a, 't> {
+    session: &'a Session<'t>,
     values: &'a BTreeMap<String, SecretBytes>,
     dot: OnceCell<Value>,
     sources: &'a Sources,
     pub(super) rendered: Rendered,
 }
 
-impl<'a> Sheet<'a> {
+impl<'a, 't> Sheet<'a, 't> {
     /// A sheet that holds what was there before any template.
     pub(super) fn new(
         rendered: Rendered,
         values: &'a BTreeMap<String, SecretBytes>,
-        templating: Templating<'a>,
+        templating: Templating<'a, 't>,
     ) -> Self {
         let Templating { session, sources } = templating;
         Self { session, values, dot: OnceCell::new(), sources, rendered }

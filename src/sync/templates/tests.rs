@@ -387,3 +387,18 @@ async fn sec_03_no_function_reads_the_cluster_and_sec_04_none_the_host() {
         assert!(error.contains(&format!("function \"{name}\" not defined")), "{error}");
     }
 }
+
+#[test]
+fn one_object_at_a_time_does_long_work() {
+    let templates = templates("{{", "}}");
+    let text = large(100_000);
+    let text = Text { name: "k", bytes: text.as_bytes(), secret: false };
+    let (first, second) = (templates.session(Pace::Long), templates.session(Pace::Long));
+    first.render(Purpose::Target, text, || &Value::Nil).unwrap();
+    assert!(templates.aside.try_lock().is_err(), "until the end of its session");
+    second.render(Purpose::Target, Text { bytes: b"{{ 1 }}", ..text }, || &Value::Nil).unwrap();
+    drop(first);
+    second.render(Purpose::Target, text, || &Value::Nil).unwrap();
+    drop(second);
+    assert!(templates.aside.try_lock().is_ok());
+}

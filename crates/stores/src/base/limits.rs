@@ -103,15 +103,15 @@ pub const MESSAGE_BYTES: usize = 1024;
 /// after a second.
 pub const TEMPLATE_STEPS: u64 = 1_000_000;
 /// Steps that all templates of one object take on the thread which serves all objects. Ordinary ones take a hundredth of it; once they are
-/// spent, the rest is done aside.
+/// spent, the object is put off and rendered aside.
 pub const TEMPLATE_STEPS_IN_PLACE: u64 = 5_000;
 /// Bytes of a template's text that are looked through and digested in a step.
 pub const TEMPLATE_READ_STEP: usize = 256;
 /// Bytes of a template's text that are compiled in a step: more than 80 kB are compiled aside.
 pub const TEMPLATE_COMPILED_STEP: usize = 16;
-/// Objects whose templates are done aside at once. One rendering may hold some 128 MiB before its steps run out, half of what the chart
-/// gives to the process, so they do it one after the other; the namespaces take turns, and who waits holds no worker.
-pub const TEMPLATES_ASIDE: usize = 1;
+/// Objects with slow templates that are read and rendered at a time, one of a namespace. One rendering may hold some 128 MiB before its steps
+/// run out, half of what the chart gives to the process, so of these one renders at a time.
+pub const SLOW_OBJECTS: usize = 4;
 /// All templates of one object's keys together, and again of its target. A reconcile that takes longer is not one that anybody waits for.
 pub const TEMPLATE_TIME: Duration = Duration::from_secs(10);
 /// What these templates render, and each text that they make on the way: several times what a Secret can hold.
