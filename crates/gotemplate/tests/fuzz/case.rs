@@ -6,7 +6,7 @@ use gotemplate::func::{Func, builtin, map};
 use gotemplate::{Limits, MissingKey, Value};
 
 use crate::call;
-use crate::dice::Dice;
+use crate::dice::{Dice, Noise};
 use crate::mutate;
 use crate::record::Record;
 use crate::value::Maker;
@@ -44,7 +44,8 @@ impl World {
     }
 
     pub(crate) fn case(&self, seed: u64, number: u64) -> Case {
-        let dice = &mut Dice::new(seed, number);
+        let bytes = Noise::new(seed, number).case();
+        let dice = &mut Dice::new(&bytes);
         let steps = *dice.pick(&[2_000, 20_000, 100_000, 1_000_000]);
         let limits = Limits { steps, output: OUTPUT, time: self.time, ..Limits::default() };
         let missing_key = *dice.pick(&[MissingKey::Error, MissingKey::Default, MissingKey::Zero]);

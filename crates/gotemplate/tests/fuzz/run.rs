@@ -13,7 +13,7 @@ use gotemplate::{Engine, Env, MissingKey, Step};
 
 use crate::MEMORY;
 use crate::case::{Case, World};
-use crate::dice::Dice;
+use crate::dice::Noise;
 use crate::report::{Ended, Outcome, Report};
 
 /// How many cases the short run has, and its seed.
@@ -48,7 +48,7 @@ fn chosen() -> (u64, Numbers) {
     let Some(minutes) = variable("KEYFERRY_FUZZ_MINUTES") else { return (SEED, Box::new(0..SHORT)) };
     let (began, length) = (now(), Duration::from_secs_f64(minutes.parse::<f64>().unwrap() * 60.0));
     let seed = variable("KEYFERRY_FUZZ_SEED").map(|seed| seed.parse().unwrap());
-    let seed = seed.unwrap_or_else(|| Dice::new(std::process::id().into(), 0).next() >> 40);
+    let seed = seed.unwrap_or_else(|| Noise::new(std::process::id().into(), 0).next() >> 40);
     (seed, Box::new((0..).take_while(move |_| now() - began < length)))
 }
 
@@ -154,11 +154,8 @@ impl Worker {
 }
 
 fn render(case: Case, engine: &Engine) -> Ended {
-    let dice = std::cell::RefCell::new(Dice::new(case.chance, 0));
-    let random = |buffer: &mut [u8]| {
-        let len = buffer.len();
-        buffer.copy_from_slice(&dice.borrow_mut().bytes(len));
-    };
+    let noise = std::cell::RefCell::new(Noise::new(case.chance, 0));
+    let random = |buffer: &mut [u8]| noise.borrow_mut().fill(buffer);
     let began = now();
     let elapsed = || now() - began;
     let env = Env {
