@@ -368,7 +368,8 @@ impl ExternalSecrets {
                 sweep = later(self.now(), SWEEP_STORES);
                 self.close_unused();
             }
-            let next = self.schedule.next().filter(|_| self.started).map_or(sweep, |due| due.min(sweep));
+            let due = self.schedule.next().filter(|_| self.started);
+            let next = [due, self.next_slow()].into_iter().flatten().fold(sweep, Timestamp::min);
             let wait = next.duration_since(self.now()).try_into().unwrap_or_default();
             tokio::select! {
                 message = self.inbox.recv() => self.hear(message),
@@ -596,6 +597,8 @@ impl ExternalSecrets {
         let mut due = Vec::new();
         for key in keys {
             let Some(record) = self.records.get_mut(key) else { continue };
+            // What took long may not any more.
+            record.slow = false;
             match record.phase {
                 Phase::Parked | Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 // What changes its target while its job runs is this job.
@@ -723,7 +726,7 @@ impl ExternalSecrets {
             Decision::LeaveAlone => self.leave(key),
             Decision::Sleep(until) => self.rest(key, until, hurries),
             Decision::Work(job) => self.work(key, job),
-            Decision::Fetch(_) if self.stands_in_line(key) => self.put_off(key),
+            Decision::Fetch(fetch) if !fetch.failed && self.stands_in_line(key) => self.put_off(key),
             Decision::Fetch(fetch) => self.wait_for(key, fetch, gathering),
         }
     }
@@ -943,12 +946,16 @@ impl ExternalSecrets {
     fn work(&mut self, key: &ObjectKey, job: Job) {
         self.schedule.remove(key);
         let pace = if self.slow.has_turn(key) { Pace::Long } else { Pace::Quick };
-        if pace == Pace::Long || self.working < self.context.settings.concurrent {
+        // Its stores took longer than its turn.
+        let is_late = job.may_render() && self.stands_in_line(key);
+        if !is_late && (pace == Pace::Long || self.working < self.context.settings.concurrent) {
             return self.start(key, job, pace);
         }
-        if let Some(record) = self.records.get_mut(key) {
-            record.phase = Phase::Ready(job);
-            self.ready.push(record.lane, key.namespace(), key.clone());
+        let Some(record) = self.records.get_mut(key) else { return };
+        record.phase = Phase::Ready(job);
+        match is_late {
+            true => self.slow.wait(Lane::First, key),
+            false => self.ready.push(record.lane, key.namespace(), key.clone()),
         }
     }
 
@@ -981,27 +988,44 @@ impl ExternalSecrets {
         }
     }
 
-    /// Gives those whose templates take long their turns; a turn ends when nothing of the object is under way.
+    /// Gives those whose templates take long their turns: to ask their stores, or to work with what those have answered meanwhile.
     fn serve_slow(&mut self) {
-        let records = &self.records;
-        self.slow.retain(|key| {
-            records
-                .get(key)
-                .is_some_and(|record| !record.is_at_rest() && !matches!(record.phase, Phase::PutOff))
-        });
         let now = self.now();
-        while let Some(key) = self.slow.next() {
-            match self.records.get(&key).filter(|record| matches!(record.phase, Phase::PutOff)) {
-                Some(record) => self.look(&key, Cause { lane: record.lane, ..Cause::wake(now) }),
-                None => self.slow.retain(|other| *other != key),
+        loop {
+            self.end_turns(now);
+            let Some(key) = self.slow.next(now) else { return };
+            let Some(record) = self.records.get_mut(&key) else { continue };
+            match std::mem::take(&mut record.phase) {
+                Phase::PutOff => self.look(&key, Cause::wake(now)),
+                Phase::Ready(job) => self.start(&key, job, Pace::Long),
+                other => record.phase = other,
             }
         }
+    }
+
+    /// A turn ends when nothing of its object is under way, or when its stores take too long.
+    fn end_turns(&mut self, now: Timestamp) {
+        let records = &self.records;
+        self.slow.retain(|key, until| match records.get(key).map(|record| &record.phase) {
+            Some(Phase::Waiting(_)) => until > now,
+            Some(Phase::Working) => true,
+            Some(Phase::Idle | Phase::Parked | Phase::PutOff | Phase::Ready(_)) | None => false,
+        });
+    }
+
+    /// When the next turn ends because stores take too long.
+    fn next_slow(&self) -> Option<Timestamp> {
+        let waits = |record: &Record| matches!(record.phase, Phase::Waiting(_));
+        self.slow.next_end(|key| self.records.get(key).is_some_and(|record| waits(record)))
     }
 
     fn start(&mut self, key: &ObjectKey, job: Job, pace: Pace) {
         let (Some(raw), Some(record)) = (self.objects.get(key), self.records.get_mut(key)) else { return };
         record.phase = Phase::Working;
-        self.working += usize::from(pace == Pace::Quick);
+        match pace {
+            Pace::Quick => self.working += 1,
+            Pace::Long => self.slow.begin(),
+        }
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
         let (target, orphans, seen) = {
             let world = self.context.world.lock();
@@ -1025,7 +1049,10 @@ impl ExternalSecrets {
     }
 
     fn done(&mut self, key: &ObjectKey, uid: &Uid, pace: Pace, finished: Finished) {
-        self.working = self.working.saturating_sub(usize::from(pace == Pace::Quick));
+        match pace {
+            Pace::Quick => self.working = self.working.saturating_sub(1),
+            Pace::Long => self.slow.end(key),
+        }
         self.settle(key, uid, finished);
         self.start_ready();
     }

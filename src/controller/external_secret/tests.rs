@@ -528,9 +528,22 @@ fn put_off(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
     reconciler.done(key, &uid, Pace::Quick, finished);
 }
 
+/// The store answers an object that it holds nothing for, which only its template can make a fault of.
+fn answer(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    let waiter = Waiter { object: key.clone(), slot: 0, ticket: reconciler.records[key].ticket };
+    let answer = Err(Error::new(Kind::NotFound, "scripted"));
+    let delivery = Delivery { waiter, answer, capabilities: None, is_down: false };
+    reconciler.noticed(Notice::Answers(vec![Delivered::uncounted(delivery)]));
+}
+
 /// The store answers an object whose turn it is, and its job ends well.
 fn end_slow(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
-    begin_job(reconciler, key);
+    answer(reconciler, key);
+    end_long(reconciler, key);
+}
+
+fn end_long(reconciler: &mut ExternalSecrets, key: &ObjectKey) {
+    assert!(works(reconciler, key));
     let uid = reconciler.objects.get(key).unwrap().uid.clone();
     let refreshed = Some(reconciler.now());
     let finished = Finished { error: None, refreshed, ..Finished::panicked(key, reconciler.now()) };
@@ -612,4 +625,60 @@ async fn who_does_not_use_its_turn_keeps_nobody_from_it() {
     end_job(&mut reconciler, &slow[2], Kind::Refused);
     reconciler.serve_slow();
     assert!(works(&reconciler, &slow[3]), "it is told so in its turn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_its_time_ends_the_turn_of_an_object_and_not_its_attempt() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b"]);
+    assert_eq!(reconciler.next_slow(), Some(later(reconciler.now(), limits::SLOW_ASKS)));
+    tokio::time::advance(limits::SLOW_ASKS).await;
+    reconciler.serve_slow();
+    assert_eq!(asking(&reconciler, &slow), 2, "the next one has its turn, the first is answered yet");
+    answer(&mut reconciler, &slow[0]);
+    reconciler.serve_slow();
+    assert!(matches!(reconciler.records[&slow[0]].phase, Phase::Ready(_)), "it stands in line again");
+    end_slow(&mut reconciler, &slow[1]);
+    end_long(&mut reconciler, &slow[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_with_slow_templates_hears_at_once_that_its_store_fails() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c"]);
+    tokio::time::advance(limits::SLOW_ASKS).await;
+    reconciler.serve_slow();
+    let ticket = reconciler.records[&slow[0]].ticket;
+    no_answer_for(&mut reconciler, &slow[0], ticket, false);
+    assert!(works(&reconciler, &slow[0]));
+    tell(&mut reconciler, store(&cluster, "s", "False"));
+    reconciler.look(&slow[2], Cause::wake(reconciler.now()));
+    assert!(matches!(reconciler.records[&slow[2]].phase, Phase::Ready(_)), "the only worker tells the other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_changes_again_and_again_leaves_its_turn_to_others() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b"]);
+    answer(&mut reconciler, &slow[0]);
+    reconciler.look(&slow[0], Cause::wake(reconciler.now()));
+    end_long(&mut reconciler, &slow[0]);
+    assert!(waits(&reconciler, &slow[1]) && !waits(&reconciler, &slow[0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_its_turn_does_not_wait_for_its_place_in_a_tick() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a"]);
+    end_slow(&mut reconciler, &slow[0]);
+    let tick = reconciler.schedule.next().unwrap();
+    tokio::time::advance(tick.duration_since(reconciler.now()).try_into().unwrap()).await;
+    reconciler.tick().await;
+    assert_eq!(reconciler.records[&slow[0]].lane, Lane::Second);
+    reconciler.serve_slow();
+    assert_eq!(reconciler.records[&slow[0]].lane, Lane::First);
 }

@@ -112,6 +112,8 @@ pub const TEMPLATE_COMPILED_STEP: usize = 16;
 /// Objects with slow templates that are read and rendered at a time, one of a namespace. One rendering may hold some 128 MiB before its steps
 /// run out, half of what the chart gives to the process, so of these one renders at a time.
 pub const SLOW_OBJECTS: usize = 4;
+/// How long the stores of such an object may take before it is the next one's turn.
+pub const SLOW_ASKS: Duration = Duration::from_secs(5);
 /// All templates of one object's keys together, and again of its target. A reconcile that takes longer is not one that anybody waits for.
 pub const TEMPLATE_TIME: Duration = Duration::from_secs(10);
 /// What these templates render, and each text that they make on the way: several times what a Secret can hold.
