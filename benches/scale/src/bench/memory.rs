@@ -9,6 +9,9 @@
 //! - *a further object*: what each object adds from the middle size to the largest, and from the smallest to the middle one. Whatever
 //!   is paid once falls out. This is the stricter reading, and the first that is judged.
 //!
+//! CPU time an object is held against that of the smallest size as it was right before and right after the largest one: minutes lie between
+//! the others, and the machine does not always run at one speed.
+//!
 //! The design's room for an idle controller and for one beside 10 000 objects leaves each of them [`ROOM`], which is judged as well.
 //! The proxy that forces relists speaks plain HTTP to keyferry: what TLS takes to the API server, buffers and sessions of some
 //! connections, is not in these sizes. `cold` and `steady` measure beside TLS.
@@ -98,16 +101,17 @@ struct Memory {
     idle: Usage,
     /// From few to many.
     sizes: [Size; 3],
+    /// CPU time of the smallest size, measured again right before and right after the largest.
+    again: [Duration; 2],
 }
 
 async fn measure(objects: usize) -> Result<Memory> {
     let (empty, idle) = without_objects().await?;
-    let sizes = [
-        of_size((objects / 50).max(1)).await?,
-        of_size((objects / 5).max(1)).await?,
-        of_size(objects).await?,
-    ];
-    Ok(Memory { empty, idle, sizes })
+    let (few, more) = (of_size((objects / 50).max(1)).await?, of_size((objects / 5).max(1)).await?);
+    let before = until_ready(few.objects).await?.1;
+    let many = of_size(objects).await?;
+    let after = until_ready(few.objects).await?.1;
+    Ok(Memory { empty, idle, sizes: [few, more, many], again: [before, after] })
 }
 
 /// A controller beside nothing, and the same one after stores came. Its CPU time is that of the start alone, without the rest that
@@ -121,10 +125,16 @@ async fn without_objects() -> Result<(Usage, Usage)> {
     Ok((Usage { cpu, ..empty }, Usage { cpu, ..idle }))
 }
 
-async fn of_size(objects: usize) -> Result<Size> {
+/// A controller beside so many objects that are all Ready, and its CPU time until then.
+async fn until_ready(objects: usize) -> Result<(Scene, Duration)> {
     let scene = Scene::set(objects, async |workload, plane| workload.create(plane.api()).await).await?;
     scene.observer.until_ready(objects, PATIENCE).await?;
     let cpu = process::usage(scene.controller.pid())?.cpu;
+    Ok((scene, cpu))
+}
+
+async fn of_size(objects: usize) -> Result<Size> {
+    let (scene, cpu) = until_ready(objects).await?;
     let settled = scene.at_rest().await?;
     process::reset_peak(scene.controller.pid())?;
     let mut after_each = [0; RELISTS];
@@ -246,7 +256,8 @@ impl Memory {
         let further = format!("a further object, {} ÷ up to {}", many.objects, more.objects);
         let (late, early) = (many.further(more), more.further(few));
         let each = format!("an object, {} ÷ {}", many.objects, few.objects);
-        let (large, small) = (many.cost(self.idle), few.cost(self.idle));
+        let beside = Size { cpu: self.again.iter().sum::<Duration>() / 2, ..*few };
+        let (large, small) = (many.cost(self.idle), beside.cost(self.idle));
         vec![
             figure(format!("bytes {further}"), late.bytes, early.bytes),
             figure(format!("CPU {further}"), late.cpu, early.cpu),
@@ -291,6 +302,19 @@ impl Memory {
                 format!("{:.0}", further.cpu * 1e6),
             ]);
             before = Some(size);
+        }
+        for (when, cpu) in ["right before the last", "right after it"].iter().zip(self.again) {
+            let again = Size { cpu, ..self.sizes[0] };
+            let (name, each) = (format!("{}, {when}", again.objects), again.cost(self.idle).cpu);
+            let total = each * again.objects as f64;
+            table.row([
+                name,
+                String::new(),
+                String::new(),
+                format!("{total:.2}"),
+                format!("{:.0}", each * 1e6),
+                String::new(),
+            ]);
         }
         table
     }
@@ -341,7 +365,8 @@ mod tests {
     }
 
     fn memory(sizes: [Size; 3]) -> Memory {
-        Memory { empty: usage(10), idle: usage(10), sizes }
+        let again = [sizes[0].cpu; 2];
+        Memory { empty: usage(10), idle: usage(10), sizes, again }
     }
 
     fn missed(sizes: [Size; 3]) -> Vec<String> {
@@ -385,6 +410,17 @@ mod tests {
     fn a_cost_that_grows_by_more_than_fifteen_hundredths_is_missed_either_way() {
         let each = ["bytes an object, 50000 ÷ 1000", "CPU an object, 50000 ÷ 1000"];
         assert_eq!(missed(sizes([(3, 1.0), (30, 10.0), (175, 58.0)])), [GROWN, each].concat());
+    }
+
+    #[test]
+    fn cpu_time_is_held_against_what_the_smallest_size_took_beside_the_largest() {
+        let memory = memory(sizes([(3, 0.7), (30, 10.0), (150, 50.0)]));
+        for (again, is_missed) in [([0.9, 1.1], false), ([0.7, 0.7], true)] {
+            let again = again.map(|cpu| Duration::from_secs_f64(0.1 + cpu));
+            let figures = Memory { again, ..memory }.figures();
+            let each = figures.iter().find(|figure| figure.name == "CPU an object, 50000 ÷ 1000").unwrap();
+            assert_eq!(each.verdict() == Verdict::Missed, is_missed, "{again:?}");
+        }
     }
 
     #[test]
