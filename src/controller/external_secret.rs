@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
-    slow::Slow,
+    slow::{Slow, Use},
     table::Table,
     world::{SharedWorld, Signal, Unusable, panicked},
 };
@@ -220,6 +220,15 @@ impl Record {
     /// True if nothing of it is under way.
     const fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Parked)
+    }
+
+    /// What it does with its turn, if it has one.
+    const fn turn(&self) -> Use {
+        match self.phase {
+            Phase::Waiting(_) => Use::Asks,
+            Phase::Working => Use::Works,
+            Phase::Idle | Phase::Parked | Phase::PutOff | Phase::Ready(_) => Use::Nothing,
+        }
     }
 
     /// True if the change of this template is its business: always while it fails; in sync if it is refreshed by time, and not for its own
@@ -504,6 +513,7 @@ impl ExternalSecrets {
     fn forget(&mut self, key: &ObjectKey) {
         self.unindex(key);
         self.records.remove(key);
+        self.slow.forget(key);
         self.schedule.remove(key);
         self.context.table.remove(key);
     }
@@ -945,17 +955,19 @@ impl ExternalSecrets {
 
     fn work(&mut self, key: &ObjectKey, job: Job) {
         self.schedule.remove(key);
-        let pace = if self.slow.has_turn(key) { Pace::Long } else { Pace::Quick };
-        // Its stores took longer than its turn.
-        let is_late = job.may_render() && self.stands_in_line(key);
-        if !is_late && (pace == Pace::Long || self.working < self.context.settings.concurrent) {
-            return self.start(key, job, pace);
+        match self.slow.has_turn(key) {
+            true if self.slow.has_room() => self.start(key, job, Pace::Long),
+            // Others were answered first.
+            true => self.put_off(key),
+            false if self.working < self.context.settings.concurrent => self.start(key, job, Pace::Quick),
+            false => self.make_ready(key, job),
         }
-        let Some(record) = self.records.get_mut(key) else { return };
-        record.phase = Phase::Ready(job);
-        match is_late {
-            true => self.slow.wait(Lane::First, key),
-            false => self.ready.push(record.lane, key.namespace(), key.clone()),
+    }
+
+    fn make_ready(&mut self, key: &ObjectKey, job: Job) {
+        if let Some(record) = self.records.get_mut(key) {
+            record.phase = Phase::Ready(job);
+            self.ready.push(record.lane, key.namespace(), key.clone());
         }
     }
 
@@ -988,35 +1000,22 @@ impl ExternalSecrets {
         }
     }
 
-    /// Gives those whose templates take long their turns: to ask their stores, or to work with what those have answered meanwhile.
+    /// Gives those whose templates take long their turns.
     fn serve_slow(&mut self) {
         let now = self.now();
         loop {
-            self.end_turns(now);
+            let records = &self.records;
+            self.slow.pass(now, |key| records.get(key).map_or(Use::Nothing, |record| record.turn()));
             let Some(key) = self.slow.next(now) else { return };
-            let Some(record) = self.records.get_mut(&key) else { continue };
-            match std::mem::take(&mut record.phase) {
-                Phase::PutOff => self.look(&key, Cause::wake(now)),
-                Phase::Ready(job) => self.start(&key, job, Pace::Long),
-                other => record.phase = other,
+            if self.records.get(&key).is_some_and(|record| matches!(record.phase, Phase::PutOff)) {
+                self.look(&key, Cause::wake(now));
             }
         }
     }
 
-    /// A turn ends when nothing of its object is under way, or when its stores take too long.
-    fn end_turns(&mut self, now: Timestamp) {
-        let records = &self.records;
-        self.slow.retain(|key, until| match records.get(key).map(|record| &record.phase) {
-            Some(Phase::Waiting(_)) => until > now,
-            Some(Phase::Working) => true,
-            Some(Phase::Idle | Phase::Parked | Phase::PutOff | Phase::Ready(_)) | None => false,
-        });
-    }
-
     /// When the next turn ends because stores take too long.
     fn next_slow(&self) -> Option<Timestamp> {
-        let waits = |record: &Record| matches!(record.phase, Phase::Waiting(_));
-        self.slow.next_end(|key| self.records.get(key).is_some_and(|record| waits(record)))
+        self.slow.next_end(|key| self.records.get(key).is_some_and(|record| record.turn() == Use::Asks))
     }
 
     fn start(&mut self, key: &ObjectKey, job: Job, pace: Pace) {

@@ -1,8 +1,8 @@
 //! Objects whose templates take long: who stands in line, and whose turn it is. Pure.
 //!
-//! Who stands here holds no worker and, as a rule, no answer of a store: its stores are asked when it is its turn. There are
+//! Who stands here holds neither a worker nor an answer of a store: its stores are asked when it is its turn. There are
 //! [`limits::SLOW_OBJECTS`] turns at a time, one of a namespace, so a crowd of one namespace keeps nobody else waiting. Nor does a store that
-//! does not answer: a turn of which nothing has come after [`limits::SLOW_ASKS`] is over, and who is answered later stands in line with that.
+//! does not answer: after [`limits::SLOW_ASKS`] it is the next one's turn too, and who is answered later works beside that.
 
 use std::collections::HashMap;
 
@@ -14,6 +14,17 @@ use crate::{
     sync::gate::{Choice, Lane, Lanes, later},
 };
 
+/// What an object does with its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Nothing: it is over.
+    Nothing,
+    /// It waits for answers.
+    Asks,
+    /// Its job is under way.
+    Works,
+}
+
 /// The line, and who has a turn.
 #[derive(Debug, Default)]
 pub(super) struct Slow {
@@ -22,8 +33,10 @@ pub(super) struct Slow {
     waiting: HashMap<ObjectKey, Lane>,
     /// With the time at which their stores should have answered.
     turns: Vec<(ObjectKey, Timestamp)>,
+    /// Whose stores have not, so that others have a turn beside them.
+    late: Vec<ObjectKey>,
     /// Jobs under way, with or without their object.
-    rendering: usize,
+    working: usize,
 }
 
 impl Slow {
@@ -37,15 +50,16 @@ impl Slow {
 
     /// Gives the next one its turn, which it may not want any more.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<ObjectKey> {
-        if self.turns.len().max(self.rendering) >= limits::SLOW_OBJECTS {
+        if !self.has_room() || self.turns.len() >= limits::SLOW_OBJECTS {
             return None;
         }
         let (turns, waiting) = (&self.turns, &self.waiting);
-        let choose = |namespace: &str, key: &ObjectKey| match turns {
+        let has_one = |namespace: &str| turns.iter().any(|(key, _)| key.namespace() == namespace);
+        let choose = |namespace: &str, key: &ObjectKey| match waiting.contains_key(key) {
             // It came forward, and has had its turn.
-            _ if !waiting.contains_key(key) => Choice::Drop,
-            turns if turns.iter().any(|(key, _)| key.namespace() == namespace) => Choice::Skip,
-            _ => Choice::Take,
+            false => Choice::Drop,
+            true if has_one(namespace) => Choice::Skip,
+            true => Choice::Take,
         };
         let next = self.line.pop(&choose)?;
         self.line.served();
@@ -56,28 +70,44 @@ impl Slow {
 
     /// True if it is the turn of this object.
     pub(super) fn has_turn(&self, key: &ObjectKey) -> bool {
-        self.turns.iter().any(|(other, _)| other == key)
+        self.late.contains(key) || self.turns.iter().any(|(other, _)| other == key)
     }
 
-    /// Ends the turns of those who do not use them any more; it is said until when their stores may take.
-    pub(super) fn retain(&mut self, uses: impl Fn(&ObjectKey, Timestamp) -> bool) {
-        self.turns.retain(|(key, until)| uses(key, *until));
+    /// Ends the turns of those who do not use them any more, and waits no longer for stores that take too long.
+    pub(super) fn pass(&mut self, now: Timestamp, used: impl Fn(&ObjectKey) -> Use) {
+        let is_late = |(key, until): &(ObjectKey, Timestamp)| used(key) == Use::Asks && *until <= now;
+        let late: Vec<ObjectKey> =
+            self.turns.iter().filter(|turn| is_late(turn)).map(|(key, _)| key.clone()).collect();
+        self.turns.retain(|(key, _)| used(key) != Use::Nothing && !late.contains(key));
+        self.late.extend(late);
+        self.late.retain(|key| used(key) != Use::Nothing);
     }
 
-    /// When the first store should have answered those who `wait` for theirs.
-    pub(super) fn next_end(&self, waits: impl Fn(&ObjectKey) -> bool) -> Option<Timestamp> {
-        self.turns.iter().filter(|(key, _)| waits(key)).map(|(_, until)| *until).min()
+    /// When the first store should have answered those who `ask`.
+    pub(super) fn next_end(&self, asks: impl Fn(&ObjectKey) -> bool) -> Option<Timestamp> {
+        self.turns.iter().filter(|(key, _)| asks(key)).map(|(_, until)| *until).min()
+    }
+
+    /// True if one more job may begin.
+    pub(super) fn has_room(&self) -> bool {
+        self.working < limits::SLOW_OBJECTS
     }
 
     /// A job begins.
     pub(super) fn begin(&mut self) {
-        self.rendering += 1;
+        self.working += 1;
     }
 
     /// A job ended, and so does the turn of its object.
     pub(super) fn end(&mut self, key: &ObjectKey) {
-        self.rendering = self.rendering.saturating_sub(1);
+        self.working = self.working.saturating_sub(1);
+        self.forget(key);
+    }
+
+    /// An object has no turn any more.
+    pub(super) fn forget(&mut self, key: &ObjectKey) {
         self.turns.retain(|(other, _)| other != key);
+        self.late.retain(|other| other != key);
     }
 }
 
@@ -108,7 +138,7 @@ mod tests {
         let mut slow = in_line(&["a/1", "a/2", "b/1", "b/2", "c/1", "d/1", "e/1"]);
         assert_eq!(turns(&mut slow), ["a/1", "b/1", "c/1", "d/1"]);
         assert!(slow.has_turn(&key("a/1")) && !slow.has_turn(&key("a/2")));
-        slow.retain(|held, _| *held != key("a/1") && *held != key("c/1"));
+        ["a/1", "c/1"].iter().for_each(|name| slow.forget(&key(name)));
         assert_eq!(turns(&mut slow), ["e/1", "a/2"]);
     }
 
@@ -120,7 +150,7 @@ mod tests {
         let mut served = Vec::new();
         while let [name] = &*turns(&mut slow) {
             served.push(name.clone());
-            slow.retain(|_, _| false);
+            slow.pass(NOW, |_| Use::Nothing);
         }
         assert_eq!(served, ["a/3", "a/1", "a/2"]);
         slow.wait(Lane::Second, &key("a/1"));
@@ -132,21 +162,26 @@ mod tests {
         let mut slow = in_line(&["a/1", "b/1", "c/1", "d/1", "e/1"]);
         for name in turns(&mut slow) {
             slow.begin();
-            slow.retain(|held, _| *held != key(&name));
+            slow.forget(&key(&name));
         }
-        assert_eq!(turns(&mut slow), [""; 0]);
+        assert!(turns(&mut slow).is_empty() && !slow.has_room());
         slow.end(&key("a/1"));
         assert_eq!(turns(&mut slow), ["e/1"]);
     }
 
     #[test]
-    fn a_turn_says_until_when_a_store_may_take() {
-        let mut slow = in_line(&["a/1", "b/1"]);
-        turns(&mut slow);
+    fn after_five_seconds_the_next_one_has_a_turn_beside_who_is_not_answered_yet() {
+        let mut slow = in_line(&["a/1", "a/2", "b/1"]);
+        assert_eq!(turns(&mut slow), ["a/1", "b/1"]);
         let end = later(NOW, limits::SLOW_ASKS);
-        assert_eq!(slow.next_end(|waits| *waits == key("a/1")), Some(end));
-        assert_eq!(slow.next_end(|_| false), None);
-        slow.retain(|_, until| until > end);
+        let used = |asks: &ObjectKey| if *asks == key("a/1") { Use::Asks } else { Use::Works };
+        assert_eq!(slow.next_end(|asks| used(asks) == Use::Asks), Some(end));
+        slow.pass(NOW, used);
+        assert_eq!(turns(&mut slow), [""; 0]);
+        slow.pass(end, used);
+        assert_eq!(turns(&mut slow), ["a/2"]);
+        assert!(slow.has_turn(&key("a/1")), "it works as soon as it is answered");
+        slow.pass(end, |_| Use::Nothing);
         assert!(!slow.has_turn(&key("a/1")));
     }
 }

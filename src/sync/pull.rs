@@ -184,19 +184,6 @@ pub enum Job {
     Sync(Vec<Slot>),
 }
 
-impl Job {
-    /// True unless it is clear that it renders nothing, because some store failed.
-    #[must_use]
-    pub fn may_render(&self) -> bool {
-        let fails = |slot: &Slot| match &slot.answer {
-            Some(Answer::Store(Err(error), _)) => error.kind() != Kind::NotFound,
-            Some(Answer::Failed(_)) => true,
-            Some(Answer::Store(Ok(_), _) | Answer::Nothing) | None => false,
-        };
-        matches!(self, Self::Sync(slots) if !slots.iter().any(fails))
-    }
-}
-
 /// How a job ended.
 #[derive(Debug)]
 pub struct Finished {

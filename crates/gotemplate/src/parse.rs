@@ -354,20 +354,26 @@ impl<'p, 't> Parser<'p, 't> {
         let item = inner.next_non_space();
         inner.name = inner.template_name(&item, "define clause")?;
         inner.expect(Tok::RightDelim, "define clause")?;
-        inner.body("define clause")?;
+        let ending = inner.body()?;
+        inner.is_end(ending, "define clause")?;
         inner.add()
     }
 
     /// The list of a definition, up to its end.
-    fn body(&mut self, context: &str) -> Parsed<()> {
+    fn body(&mut self) -> Parsed<Ending> {
         self.enter("max nesting depth exceeded")?;
         let (list, ending) = self.item_list()?;
         self.shared.nesting -= 1;
-        if ending != Ending::End {
-            return self.fault(&format!("unexpected {} in {context}", ending.text()));
-        }
         self.root = list.into();
-        Ok(())
+        Ok(ending)
+    }
+
+    /// Refuses what does not end a definition.
+    fn is_end(&self, ending: Ending, context: &str) -> Parsed<()> {
+        match ending {
+            Ending::End => Ok(()),
+            _ => self.fault(&format!("unexpected {} in {context}", ending.text())),
+        }
     }
 
     /// Adds the finished definition, unless an empty one would replace another.
@@ -520,8 +526,12 @@ impl<'p, 't> Parser<'p, 't> {
         let name = self.template_name(&item, context)?;
         let pipe = self.pipeline(context, Tok::RightDelim)?;
         let mut inner = Parser::new(self.shared, name.clone());
-        inner.body(context)?;
-        inner.add()?;
+        let ending = inner.body()?;
+        if ending == Ending::End {
+            inner.add()?;
+        }
+        // As Go: by the line of the block, and not of what ends it.
+        self.is_end(ending, context)?;
         let place = Place::new(item.pos, item.end());
         Ok(Node::Template(Box::new(Invocation { place, name, pipe: Some(pipe), target: None })))
     }
