@@ -372,7 +372,7 @@ impl<'p, 't> Parser<'p, 't> {
     fn is_end(&self, ending: Ending, context: &str) -> Parsed<()> {
         match ending {
             Ending::End => Ok(()),
-            _ => self.fault(&format!("unexpected {} in {context}", ending.text())),
+            Ending::Else => self.fault(&format!("unexpected {} in {context}", ending.text())),
         }
     }
 
