@@ -15,6 +15,7 @@
 //! | [`observer`] | who is Ready since when, as a watch tells it |
 //! | [`samples`] | many lengths of time: percentiles, their ratios |
 //! | [`process`] | a process under measurement: CPU, memory |
+//! | [`speed`] | how fast the machine runs meanwhile |
 //! | [`controller`] | keyferry as the chart's ServiceAccount |
 //! | [`floor`] | the loop that makes the same writes with nothing in between |
 //! | [`table`] | tables, figures against goals, verdicts |
@@ -30,6 +31,7 @@ pub mod plane;
 pub mod process;
 pub mod recorder;
 pub mod samples;
+pub mod speed;
 pub mod standin;
 pub mod table;
 pub mod workload;
