@@ -243,6 +243,20 @@ fn a_search_that_nothing_interrupts_is_paid_for_before() {
 }
 
 #[test]
+fn a_search_in_an_expression_of_many_letters_is_paid_for() {
+    let text = "{{ regexMatch `\\pL{222}x` .text }}";
+    is_refused(text, &text_data("a".repeat(100_000)));
+    let template = eso().compile("case", text).unwrap();
+    for (letters, answer) in [(222, "true"), (221, "false")] {
+        let data = text_data("a".repeat(letters) + "x");
+        assert_eq!(template.render(&data, &Env::default()).unwrap(), answer.as_bytes());
+    }
+    // Each match but one letter long looks at all that is left.
+    let text = "{{ $x := regexReplaceAll `(?:\\pL{0,222})*y|\\pL` .text `` }}";
+    is_refused(text, &text_data("a".repeat(1000)));
+}
+
+#[test]
 fn products_of_many_decimals_are_paid_for() {
     let factors = " 1.2345678901234567".repeat(40_000);
     is_refused(&format!("{{{{ mulf 1{factors} }}}}"), &Value::Nil);

@@ -7,12 +7,17 @@
 //! * classes and folding know Unicode 15.0 and no more (see [`super::letter`]);
 //! * of the scripts whose names have two words Go finds none (`\p{Old_Italic}`), so neither does this;
 //! * half of a surrogate pair is in no text, so it never matches.
+//!
+//! What is too large for that engine is for the one of [`super::automaton`], made of the same tree.
 
+use regex_automata::Input;
 use regex_automata::meta::{self, Regex};
 use regex_automata::nfa::thompson::WhichCaptures;
-use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
+use regex_automata::util::captures::Captures;
+use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition};
 
 use crate::error::Fault;
+use crate::func::automaton::{Automaton, Walk};
 use crate::func::letter::{KNOWN, NOT_YET_EQUAL, chars, class};
 use crate::quote::first_char;
 use crate::run::Run;
@@ -20,8 +25,18 @@ use crate::run::Run;
 /// What compiled expressions may need, in bytes, with what a search for their groups needs.
 const MAX_MEMORY: usize = 8 << 20;
 
-/// How long a state is while it is built.
+/// How many ranges the classes that a text names may have in all; each takes 8 bytes.
+const MAX_RANGES: u64 = (MAX_MEMORY / 8) as u64;
+
+/// How long a state of the `regex` crate's engine is while it is built.
 const STATE: usize = 32;
+
+/// From what cost on that engine is not even tried. A character takes it 32 bytes, a range of a class some 60: what
+/// costs so much is too large but for rare classes, and our engine has room for those, too.
+const HOPELESS: u64 = (MAX_MEMORY / 16) as u64;
+
+/// For how many of its states one of our engine counts, which takes longer to meet.
+const SLOWER: u64 = 8;
 
 /// What is asked of matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +45,16 @@ pub(super) enum Find {
     Bounds,
     /// Where their groups are, too.
     Groups,
+}
+
+impl Find {
+    /// How many positions a search notes: where the match begins and ends, and where each group does that is asked for.
+    const fn slots(self, groups: usize) -> usize {
+        match self {
+            Self::Bounds => 2,
+            Self::Groups => 2 + 2 * groups,
+        }
+    }
 }
 
 /// How deeply an expression may be nested to be compiled.
@@ -44,14 +69,24 @@ const GO_MAX_SIZE: u64 = (128 << 20) / 40;
 /// How often something may be repeated, repetitions of repetitions included.
 const MAX_REPEAT: u64 = 1000;
 
+/// What searches. It is for text in which each byte that is not UTF-8 has become U+FFFD.
+enum Engine {
+    /// The `regex` crate's.
+    Bytes(Regex),
+    /// Ours.
+    Characters(Automaton),
+}
+
 /// A compiled expression.
 pub(super) struct Expression {
-    /// It matches text in which each byte that is not UTF-8 has become U+FFFD.
-    pub(super) regex: Regex,
+    engine: Engine,
     /// The names of the groups, from group 1 on; empty for those without.
     pub(super) names: Vec<Vec<u8>>,
-    /// How many states a byte of the text meets at most, about; those that remember groups weigh more.
+    /// How many states a byte of the text meets at most, about; those that remember groups weigh more, and those of our
+    /// engine.
     pub(super) states: u64,
+    /// What each of them weighs.
+    pub(super) weight: u64,
 }
 
 impl Expression {
@@ -68,21 +103,103 @@ impl Expression {
             return Err(Fault::limit(why));
         }
         run.spend(piece.cost / 2)?;
-        // Where each group, and the match itself, begins and ends.
-        let (kept, slots) = match find {
-            Find::Bounds => (WhichCaptures::Implicit, 2),
-            Find::Groups => (WhichCaptures::All, 2 + 2 * names.len()),
+        let slots = find.slots(names.len());
+        let engine = match over_bytes(&piece, find, slots)? {
+            Some(regex) => Engine::Bytes(regex),
+            None => Engine::Characters(over_characters(&piece, slots)?),
         };
-        // A search may keep all slots of each state, twice: there must be room for that, so the states must be few.
-        let states = MAX_MEMORY / (2 * slots * size_of::<usize>());
-        let size = MAX_MEMORY.min(states.saturating_mul(STATE));
-        let config = meta::Config::new().utf8_empty(true).which_captures(kept).nfa_size_limit(Some(size));
-        let regex = meta::Builder::new().configure(config).build_from_hir(&piece.hir);
-        let regex = regex.map_err(|error| match error.size_limit() {
-            Some(_) => Fault::limit(format!("the regular expression needs more than {MAX_MEMORY} bytes")),
-            None => Fault::new(format!("the regular expression cannot be compiled: {error}")),
-        })?;
-        Ok(Self { regex, names, states: piece.cost.saturating_mul(1 + slots as u64 / 16) })
+        Ok(Self::new(engine, piece.cost, slots, names))
+    }
+
+    fn new(engine: Engine, cost: u64, slots: usize, names: Vec<Vec<u8>>) -> Self {
+        let noting = 1 + slots as u64 / 16;
+        let (states, weight) = match &engine {
+            Engine::Bytes(_) => (cost, noting),
+            Engine::Characters(automaton) => (automaton.size() as u64, SLOWER * noting),
+        };
+        Self { engine, names, states: states.saturating_mul(weight), weight }
+    }
+
+    /// Whether it matches anywhere in the text.
+    pub(super) fn is_match(&self, text: &[u8]) -> bool {
+        match &self.engine {
+            Engine::Bytes(regex) => regex.is_match(text),
+            Engine::Characters(automaton) => automaton.walk(text).find(0).is_some(),
+        }
+    }
+
+    /// A search through a text.
+    pub(super) fn finder<'a>(&'a self, text: &'a [u8]) -> Finder<'a> {
+        match &self.engine {
+            Engine::Bytes(regex) => Finder::Bytes { regex, text, captures: regex.create_captures() },
+            Engine::Characters(automaton) => Finder::Characters(Box::new(automaton.walk(text))),
+        }
+    }
+}
+
+/// Whatever engine it would be for.
+fn too_large() -> Fault {
+    Fault::limit(format!("the regular expression needs more than {MAX_MEMORY} bytes"))
+}
+
+/// The expression for the `regex` crate's engine; nothing if it is too large for that.
+fn over_bytes(piece: &Piece, find: Find, slots: usize) -> Result<Option<Regex>, Fault> {
+    if piece.cost > HOPELESS {
+        return Ok(None);
+    }
+    let kept = match find {
+        Find::Bounds => WhichCaptures::Implicit,
+        Find::Groups => WhichCaptures::All,
+    };
+    // A search may keep all slots of each state, twice: there must be room for that, so the states must be few.
+    let states = MAX_MEMORY / (2 * slots * size_of::<usize>());
+    let size = MAX_MEMORY.min(states.saturating_mul(STATE));
+    let config = meta::Config::new().utf8_empty(true).which_captures(kept).nfa_size_limit(Some(size));
+    match meta::Builder::new().configure(config).build_from_hir(&piece.hir) {
+        Ok(regex) => Ok(Some(regex)),
+        Err(error) if error.size_limit().is_some() => Ok(None),
+        Err(error) => Err(Fault::new(format!("the regular expression cannot be compiled: {error}"))),
+    }
+}
+
+/// The expression for our engine.
+fn over_characters(piece: &Piece, slots: usize) -> Result<Automaton, Fault> {
+    Automaton::new(&piece.hir, slots, MAX_MEMORY).ok_or_else(too_large)
+}
+
+/// A search through a text, match by match.
+pub(super) enum Finder<'a> {
+    Bytes { regex: &'a Regex, text: &'a [u8], captures: Captures },
+    Characters(Box<Walk<'a>>),
+}
+
+impl Finder<'_> {
+    /// Where the first match from a position on begins and ends. What is before is looked at only by `^`, `\b` and the
+    /// like.
+    pub(super) fn find(&mut self, from: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::Bytes { regex, text, captures } => {
+                regex.search_captures(&Input::new(*text).span(from..text.len()), captures);
+                captures.get_match().map(|found| (found.start(), found.end()))
+            }
+            Self::Characters(walk) => walk.find(from),
+        }
+    }
+
+    /// Where a group of the match begins and ends; nothing if it matched nothing.
+    pub(super) fn group(&self, index: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::Bytes { captures, .. } => captures.get_group(index).map(|span| (span.start, span.end)),
+            Self::Characters(walk) => walk.group(index),
+        }
+    }
+
+    /// How many states were met so far, at all positions together; the `regex` crate's engine does not tell.
+    pub(super) fn met(&self) -> u64 {
+        match self {
+            Self::Bytes { .. } => 0,
+            Self::Characters(walk) => walk.met(),
+        }
     }
 }
 
@@ -103,6 +220,8 @@ enum Code {
     UnexpectedParen,
     NestingDepth,
     Large,
+    /// Not one of Go's: the classes alone take more memory than an expression may.
+    Memory,
 }
 
 impl Code {
@@ -121,7 +240,7 @@ impl Code {
             Self::TrailingBackslash => "trailing backslash at end of expression",
             Self::UnexpectedParen => "unexpected )",
             Self::NestingDepth => "expression nests too deeply",
-            Self::Large => "expression too large",
+            Self::Large | Self::Memory => "expression too large",
         }
     }
 }
@@ -131,6 +250,9 @@ struct Refusal<'t>(Code, &'t [u8]);
 
 impl Refusal<'_> {
     fn fault(&self) -> Fault {
+        if self.0 == Code::Memory {
+            return too_large();
+        }
         let part: String = chars(self.1).collect();
         Fault::new(format!("error parsing regexp: {}: `{part}`", self.0.text()))
     }
@@ -262,19 +384,22 @@ struct Parser<'t> {
     outer: Vec<Group>,
     group: Group,
     names: Vec<Vec<u8>>,
+    /// The ranges of all classes so far, about.
+    ranges: u64,
 }
 
 impl<'t> Parser<'t> {
     fn new(text: &'t [u8]) -> Self {
         let flags = Flags::default();
         let group = Group::new(flags, None);
-        Self { whole: text, rest: text, flags, outer: Vec::new(), group, names: Vec::new() }
+        Self { whole: text, rest: text, flags, outer: Vec::new(), group, names: Vec::new(), ranges: 0 }
     }
 
     fn parse(mut self) -> Result<(Piece, Vec<Vec<u8>>), Refusal<'t>> {
         let mut repeated = None;
         while let Some(first) = self.rest.first() {
             repeated = self.step(*first, repeated)?;
+            self.count_ranges()?;
         }
         if !self.outer.is_empty() {
             return Err(Refusal(Code::MissingParen, self.whole));
@@ -282,6 +407,16 @@ impl<'t> Parser<'t> {
         let piece = self.group.close();
         Self::check(&piece, self.whole)?;
         Ok((piece, self.names))
+    }
+
+    /// Counts the ranges of the last class: each place where the text has one holds its own.
+    fn count_ranges(&mut self) -> Result<(), Refusal<'t>> {
+        if let Some(piece) = self.group.pieces.last()
+            && matches!(piece.hir.kind(), HirKind::Class(_))
+        {
+            self.ranges += piece.cost;
+        }
+        if self.ranges > MAX_RANGES { Err(Refusal(Code::Memory, self.whole)) } else { Ok(()) }
     }
 
     fn check(piece: &Piece, whole: &'t [u8]) -> Result<(), Refusal<'t>> {
@@ -850,6 +985,39 @@ fn folded(class: ClassUnicode) -> ClassUnicode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Env;
+
+    impl Expression {
+        /// An expression in both engines, the `regex` crate's and ours.
+        pub(crate) fn in_each_engine(text: &str, find: Find) -> [Self; 2] {
+            let parsed = Parser::new(text.as_bytes()).parse();
+            let (piece, names) = parsed.unwrap_or_else(|refusal| panic!("{text}: {}", refusal.fault()));
+            let slots = find.slots(names.len());
+            let regex = over_bytes(&piece, find, slots).unwrap().unwrap();
+            let automaton = over_characters(&piece, slots).unwrap();
+            [Engine::Bytes(regex), Engine::Characters(automaton)]
+                .map(|engine| Self::new(engine, piece.cost, slots, names.clone()))
+        }
+    }
+
+    /// How many states an expression has in our engine, if it is for that.
+    fn states_of_ours(text: &str, find: Find) -> Option<usize> {
+        let env = Env::default();
+        match Expression::compile(&mut Run::new(&env), text.as_bytes(), find).unwrap().engine {
+            Engine::Bytes(_) => None,
+            Engine::Characters(automaton) => Some(automaton.size()),
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_for_one_engine_takes_a_state_a_character_in_the_other() {
+        // Beside them the match itself, where it begins and where it ends.
+        assert_eq!(states_of_ours(r"\pL{20}", Find::Bounds), None);
+        assert_eq!(states_of_ours(r"\pL{222}", Find::Bounds), Some(222 + 3));
+        assert_eq!(states_of_ours(r"\pL{1000}", Find::Bounds), Some(1000 + 3));
+        assert_eq!(states_of_ours(r"(\pL{10}){100}", Find::Bounds), Some(1000 + 3));
+        assert_eq!(states_of_ours(r"(\pL{10}){100}", Find::Groups), Some(1000 + 200 + 3));
+    }
 
     fn refusal(text: &str) -> Option<String> {
         Parser::new(text.as_bytes()).parse().err().map(|refusal| refusal.fault().to_string())

@@ -51,6 +51,7 @@ pub mod strings;
 pub mod url;
 pub mod web_key;
 
+mod automaton;
 mod cbc_mode;
 mod compare;
 mod curve;

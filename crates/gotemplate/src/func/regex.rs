@@ -3,11 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use regex_automata::Input;
-use regex_automata::util::captures::Captures;
-
 use crate::error::Fault;
-use crate::func::expression::{Expression, Find};
+use crate::func::expression::{Expression, Find, Finder};
 use crate::func::letter::{DIGIT, LETTER, pieces};
 use crate::func::{Args, Func};
 use crate::print::quote;
@@ -127,23 +124,30 @@ impl<'t> Subject<'t> {
     }
 }
 
+/// How many meetings of a byte with a state a step pays for.
+const MEETINGS_PER_STEP: u64 = 512;
+
 /// Pays for one way through the text, which nothing interrupts. At worst each byte meets each state of the expression.
-fn scan(run: &mut Run<'_>, expression: &Expression, subject: &Subject<'_>) -> Result<(), Fault> {
-    const MEETINGS_PER_STEP: u64 = 512;
-    run.spend(expression.states.saturating_mul(subject.len() as u64) / MEETINGS_PER_STEP)
+/// Gives the number of those meetings.
+fn scan(run: &mut Run<'_>, expression: &Expression, subject: &Subject<'_>) -> Result<u64, Fault> {
+    let meetings = expression.states.saturating_mul(subject.len() as u64);
+    run.spend(meetings / MEETINGS_PER_STEP)?;
+    Ok(meetings)
 }
 
 /// A search through a text, match by match.
 struct Search<'a, 't> {
     subject: &'a Subject<'t>,
     expression: &'a Expression,
-    captures: Captures,
+    finder: Finder<'a>,
+    /// How many meetings are paid for.
+    paid: u64,
 }
 
 impl<'a, 't> Search<'a, 't> {
     fn new(run: &mut Run<'_>, expression: &'a Expression, subject: &'a Subject<'t>) -> Result<Self, Fault> {
-        scan(run, expression, subject)?;
-        Ok(Self { subject, expression, captures: expression.regex.create_captures() })
+        let paid = scan(run, expression, subject)?;
+        Ok(Self { subject, expression, finder: expression.finder(&subject.text), paid })
     }
 
     /// The first match from a position on. What is before is looked at only by `^`, `\b` and the like.
@@ -151,14 +155,23 @@ impl<'a, 't> Search<'a, 't> {
         // It may have to look at all that is left, each time again.
         let left = (self.subject.len() - from) as u64;
         run.spend(1 + (left >> 13) + (self.expression.states.saturating_mul(left) >> 18))?;
-        let input = Input::new(&*self.subject.text).span(from..self.subject.len());
-        self.expression.regex.search_captures(&input, &mut self.captures);
-        Ok(self.captures.get_match().map(|found| (found.start(), found.end())))
+        let found = self.finder.find(from);
+        self.settle(run)?;
+        Ok(found)
+    }
+
+    /// Pays for the meetings that our engine tells of, as far as they are not paid for yet. Those of one match are at
+    /// most those of one way through the text, so no more than that is ever owed.
+    fn settle(&mut self, run: &mut Run<'_>) -> Result<(), Fault> {
+        let met = self.finder.met().saturating_mul(self.expression.weight);
+        let steps = met.saturating_sub(self.paid) / MEETINGS_PER_STEP;
+        self.paid = self.paid.saturating_add(steps * MEETINGS_PER_STEP);
+        run.spend(steps)
     }
 
     /// What a group matched; nothing if it matched nothing.
     fn group(&self, index: usize) -> Option<&'t [u8]> {
-        self.captures.get_group(index).map(|span| self.subject.part(span.start, span.end))
+        self.finder.group(index).map(|(from, to)| self.subject.part(from, to))
     }
 }
 
@@ -166,7 +179,7 @@ fn is_match(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let expression = Expression::compile(run, args.str(0)?, Find::Bounds)?;
     let subject = Subject::new(args.str(1)?);
     scan(run, &expression, &subject)?;
-    Ok(expression.regex.is_match(&*subject.text).into())
+    Ok(expression.is_match(&subject.text).into())
 }
 
 fn find(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
@@ -424,7 +437,13 @@ mod tests {
         let env = Env::default();
         let refused =
             |pattern: &str| Expression::compile(&mut Run::new(&env), pattern.as_bytes(), Find::Bounds).err();
-        assert!(refused(r"\pL{1000}").is_some_and(|fault| fault.is_limit()));
+        // Too large for both engines; for the second one that of the `regex` crate is not even tried.
+        // The last one is not even read to its end: its classes alone are.
+        for pattern in ["[^a]{1000}".repeat(150), "[^a]{1000}".repeat(200), r"\pL".repeat(10_000)] {
+            let fault = refused(&pattern).unwrap();
+            assert!(fault.is_limit());
+            assert_eq!(fault.to_string(), "the regular expression needs more than 8388608 bytes");
+        }
         assert!(
             refused(&format!("{}a{}", "(".repeat(300), ")".repeat(300)))
                 .is_some_and(|fault| fault.is_limit())
@@ -433,6 +452,36 @@ mod tests {
         assert!(
             refused(&deep).is_some_and(|fault| fault.to_string().contains("expression nests too deeply"))
         );
+    }
+
+    #[test]
+    fn a_class_may_be_repeated_as_often_as_go_lets_it() {
+        let env = Env::default();
+        let is_found = |pattern: &str, text: String| {
+            let mut run = Run::new(&env);
+            let found = is_match(&mut run, Args::new(&[Value::str(pattern), Value::str(text)])).unwrap();
+            assert!(run.taken() < 500_000, "{pattern}: {}", run.taken());
+            matches!(found, Value::Bool(true))
+        };
+        for (pattern, letters, after) in [
+            (r"^\pL{222}$", 222, ""),
+            (r"\pL{1000}", 1000, ""),
+            (r"(?i)\pL{500}x", 500, "X"),
+            (r"(\pL{10}){100}", 1000, ""),
+        ] {
+            assert!(is_found(pattern, "é".repeat(letters) + after), "{pattern}");
+            assert!(!is_found(pattern, "é".repeat(letters - 1) + after), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn matches_and_groups_of_many_letters_are_found() {
+        assert_eq!(all(r"\pL{222}", "a".repeat(500).as_bytes()), ["a".repeat(222), "a".repeat(222)]);
+        let env = Env::default();
+        let text = format!("-{}abcdefghijx", "é".repeat(990));
+        let args = [Value::str(r"(\pL{10}){100}(x)?"), Value::str(text), Value::str("<$1$2>")];
+        let replaced = tried(&mut Run::new(&env), Args::new(&args), (Find::Groups, replace)).unwrap();
+        assert!(matches!(replaced, Value::Str(text) if &*text == b"-<abcdefghijx>"));
     }
 
     #[test]
