@@ -255,7 +255,7 @@ fn planning(bench: &mut Criterion, objects: &Objects) -> Outcome {
     let mut other = objects.secret.clone();
     other.data.insert("password".into(), "changed".into());
     let now = Timestamp::UNIX_EPOCH;
-    must(matches!(plan::plan(&want, None, now), Plan::Create(_)), "the Secret is not created")?;
+    must(matches!(plan::plan::<Secret>(&want, None, now), Plan::Create(_)), "the Secret is not created")?;
     must(matches!(plan::plan(&want, Some(&objects.secret), now), Plan::Unchanged), "the Secret is written")?;
     must(matches!(plan::plan(&want, Some(&other), now), Plan::Replace(..)), "the Secret is not replaced")?;
     let cases =

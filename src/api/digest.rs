@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use keyferry_stores::base::SecretBytes;
+use serde_json::{Map, Number, Value};
 use sha3::{Digest, Sha3_224};
 
 /// What stands before the name in a field manager.
@@ -36,6 +37,22 @@ pub fn of_data(data: &BTreeMap<String, SecretBytes>) -> String {
         hash.update("]");
     }
     finish(hash.chain_update("]"))
+}
+
+/// The digest of what an object of any kind holds (`reconcile.external-secrets.io/data-hash`): of its `spec`, without one of its `data`.
+/// `None` without either; a `null` is none.
+#[must_use]
+pub fn of_content(body: &Map<String, Value>) -> Option<String> {
+    let present = |field: &str| body.get(field).filter(|content| !content.is_null());
+    present("spec").or_else(|| present("data")).map(of_value)
+}
+
+/// The digest of a value of JSON: `map[k:v l:[a b]]`, keys sorted, texts raw. It too is fed piece by piece.
+#[must_use]
+pub fn of_value(value: &Value) -> String {
+    let mut hash = Sha3_224::new();
+    print_value(&mut hash, value);
+    finish(hash)
 }
 
 /// `status.syncedResourceVersion`: the generation and the digest of `{annotations:map[…] labels:map[…]}`. Any change of spec, labels
@@ -84,6 +101,42 @@ fn string_map(map: &BTreeMap<String, String>) -> String {
     format!("map[{}]", pairs.join(" "))
 }
 
+fn print_value(hash: &mut Sha3_224, value: &Value) {
+    match value {
+        Value::Null => hash.update("<nil>"),
+        Value::Bool(truth) => hash.update(if *truth { "true" } else { "false" }),
+        Value::Number(number) => hash.update(printed(number)),
+        Value::String(text) => hash.update(text),
+        Value::Array(items) => {
+            hash.update("[");
+            for (i, item) in items.iter().enumerate() {
+                hash.update(if i == 0 { "" } else { " " });
+                print_value(hash, item);
+            }
+            hash.update("]");
+        }
+        Value::Object(fields) => {
+            hash.update("map[");
+            for (i, (key, field)) in fields.iter().enumerate() {
+                hash.update(if i == 0 { "" } else { " " });
+                hash.update(key);
+                hash.update(":");
+                print_value(hash, field);
+            }
+            hash.update("]");
+        }
+    }
+}
+
+/// Kubernetes reads a whole number as `int64` if it fits, everything else as `float64`.
+fn printed(number: &Number) -> Vec<u8> {
+    if let Some(whole) = number.as_i64() {
+        return whole.to_string().into_bytes();
+    }
+    let float = gotemplate::Value::float(number.as_f64().unwrap_or_default());
+    gotemplate::print::display(&float).unwrap_or_default()
+}
+
 /// The decimal digits of a byte, right-aligned, and where they start.
 fn decimal(byte: u8) -> ([u8; 3], usize) {
     let digits = [b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10];
@@ -97,6 +150,8 @@ fn decimal(byte: u8) -> ([u8; 3], usize) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn data(pairs: &[(&str, &[u8])]) -> BTreeMap<String, SecretBytes> {
@@ -133,6 +188,53 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         let printed: Vec<_> = all.iter().map(u8::to_string).collect();
         assert_eq!(of_data(&data(&[("k", &all)])), of_text(&format!("map[k:[{}]]", printed.join(" "))));
+    }
+
+    fn content(json: Value) -> Option<String> {
+        let Value::Object(body) = json else { panic!("{json} is no object") };
+        of_content(&body)
+    }
+
+    #[test]
+    fn the_digest_of_an_object_is_that_which_eso_recorded() {
+        let recorded = "2fa8cacf41f7983517f1d8145692826ed48d0f24a6f8f03d2ca11d2f";
+        assert_eq!(content(json!({ "data": { "x": "v" } })).as_deref(), Some(recorded));
+    }
+
+    #[test]
+    fn the_spec_is_the_content_before_the_data() {
+        let data = content(json!({ "data": { "x": "v" } }));
+        let spec = content(json!({ "spec": "s", "data": { "x": "v" }, "status": 1 }));
+        assert_eq!(spec, Some(of_text("s")));
+        assert_eq!(content(json!({ "spec": null, "data": { "x": "v" } })), data);
+        assert_eq!(content(json!({ "status": {}, "binaryData": {} })), None);
+    }
+
+    #[test]
+    fn values_print_as_go_prints_them() {
+        for (json, printed) in [
+            (json!({}), "map[]"),
+            (json!([]), "[]"),
+            (json!(""), ""),
+            (
+                json!({ "b": [1, "two", null], "a": { "c": true, "B": false } }),
+                "map[a:map[B:false c:true] b:[1 two <nil>]]",
+            ),
+            (json!(-7), "-7"),
+            (json!(i64::MAX), "9223372036854775807"),
+            (json!(u64::MAX), "1.8446744073709552e+19"),
+            (json!(1.0), "1"),
+            (json!(1.5), "1.5"),
+            (json!(-0.25), "-0.25"),
+            (json!(0.0001), "0.0001"),
+            (json!(0.00001), "1e-05"),
+            (json!(100_000.0), "100000"),
+            (json!(1_000_000.0), "1e+06"),
+            (json!(1_234_567.5), "1.2345675e+06"),
+            (json!(1e100), "1e+100"),
+        ] {
+            assert_eq!(of_value(&json), of_text(printed), "{json}");
+        }
     }
 
     #[test]

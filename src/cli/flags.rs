@@ -63,6 +63,9 @@ pub struct Controller {
     /// Refuse stores that are not Ready.
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub enable_flood_gate: bool,
+    /// Fill objects of other kinds than Secrets (spec.target.manifest): who may read the kind reads the values.
+    #[arg(long, value_name = "BOOL", default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub unsafe_allow_generic_targets: bool,
     /// How old status.refreshTime of an unchanged object may get: a duration, 0 = written at each refresh as ESO does, or never.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = stamp)]
     pub status_stamp_interval: Stamp,
@@ -121,12 +124,11 @@ const MEANINGLESS: [Foreign; 23] = [
 ];
 
 /// Flags that promise something that is not built.
-const UNBUILT: [Foreign; 8] = [
+const UNBUILT: [Foreign; 7] = [
     foreign("enable-leader-election", "false", "leader election is not built yet: run one replica"),
     foreign("enable-cluster-external-secret-reconciler", "false", "ClusterExternalSecrets are not built yet"),
     foreign("enable-cluster-push-secret-reconciler", "false", "ClusterPushSecrets are not built yet"),
     foreign("enable-push-secret-reconciler", "false", "PushSecrets are not built yet"),
-    foreign("unsafe-allow-generic-targets", "false", "generic targets are not built yet"),
     foreign("enable-extended-metric-labels", "false", "extended metric labels are not built yet"),
     foreign("metrics-auth", "false", "authenticated metrics are not built yet"),
     foreign("metrics-secure", "false", "metrics over TLS are not built yet"),
@@ -311,6 +313,14 @@ mod tests {
     fn reconcilers_can_be_switched_off() {
         let (flags, _) = parsed(&["--enable-cluster-store-reconciler=false"]).unwrap();
         assert!(!flags.enable_cluster_store_reconciler && flags.enable_secret_store_reconciler);
+    }
+
+    #[test]
+    fn generic_targets_are_off_unless_they_are_asked_for() {
+        let allowed = |flags: &[&str]| parsed(flags).unwrap().0.unsafe_allow_generic_targets;
+        assert!(!allowed(&[]) && !allowed(&["--unsafe-allow-generic-targets=false"]));
+        assert!(allowed(&["--unsafe-allow-generic-targets"]));
+        assert!(allowed(&["--unsafe-allow-generic-targets=true"]));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! The operator over its seams: feeds into reconcilers, reconcilers onto the store pool. The process puts the real cluster
 //! in, stories put the one in memory in.
 
-use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Debug,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::StreamExt;
 use keyferry_stores::{
@@ -9,17 +14,21 @@ use keyferry_stores::{
     net::client::HttpPool,
     provider::{Env, calls::Calls},
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
 
 use crate::{
     cluster::{
         Cluster, StatusKind,
         credentials::ScopedCredentials,
+        generic::{ManagedObject, ObjectKind},
         managed::DigestKey,
         watch::{Change, Feed, MetadataKind, Namespaces, Watches},
     },
     controller::{
-        external_secret::{self, ExternalSecrets},
+        external_secret::{self, ExternalSecrets, Watching},
         store::{self, Stores},
         table::Table,
         world::{Expected, SharedWorld, Signal, World},
@@ -53,6 +62,8 @@ pub struct Settings {
     pub stamp: Stamp,
     /// What stands around the actions of templates.
     pub delimiters: Delimiters,
+    /// Write objects of other kinds than Secret.
+    pub generic_targets: bool,
 }
 
 impl Default for Settings {
@@ -68,6 +79,7 @@ impl Default for Settings {
             store_interval: Duration::from_secs(300),
             stamp: Stamp::Every(Duration::from_secs(900)),
             delimiters: Delimiters::default(),
+            generic_targets: false,
         }
     }
 }
@@ -106,6 +118,7 @@ pub struct Operator {
 struct Ears {
     objects: mpsc::UnboundedSender<external_secret::Message>,
     stores: mpsc::UnboundedSender<store::Message>,
+    kinds: mpsc::UnboundedSender<Watching>,
 }
 
 /// What the reconcilers listen to.
@@ -114,6 +127,7 @@ struct Inboxes {
     objects: mpsc::UnboundedReceiver<external_secret::Message>,
     stores: mpsc::UnboundedReceiver<store::Message>,
     answers: mpsc::UnboundedReceiver<Notice>,
+    kinds: mpsc::UnboundedReceiver<Watching>,
 }
 
 /// Both ends of every channel; the last is where the fetcher delivers.
@@ -121,7 +135,9 @@ fn channels() -> (Ears, Inboxes, mpsc::UnboundedSender<Notice>) {
     let (objects, object_inbox) = mpsc::unbounded_channel();
     let (stores, store_inbox) = mpsc::unbounded_channel();
     let (deliveries, answers) = mpsc::unbounded_channel();
-    (Ears { objects, stores }, Inboxes { objects: object_inbox, stores: store_inbox, answers }, deliveries)
+    let (kinds, kind_inbox) = mpsc::unbounded_channel();
+    let inboxes = Inboxes { objects: object_inbox, stores: store_inbox, answers, kinds: kind_inbox };
+    (Ears { objects, stores, kinds }, inboxes, deliveries)
 }
 
 impl Ears {
@@ -229,12 +245,23 @@ impl Operator {
         });
     }
 
+    /// Keeps the world equal to the feeds of the kinds that targets have.
+    fn follow_kinds(&self, inbox: mpsc::UnboundedReceiver<Watching>) -> impl Future<Output = ()> + use<> {
+        let (watches, over) = (self.outside.watches.clone(), self.settings.over.clone());
+        let (world, ears) = (self.world.clone(), self.ears.clone());
+        follow_kinds(inbox, move |kind| {
+            let feed = watches.targets(&kind, &over);
+            follow_kind(kind, feed, (world.clone(), ears.clone()))
+        })
+    }
+
     fn reconcile(&self, inboxes: Inboxes, parts: &mut JoinSet<()>) {
         let inbox = (self.ears.objects.clone(), inboxes.objects);
         let over = self.settings.over.clone();
         let objects = ExternalSecrets::new(self.for_objects(), over, inbox, inboxes.answers);
         let stores = Stores::new(self.for_stores(), (self.ears.stores.clone(), inboxes.stores));
         let fetcher = self.fetcher.clone();
+        parts.spawn(self.follow_kinds(inboxes.kinds));
         parts.spawn(async move { fetcher.run().await });
         parts.spawn(objects.run());
         parts.spawn(stores.run());
@@ -246,6 +273,7 @@ impl Operator {
             flood_gate: self.settings.flood_gate,
             cluster_stores: self.settings.cluster_stores,
             concurrent: self.settings.concurrent,
+            generic_targets: self.settings.generic_targets,
         };
         let pipeline = Pipeline {
             cluster: self.outside.cluster.clone(),
@@ -255,6 +283,7 @@ impl Operator {
             breaker: Arc::new(Breaker::default()),
             templates: Arc::new(Templates::new(&self.settings.delimiters, self.outside.clock.clone())),
             shelf: Arc::default(),
+            generic_targets: self.settings.generic_targets,
         };
         external_secret::Context {
             pipeline,
@@ -263,6 +292,7 @@ impl Operator {
             env: self.env.clone(),
             table: self.objects.clone(),
             settings: Arc::new(settings),
+            kinds: self.ears.kinds.clone(),
         }
     }
 
@@ -278,6 +308,32 @@ impl Operator {
             judges: [self.settings.stores, self.settings.cluster_stores],
             interval: self.settings.store_interval,
         }
+    }
+}
+
+/// Follows each kind for as long as it is asked for.
+async fn follow_kinds<F>(mut inbox: mpsc::UnboundedReceiver<Watching>, follow: impl Fn(ObjectKind) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut feeds = JoinSet::new();
+    let mut running: HashMap<ObjectKind, AbortHandle> = HashMap::new();
+    while let Some(watching) = inbox.recv().await {
+        // Those that were ended.
+        while feeds.try_join_next().is_some() {}
+        match watching {
+            Watching::Begin(kind) => drop(running.insert(kind.clone(), feeds.spawn(follow(kind)))),
+            Watching::End(kind) => running.remove(&kind).iter().for_each(AbortHandle::abort),
+        }
+    }
+}
+
+async fn follow_kind(kind: ObjectKind, mut feed: Feed<ManagedObject>, (world, ears): (SharedWorld, Ears)) {
+    let what = kind.to_string();
+    while let Some(change) = feed.next().await {
+        log_failure(&what, &change);
+        let signals = world.lock().apply_object(&kind, change);
+        ears.tell(signals);
     }
 }
 

@@ -23,6 +23,9 @@ use crate::{
     telemetry::{leak, metrics},
 };
 
+#[path = "operator_generic_tests.rs"]
+mod generic;
+
 const ES: StatusKind = StatusKind::ExternalSecret;
 const STORE: StatusKind = StatusKind::SecretStore;
 const SECRETS: &str = "secrets";

@@ -117,6 +117,7 @@ fn settings(flags: &Controller) -> Settings {
         cluster_stores: flags.enable_cluster_store_reconciler,
         stores: flags.enable_secret_store_reconciler,
         flood_gate: flags.enable_flood_gate,
+        generic_targets: flags.unsafe_allow_generic_targets,
         concurrent: usize::from(flags.concurrent),
         store_interval: flags.store_requeue_interval,
         stamp: flags.status_stamp_interval,

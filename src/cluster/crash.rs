@@ -12,7 +12,10 @@ use keyferry_stores::{
 };
 use serde_json::Value;
 
-use super::{Cluster, Event, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit};
+use super::{
+    Cluster, Event, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit,
+    generic::{GenericObject, ObjectKind},
+};
 
 /// Names the point.
 const VARIABLE: &str = "KEYFERRY_ABORT_AT";
@@ -66,6 +69,47 @@ impl Cluster for Crashing {
 
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()> {
         let deleted = self.inner.delete_secret(permit, key, state).await;
+        self.reach("after-delete");
+        deleted
+    }
+
+    async fn get_object(&self, kind: &ObjectKind, key: &ObjectKey) -> Result<GenericObject> {
+        self.reach("after-fetch");
+        self.inner.get_object(kind, key).await
+    }
+
+    async fn create_object(
+        &self,
+        permit: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject> {
+        self.reach("before-write");
+        let created = self.inner.create_object(permit, object, manager).await;
+        self.reach("after-write");
+        created
+    }
+
+    async fn replace_object(
+        &self,
+        permit: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject> {
+        self.reach("before-write");
+        let replaced = self.inner.replace_object(permit, object, manager).await;
+        self.reach("after-write");
+        replaced
+    }
+
+    async fn delete_object(
+        &self,
+        permit: WritePermit,
+        kind: &ObjectKind,
+        key: &ObjectKey,
+        state: &Precondition,
+    ) -> Result<()> {
+        let deleted = self.inner.delete_object(permit, kind, key, state).await;
         self.reach("after-delete");
         deleted
     }

@@ -2,7 +2,8 @@
 //!
 //! It keeps what the contract asks of the API server: resourceVersions that grow over the whole cluster, UIDs, conflicts,
 //! preconditions, finalizers, immutability, the owners of fields as `Update` leaves them, and feeds. It does not know RBAC, schemas,
-//! garbage collection or namespaces that end. Both it and the real API server pass `tests/it/cluster_contract.rs`.
+//! garbage collection or namespaces that end. Objects of any kind are kept beside the others: a ConfigMap among them is not the one that
+//! [`Cluster::config_map`] reads. Both it and the real API server pass `tests/it/cluster_contract.rs`.
 //!
 //! Every request that comes through [`Cluster`] is written down ([`FakeCluster::requests`]); what a test does through the other methods
 //! is the rest of the world and is not.
@@ -29,6 +30,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Cluster, Event, FieldOwner, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit,
+    generic::{GenericObject, ManagedObject, ObjectKind, check_content},
+    kinds::{cluster_scoped, unknown},
     managed::{DigestKey, ManagedSecret},
     watch::{
         Change, Feed, Gone, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject, Versioned,
@@ -56,7 +59,8 @@ pub enum Verb {
 pub struct Request {
     /// What it does.
     pub verb: Verb,
-    /// The plural, with the subresource (`secrets`, `externalsecrets/status`, `serviceaccounts/token`).
+    /// The plural, with the subresource (`secrets`, `externalsecrets/status`, `serviceaccounts/token`); of an object of any kind
+    /// `objects/` and the kind in lower case (`objects/configmap`).
     pub resource: String,
     /// The object.
     pub key: ObjectKey,
@@ -72,6 +76,7 @@ pub struct FakeCluster(Arc<Mutex<State>>);
 struct State {
     revision: u64,
     secrets: BTreeMap<ObjectKey, Secret>,
+    generics: BTreeMap<(ObjectKind, ObjectKey), GenericObject>,
     objects: BTreeMap<(StatusKind, ObjectKey), RawObject>,
     metadata: BTreeMap<(MetadataKind, ObjectKey), Metadata>,
     config_maps: BTreeMap<ObjectKey, BTreeMap<String, String>>,
@@ -87,6 +92,7 @@ struct State {
 struct Feeds {
     objects: Vec<(StatusKind, Listener<RawObject>)>,
     secrets: Vec<Listener<Secret>>,
+    targets: Vec<(ObjectKind, Listener<ManagedObject>)>,
     metadata: Vec<(MetadataKind, Listener<Metadata>)>,
     namespaces: Vec<Listener<Namespace>>,
     deaf: bool,
@@ -177,6 +183,25 @@ impl FakeCluster {
     /// Takes a Secret away, whatever its finalizers are.
     pub fn remove_secret(&self, key: &ObjectKey) {
         self.state().drop_secret(key);
+    }
+
+    /// Writes an object of any kind as somebody else does: made or replaced whatever its resourceVersion is.
+    pub fn put_generic(&self, mut object: GenericObject, manager: &str) -> GenericObject {
+        let mut state = self.state();
+        let known = state.generic(&object.kind, &object.key());
+        object.uid = known.as_ref().map_or_else(|| state.uid(), |known| known.uid.clone());
+        state.store_generic(object, known.as_ref(), manager)
+    }
+
+    /// An object of any kind as it is.
+    #[must_use]
+    pub fn generic(&self, kind: &ObjectKind, key: &ObjectKey) -> Option<GenericObject> {
+        self.state().generic(kind, key)
+    }
+
+    /// Takes an object of any kind away, whatever its finalizers are.
+    pub fn remove_generic(&self, kind: &ObjectKind, key: &ObjectKey) {
+        self.state().drop_generic(kind, key);
     }
 
     /// Makes or changes a ConfigMap.
@@ -316,6 +341,69 @@ impl Cluster for FakeCluster {
         Ok(())
     }
 
+    async fn get_object(&self, kind: &ObjectKind, key: &ObjectKey) -> Result<GenericObject> {
+        let resource = resource(kind)?;
+        let state = self.enter(Request::new(Verb::Get, &resource, key))?;
+        state.generic(kind, key).ok_or_else(|| absent(&resource, key))
+    }
+
+    async fn create_object(
+        &self,
+        _: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject> {
+        let (resource, key) = (resource(&object.kind)?, object.key());
+        let mut state = self.enter(Request::new(Verb::Create, &resource, &key).by(manager))?;
+        check_generic(object)?;
+        if state.generic(&object.kind, &key).is_some() {
+            return Err(conflict(format!("{resource} \"{}\" already exists", key.name())));
+        }
+        let fresh = GenericObject { uid: state.uid(), deleting: false, ..object.clone() };
+        Ok(state.store_generic(fresh, None, manager))
+    }
+
+    async fn replace_object(
+        &self,
+        _: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject> {
+        let (resource, key) = (resource(&object.kind)?, object.key());
+        let mut state = self.enter(Request::new(Verb::Update, &resource, &key).by(manager))?;
+        let known = state.generic(&object.kind, &key).ok_or_else(|| absent(&resource, &key))?;
+        if known.resource_version != object.resource_version
+            || (!object.uid.is_empty() && known.uid != object.uid)
+        {
+            return Err(conflict(format!("{resource} \"{}\": the object has been modified", key.name())));
+        }
+        check_generic(object)?;
+        let next = GenericObject { uid: known.uid.clone(), deleting: known.deleting, ..object.clone() };
+        Ok(state.store_generic(next, Some(&known), manager))
+    }
+
+    async fn delete_object(
+        &self,
+        _: WritePermit,
+        kind: &ObjectKind,
+        key: &ObjectKey,
+        expected: &Precondition,
+    ) -> Result<()> {
+        let resource = resource(kind)?;
+        let mut state = self.enter(Request::new(Verb::Delete, &resource, key))?;
+        let known = state.generic(kind, key).ok_or_else(|| absent(&resource, key))?;
+        if known.uid != expected.uid || known.resource_version != expected.resource_version {
+            return Err(conflict(format!("{resource} \"{}\": the precondition failed", key.name())));
+        }
+        if known.finalizers.is_empty() {
+            state.drop_generic(kind, key);
+        } else {
+            let marked = GenericObject { deleting: true, ..known.clone() };
+            state.store_generic(marked, Some(&known), "");
+        }
+        Ok(())
+    }
+
     async fn patch_status(&self, _: WritePermit, subject: &Subject, status: Value) -> Result<String> {
         let resource = format!("{}/status", subject.kind.plural());
         let mut state = self.enter(Request::new(Verb::Patch, &resource, &subject.key))?;
@@ -388,6 +476,19 @@ impl Watches for FakeCluster {
         state.feeds.secrets.push(listener);
         let key = Arc::clone(key);
         feed.map(move |change| change.map(|secret| ManagedSecret::of(&secret, &key))).boxed()
+    }
+
+    fn targets(&self, kind: &ObjectKind, over: &Namespaces) -> Feed<ManagedObject> {
+        let mut state = self.state();
+        let (listener, feed) = Listener::new(over.clone());
+        match resource(kind) {
+            Err(error) => listener.fail(&error),
+            Ok(_) => {
+                listener.list(&state.targets_of(kind));
+                state.feeds.targets.push((kind.clone(), listener));
+            }
+        }
+        feed
     }
 
     fn metadata(&self, kind: MetadataKind, over: &Namespaces) -> Feed<Metadata> {
@@ -507,6 +608,59 @@ impl State {
         self.feeds.tell_metadata(MetadataKind::Secret, &Change::Applied(metadata(secret)));
     }
 
+    fn generic(&self, kind: &ObjectKind, key: &ObjectKey) -> Option<GenericObject> {
+        self.generics.get(&(kind.clone(), key.clone())).cloned()
+    }
+
+    /// Stores an object as [`State::store_secret`] does a Secret.
+    fn store_generic(
+        &mut self,
+        mut object: GenericObject,
+        known: Option<&GenericObject>,
+        manager: &str,
+    ) -> GenericObject {
+        drop_empty(&mut object);
+        object.field_owners = owners_after(known.map(head).as_ref(), &head(&object), manager);
+        if let Some(known) = known {
+            object.resource_version.clone_from(&known.resource_version);
+            if object == *known {
+                return object;
+            }
+        }
+        if object.deleting && object.finalizers.is_empty() {
+            self.drop_generic(&object.kind, &object.key());
+            return object;
+        }
+        object.resource_version = self.next();
+        let was = known.is_some_and(GenericObject::is_managed);
+        self.generics.insert((object.kind.clone(), object.key()), object.clone());
+        self.tell_generic(&object, was);
+        object
+    }
+
+    fn drop_generic(&mut self, kind: &ObjectKind, key: &ObjectKey) {
+        let Some(mut object) = self.generics.remove(&(kind.clone(), key.clone())) else { return };
+        object.resource_version = self.next();
+        if object.is_managed() {
+            self.feeds.tell_targets(kind, &Change::Deleted(Gone::of(&ManagedObject::of(&object))));
+        }
+    }
+
+    /// An object that loses the label leaves the feed of targets.
+    fn tell_generic(&mut self, object: &GenericObject, was_managed: bool) {
+        let managed = ManagedObject::of(object);
+        match (object.is_managed(), was_managed) {
+            (true, _) => self.feeds.tell_targets(&object.kind, &Change::Applied(managed)),
+            (false, true) => self.feeds.tell_targets(&object.kind, &Change::Deleted(Gone::of(&managed))),
+            (false, false) => {}
+        }
+    }
+
+    fn targets_of(&self, kind: &ObjectKind) -> Vec<ManagedObject> {
+        let of_kind = self.generics.values().filter(|object| object.kind == *kind);
+        of_kind.filter(|object| object.is_managed()).map(ManagedObject::of).collect()
+    }
+
     fn store_metadata(&mut self, kind: MetadataKind, key: &ObjectKey, annotations: Pairs) {
         let known = self.metadata.get(&(kind, key.clone())).map(|known| known.uid.clone());
         let uid = known.unwrap_or_else(|| self.uid().into());
@@ -542,6 +696,9 @@ impl State {
         for listener in &self.feeds.secrets {
             listener.list(&self.managed());
         }
+        for (kind, listener) in &self.feeds.targets {
+            listener.list(&self.targets_of(kind));
+        }
         for (kind, listener) in &self.feeds.metadata {
             listener.list(&self.metadata_of(*kind));
         }
@@ -560,6 +717,11 @@ impl Feeds {
     fn tell_secrets(&mut self, change: &Change<Secret>, key: &ObjectKey) {
         let listeners = self.secrets.iter().filter(|listener| listener.over.contains(key.namespace()));
         listeners.for_each(|listener| listener.send(change, self.deaf));
+    }
+
+    fn tell_targets(&mut self, kind: &ObjectKind, change: &Change<ManagedObject>) {
+        let listeners = self.targets.iter().filter(|(known, _)| known == kind);
+        listeners.for_each(|(_, listener)| listener.tell(change, self.deaf));
     }
 
     fn tell_metadata(&mut self, kind: MetadataKind, change: &Change<Metadata>) {
@@ -604,6 +766,11 @@ impl<T: Clone + Send + 'static + Placed> Listener<T> {
         }
     }
 
+    /// No part can be listed.
+    fn fail(&self, error: &Error) {
+        (0..self.over.parts()).for_each(|part| self.send(&Change::Failed(part, error.clone()), false));
+    }
+
     fn tell(&self, change: &Change<T>, deaf: bool) {
         let namespace = match change {
             Change::Applied(object) | Change::Seen(object) => object.namespace(),
@@ -646,10 +813,7 @@ fn check_secret(secret: &Secret, known: Option<&Secret>) -> Result<()> {
     let invalid = |what: String| {
         Err(Error::new(Kind::Invalid, format!("Secret \"{}\" is invalid: {what}", secret.name)))
     };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if let Some(key) =
-        secret.data.keys().find(|key| key.is_empty() || key.len() > 253 || !key.bytes().all(plain))
-    {
+    if let Some(key) = secret.data.keys().find(|key| !is_data_key(key)) {
         return invalid(format!("data[{key}]: Invalid value"));
     }
     if secret.data.values().map(SecretBytes::len).sum::<usize>() > limits::SECRET_BYTES {
@@ -664,6 +828,60 @@ fn check_secret(secret: &Secret, known: Option<&Secret>) -> Result<()> {
         return invalid("data: Forbidden: field is immutable when `immutable` is set".into());
     }
     Ok(())
+}
+
+fn is_data_key(key: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !key.is_empty() && key.len() <= limits::SECRET_KEY_BYTES && key.bytes().all(plain)
+}
+
+/// Kinds that lie in no namespace.
+const CLUSTER_SCOPED: [&str; 6] = [
+    "ClusterRole",
+    "ClusterSecretStore",
+    "CustomResourceDefinition",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+];
+
+/// Under which name requests about objects of a kind are written down. Every kind is known but `Unknown`.
+fn resource(kind: &ObjectKind) -> Result<String> {
+    match &*kind.kind {
+        "Unknown" => Err(unknown(kind)),
+        name if CLUSTER_SCOPED.contains(&name) => Err(cluster_scoped(kind)),
+        name => Ok(format!("objects/{}", name.to_lowercase())),
+    }
+}
+
+fn is_config_map(object: &GenericObject) -> bool {
+    (&*object.kind.api_version, &*object.kind.kind) == ("v1", "ConfigMap")
+}
+
+/// What the API server checks of an object, as far as stories run into it.
+fn check_generic(object: &GenericObject) -> Result<()> {
+    check_content(object)?;
+    let data = object.body.get("data").and_then(Value::as_object).filter(|_| is_config_map(object));
+    for (key, value) in data.into_iter().flatten() {
+        if !is_data_key(key) || !value.is_string() {
+            let text = format!("ConfigMap \"{}\" is invalid: data[{key}]: Invalid value", object.name);
+            return Err(Error::new(Kind::Invalid, text));
+        }
+    }
+    Ok(())
+}
+
+/// The API server leaves an empty map of a ConfigMap away.
+fn drop_empty(object: &mut GenericObject) {
+    if is_config_map(object) {
+        object.body.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+    }
+}
+
+/// What the owners of fields are about.
+fn head(object: &GenericObject) -> Secret {
+    let GenericObject { labels, annotations, field_owners, .. } = object.clone();
+    Secret { labels, annotations, field_owners, ..Secret::default() }
 }
 
 /// Who owns what after an `Update`: a changed or new field goes over to the writer alone, an unchanged one stays with whom it was, a

@@ -12,10 +12,13 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream::select_all};
+use futures::{
+    StreamExt,
+    stream::{self, select_all},
+};
 use keyferry_stores::base::{Error, Kind};
 use kube::{
-    Api, Client, Resource,
+    Api, Resource,
     api::ObjectMeta,
     core::DynamicResourceScope,
     runtime::{
@@ -28,20 +31,22 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     MANAGED_LABEL, StatusKind,
+    generic::{ManagedObject, ObjectKind},
     identity::Uid,
+    kube::KubeCluster,
     managed::{DigestKey, ManagedSecret, Printed},
-    refusal::failure,
+    refusal::{failure, is_of_unserved_path},
     watch::{Change, Feed, Metadata, MetadataKind, Namespace, Namespaces, Pairs, RawObject, Watches},
     wire::Watchable,
 };
 
 /// What the API server is asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ApiKind {
-    pub(super) group: &'static str,
-    pub(super) version: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) plural: &'static str,
+    pub(super) group: Cow<'static, str>,
+    pub(super) version: Cow<'static, str>,
+    pub(super) kind: Cow<'static, str>,
+    pub(super) plural: Cow<'static, str>,
 }
 
 impl ApiKind {
@@ -52,11 +57,20 @@ impl ApiKind {
     const NAMESPACE: Self = Self::core("Namespace", "namespaces");
 
     const fn core(kind: &'static str, plural: &'static str) -> Self {
-        Self { group: "", version: "v1", kind, plural }
+        Self::fixed("", kind, plural)
+    }
+
+    const fn fixed(group: &'static str, kind: &'static str, plural: &'static str) -> Self {
+        Self {
+            group: Cow::Borrowed(group),
+            version: Cow::Borrowed("v1"),
+            kind: Cow::Borrowed(kind),
+            plural: Cow::Borrowed(plural),
+        }
     }
 
     /// The path of the collection; an empty namespace is the whole cluster.
-    pub(super) fn path(self, namespace: &str) -> String {
+    pub(super) fn path(&self, namespace: &str) -> String {
         let root = if self.group.is_empty() { "/api".to_string() } else { format!("/apis/{}", self.group) };
         let part = if namespace.is_empty() { String::new() } else { format!("/namespaces/{namespace}") };
         format!("{root}/{}{part}/{}", self.version, self.plural)
@@ -65,7 +79,7 @@ impl ApiKind {
 
 impl From<StatusKind> for ApiKind {
     fn from(kind: StatusKind) -> Self {
-        Self { group: "external-secrets.io", version: "v1", kind: kind.kind(), plural: kind.plural() }
+        Self::fixed("external-secrets.io", kind.kind(), kind.plural())
     }
 }
 
@@ -105,23 +119,21 @@ fn short(uid: &Uid) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(uid)
 }
 
-/// Makes feeds from a client.
+/// Makes feeds from a cluster's client.
 #[derive(Clone)]
-pub struct KubeWatches {
-    client: Client,
-    statuses: Arc<Statuses>,
-}
+pub struct KubeWatches(KubeCluster);
 
 impl KubeWatches {
-    pub(super) fn new(client: Client, statuses: Arc<Statuses>) -> Self {
-        Self { client, statuses }
+    pub(super) fn new(cluster: KubeCluster) -> Self {
+        Self(cluster)
     }
 
-    fn feed<T: Watchable>(&self, kind: ApiKind, over: &Namespaces, config: &watcher::Config) -> Feed<T> {
+    fn feed<T: Watchable>(&self, kind: &ApiKind, over: &Namespaces, config: &watcher::Config) -> Feed<T> {
+        let client = self.0.client();
         let parts = match over {
-            Namespaces::All => vec![Api::<Watched<T>>::all_with(self.client.clone(), &kind)],
+            Namespaces::All => vec![Api::<Watched<T>>::all_with(client.clone(), kind)],
             Namespaces::Some(names) => {
-                names.iter().map(|name| Api::namespaced_with(self.client.clone(), name, &kind)).collect()
+                names.iter().map(|name| Api::namespaced_with(client.clone(), name, kind)).collect()
             }
         };
         let streams = parts.into_iter().enumerate().map(|(part, api)| {
@@ -161,8 +173,8 @@ impl Watches for KubeWatches {
             StatusKind::ExternalSecret | StatusKind::SecretStore => over,
             StatusKind::ClusterSecretStore => &Namespaces::All,
         };
-        let statuses = Arc::clone(&self.statuses);
-        let feed = self.feed::<RawObject>(kind.into(), over, &watcher::Config::default());
+        let statuses = Arc::clone(self.0.statuses());
+        let feed = self.feed::<RawObject>(&kind.into(), over, &watcher::Config::default());
         let learn = move |change: &Change<RawObject>| match change {
             Change::Seen(object) | Change::Applied(object) if object.status.is_some() => {
                 statuses.know(&object.uid)
@@ -178,14 +190,27 @@ impl Watches for KubeWatches {
     }
 
     fn managed(&self, over: &Namespaces, key: &Arc<DigestKey>) -> Feed<ManagedSecret> {
-        let config = watcher::Config::default().labels(&format!("{MANAGED_LABEL}=true"));
         let key = Arc::clone(key);
-        let printed = self.feed::<Printed>(ApiKind::SECRET, over, &config);
+        let printed = self.feed::<Printed>(&ApiKind::SECRET, over, &labelled());
         printed.map(move |change| change.map(|secret| secret.seal(&key))).boxed()
     }
 
+    fn targets(&self, kind: &ObjectKind, over: &Namespaces) -> Feed<ManagedObject> {
+        let tries = stream::repeat((self.0.clone(), kind.clone()));
+        let tries = tries.then(|(cluster, kind)| async move { cluster.look_up(&kind).await });
+        let (watches, over) = (self.clone(), over.clone());
+        let follow = move |found: Result<ApiKind, Error>| match found {
+            Ok(kind) => {
+                let feed = watches.feed::<ManagedObject>(&kind, &over, &labelled());
+                feed.chain(stream::pending()).boxed()
+            }
+            Err(error) => failed(over.parts(), error.within("watching the cluster")),
+        };
+        tries.backoff(Growing::default()).flat_map(follow).boxed()
+    }
+
     fn metadata(&self, kind: MetadataKind, over: &Namespaces) -> Feed<Metadata> {
-        let all = self.feed::<Metadata>(kind.into(), over, &watcher::Config::default());
+        let all = self.feed::<Metadata>(&kind.into(), over, &watcher::Config::default());
         match kind {
             MetadataKind::ServiceAccount => all,
             MetadataKind::Secret | MetadataKind::ConfigMap => {
@@ -196,8 +221,18 @@ impl Watches for KubeWatches {
     }
 
     fn namespaces(&self) -> Feed<Namespace> {
-        self.feed(ApiKind::NAMESPACE, &Namespaces::All, &watcher::Config::default())
+        self.feed(&ApiKind::NAMESPACE, &Namespaces::All, &watcher::Config::default())
     }
+}
+
+/// Only what bears our label.
+fn labelled() -> watcher::Config {
+    watcher::Config::default().labels(&format!("{MANAGED_LABEL}=true"))
+}
+
+/// None of so many parts can be watched.
+fn failed<T: Send + 'static>(parts: usize, error: Error) -> Feed<T> {
+    stream::iter((0..parts).map(move |part| Change::Failed(part, error.clone()))).boxed()
 }
 
 fn change<T: Watchable>(part: usize, event: watcher::Result<Event<Watched<T>>>) -> Change<T> {
@@ -211,10 +246,10 @@ fn change<T: Watchable>(part: usize, event: watcher::Result<Event<Watched<T>>>) 
     }
 }
 
-/// A kind that the API server does not know was not installed.
+/// A kind that the API server does not serve was not installed, or was removed.
 fn with_remedy(error: Error) -> Error {
-    if error.kind() == Kind::NotFound {
-        error.within("the kind is not installed (keyferry crds | kubectl apply -f -)")
+    if is_of_unserved_path(&error) {
+        error.within("the kind is not installed (keyferry's own: keyferry crds | kubectl apply -f -)")
     } else {
         error
     }
@@ -258,19 +293,19 @@ impl<T: Watchable> Resource for Watched<T> {
     type Scope = DynamicResourceScope;
 
     fn kind(api: &ApiKind) -> Cow<'_, str> {
-        api.kind.into()
+        Cow::Borrowed(&api.kind)
     }
 
     fn group(api: &ApiKind) -> Cow<'_, str> {
-        api.group.into()
+        Cow::Borrowed(&api.group)
     }
 
     fn version(api: &ApiKind) -> Cow<'_, str> {
-        api.version.into()
+        Cow::Borrowed(&api.version)
     }
 
     fn plural(api: &ApiKind) -> Cow<'_, str> {
-        api.plural.into()
+        Cow::Borrowed(&api.plural)
     }
 
     fn metadata_api() -> bool {

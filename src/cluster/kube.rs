@@ -7,7 +7,9 @@
 //! Plaintext: bodies out are built in a wiped buffer of the right size; bodies in are wiped after decoding where nobody else holds
 //! them. What the TLS layer buffers is out of our hands.
 
-use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse, collections::BTreeMap, fmt, future::Future, io, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use ::kube::{
     Client, Config,
@@ -33,13 +35,20 @@ use super::{
     events::{self, EventQueue},
     feeds::{ApiKind, KubeWatches, Statuses},
     gate::{Budget, Gate},
-    refusal::{failure, refused},
-    wire::{ConfigMapWire, MetaWire, SecretBody, SecretWire, TokenWire, body_bytes},
+    generic::{GenericObject, ObjectKind, check_content, texts},
+    kinds::{Kinds, Served, document, unknown},
+    refusal::{failure, is_of_unserved_path, refused},
+    wire::{
+        ConfigMapWire, GenericBody, GenericWire, MetaWire, SecretBody, SecretWire, TokenWire, body_bytes,
+    },
 };
 
 /// A connection on which nothing has come for this long is dead. Longer than a watch (kube ends those after 290 s), so only lists and
 /// watches whose server vanished are cut by it; our own requests have [`limits::REQUEST_TIMEOUT`].
 const SILENCE: Duration = Duration::from_secs(300);
+
+/// Values under so many bytes are not taken out of messages: they would tear every sentence apart and are no secret.
+const HIDDEN_BYTES: usize = 4;
 
 /// How to reach the API server.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +71,7 @@ struct Inner {
     gate: Gate,
     events: EventQueue,
     statuses: Arc<Statuses>,
+    kinds: Kinds,
 }
 
 impl fmt::Debug for KubeCluster {
@@ -86,13 +96,37 @@ impl KubeCluster {
             Client::try_from(config).map_err(|error| unusable("the configuration does not work", error))?;
         let gate = Gate::new(Arc::clone(&clock), connection.budget);
         let events = EventQueue::new();
-        Ok(Self(Arc::new(Inner { client, clock, gate, events, statuses: Arc::default() })))
+        let (statuses, kinds) = (Arc::default(), Kinds::default());
+        Ok(Self(Arc::new(Inner { client, clock, gate, events, statuses, kinds })))
     }
 
     /// The feeds of this cluster.
     #[must_use]
     pub fn watches(&self) -> KubeWatches {
-        KubeWatches::new(self.0.client.clone(), Arc::clone(&self.0.statuses))
+        KubeWatches::new(self.clone())
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(super) fn statuses(&self) -> &Arc<Statuses> {
+        &self.0.statuses
+    }
+
+    /// How objects of a kind are asked for. The API server tells it once.
+    pub(super) async fn look_up(&self, kind: &ObjectKind) -> Result<ApiKind> {
+        if let Some(known) = self.0.kinds.get(kind) {
+            return Ok(known);
+        }
+        let read = self.read::<Served>(Call::document(document(kind)?)).await;
+        let found = match read {
+            Err(error) if is_of_unserved_path(&error) => Err(unknown(kind)),
+            Err(error) => Err(error.within(format!("looking for the kind {kind}"))),
+            Ok(served) => served.find(kind),
+        }?;
+        self.0.kinds.know(kind, found.clone());
+        Ok(found)
     }
 
     /// Sends the events that were recorded, at their own pace, until it is dropped. To be spawned once.
@@ -113,7 +147,7 @@ impl KubeCluster {
     async fn post_event(&self, due: events::Due) -> Result<()> {
         self.0.gate.read().await;
         let body = due.body();
-        let call = Call::among(Method::POST, ApiKind::EVENT, &due.namespace)?.json(&body)?;
+        let call = Call::among(Method::POST, &ApiKind::EVENT, &due.namespace)?.json(&body)?;
         self.send(call).await.map(drop)
     }
 
@@ -152,7 +186,7 @@ impl KubeCluster {
         subject: &Subject,
         (patch, below): (&Value, &str),
     ) -> Result<String> {
-        let call = Call::on(Method::PATCH, subject.kind.into(), &subject.key)?.below(below).json(patch)?;
+        let call = Call::on(Method::PATCH, &subject.kind.into(), &subject.key)?.below(below).json(patch)?;
         let call = call.patch("application/json-patch+json").only_metadata();
         let MetaWire { metadata } = decode(self.write(permit, call).await?)?;
         Ok(metadata.resource_version)
@@ -160,20 +194,43 @@ impl KubeCluster {
 
     async fn write_secret(&self, permit: WritePermit, call: Call, secret: &Secret) -> Result<Secret> {
         let body = secret_body(secret)?;
-        let sent = self.write(permit, call.body(body)).await.map_err(|error| redact(error, secret))?;
+        let sent = self.write(permit, call.body(body)).await;
+        let sent = sent.map_err(|error| redact(error, values_of_secret(secret)))?;
         decode::<SecretWire>(sent).map(Into::into)
+    }
+
+    async fn write_object(
+        &self,
+        permit: WritePermit,
+        call: Call,
+        object: &GenericObject,
+    ) -> Result<GenericObject> {
+        let body = object_body(object)?;
+        let sent = self.still_served(&object.kind, self.write(permit, call.body(body)).await);
+        let sent = sent.map_err(|error| redact(error, values_of_object(object)))?;
+        Ok(decode::<GenericWire>(sent)?.into_object(&object.kind))
+    }
+
+    /// The answer about an object. If nothing is served at its path any more, the kind was removed: the next request looks for it again
+    /// and tells what is the case. That the object is absent does not follow.
+    fn still_served<T>(&self, kind: &ObjectKind, answer: Result<T>) -> Result<T> {
+        if answer.as_ref().is_err_and(is_of_unserved_path) {
+            self.0.kinds.forget(kind);
+        }
+        answer
     }
 }
 
 #[async_trait]
 impl Cluster for KubeCluster {
     async fn get_secret(&self, key: &ObjectKey) -> Result<Secret> {
-        let wire: SecretWire = self.read(Call::on(Method::GET, ApiKind::SECRET, key)?).await?;
+        let wire: SecretWire = self.read(Call::on(Method::GET, &ApiKind::SECRET, key)?).await?;
         Ok(wire.into())
     }
 
     async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        let call = Call::among(Method::POST, ApiKind::SECRET, &secret.namespace)?.query(&managed_by(manager));
+        let call =
+            Call::among(Method::POST, &ApiKind::SECRET, &secret.namespace)?.query(&managed_by(manager));
         self.write_secret(permit, call, secret).await
     }
 
@@ -181,15 +238,56 @@ impl Cluster for KubeCluster {
         if secret.resource_version.is_empty() {
             return Err(Error::new(Kind::Bug, "a Secret is replaced without its resourceVersion"));
         }
-        let call = Call::on(Method::PUT, ApiKind::SECRET, &secret.key())?.query(&managed_by(manager));
+        let call = Call::on(Method::PUT, &ApiKind::SECRET, &secret.key())?.query(&managed_by(manager));
         self.write_secret(permit, call, secret).await
     }
 
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()> {
-        let preconditions = json!({ "uid": state.uid, "resourceVersion": state.resource_version });
-        let options = json!({ "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions });
-        let call = Call::on(Method::DELETE, ApiKind::SECRET, key)?.json(&options)?;
+        let call = Call::on(Method::DELETE, &ApiKind::SECRET, key)?.json(&only_in(state))?;
         self.write(permit, call).await.map(drop)
+    }
+
+    async fn get_object(&self, kind: &ObjectKind, key: &ObjectKey) -> Result<GenericObject> {
+        let call = Call::on(Method::GET, &self.look_up(kind).await?, key)?;
+        let read = self.read::<GenericWire>(call).await;
+        Ok(self.still_served(kind, read)?.into_object(kind))
+    }
+
+    async fn create_object(
+        &self,
+        permit: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject> {
+        let kind = self.look_up(&object.kind).await?;
+        let call = Call::among(Method::POST, &kind, &object.namespace)?.query(&managed_by(manager));
+        self.write_object(permit, call, object).await
+    }
+
+    async fn replace_object(
+        &self,
+        permit: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject> {
+        if object.resource_version.is_empty() {
+            return Err(Error::new(Kind::Bug, "an object is replaced without its resourceVersion"));
+        }
+        let kind = self.look_up(&object.kind).await?;
+        let call = Call::on(Method::PUT, &kind, &object.key())?.query(&managed_by(manager));
+        self.write_object(permit, call, object).await
+    }
+
+    async fn delete_object(
+        &self,
+        permit: WritePermit,
+        kind: &ObjectKind,
+        key: &ObjectKey,
+        state: &Precondition,
+    ) -> Result<()> {
+        let call = Call::on(Method::DELETE, &self.look_up(kind).await?, key)?.json(&only_in(state))?;
+        let sent = self.write(permit, call).await;
+        self.still_served(kind, sent).map(drop)
     }
 
     async fn patch_status(&self, permit: WritePermit, subject: &Subject, status: Value) -> Result<String> {
@@ -211,7 +309,7 @@ impl Cluster for KubeCluster {
     }
 
     async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()> {
-        let read = Call::on(Method::GET, subject.kind.into(), &subject.key)?.only_metadata();
+        let read = Call::on(Method::GET, &subject.kind.into(), &subject.key)?.only_metadata();
         let MetaWire { metadata } = match self.read(read).await {
             Err(error) if error.kind() == Kind::NotFound => return Ok(()),
             other => other?,
@@ -231,12 +329,12 @@ impl Cluster for KubeCluster {
     }
 
     async fn config_map(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>> {
-        let wire: ConfigMapWire = self.read(Call::on(Method::GET, ApiKind::CONFIG_MAP, key)?).await?;
+        let wire: ConfigMapWire = self.read(Call::on(Method::GET, &ApiKind::CONFIG_MAP, key)?).await?;
         Ok(wire.data)
     }
 
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount> {
-        let call = Call::on(Method::GET, ApiKind::SERVICE_ACCOUNT, key)?.only_metadata();
+        let call = Call::on(Method::GET, &ApiKind::SERVICE_ACCOUNT, key)?.only_metadata();
         let MetaWire { metadata } = self.read(call).await?;
         let annotations = metadata.annotations.pairs().to_map();
         Ok(ServiceAccount {
@@ -254,7 +352,7 @@ impl Cluster for KubeCluster {
     ) -> Result<ServiceAccountToken> {
         let spec = json!({ "audiences": audiences, "expirationSeconds": seconds });
         let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec });
-        let call = Call::on(Method::POST, ApiKind::SERVICE_ACCOUNT, key)?.below("/token").json(&body)?;
+        let call = Call::on(Method::POST, &ApiKind::SERVICE_ACCOUNT, key)?.below("/token").json(&body)?;
         let TokenWire { status } = self.read(call).await?;
         Ok(ServiceAccountToken { value: status.token, expires: status.expiration_timestamp })
     }
@@ -262,6 +360,12 @@ impl Cluster for KubeCluster {
     fn event(&self, event: Event) {
         self.0.events.push(event, self.0.clock.now());
     }
+}
+
+/// The options of a deletion that is meant for one state of an object.
+fn only_in(state: &Precondition) -> Value {
+    let preconditions = json!({ "uid": state.uid, "resourceVersion": state.resource_version });
+    json!({ "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions })
 }
 
 /// The patch for an object that has no status yet.
@@ -323,13 +427,18 @@ struct Call {
 
 impl Call {
     /// To the collection of a namespace.
-    fn among(method: Method, kind: ApiKind, namespace: &str) -> Result<Self> {
-        let (path, content) = (kind.path(&segment(namespace)?), "application/json");
-        Ok(Self { method, path, name: String::new(), body: Bytes::new(), content, accept: content })
+    fn among(method: Method, kind: &ApiKind, namespace: &str) -> Result<Self> {
+        Ok(Self { method, ..Self::document(kind.path(&segment(namespace)?)) })
+    }
+
+    /// A read of what is not about one object.
+    fn document(path: String) -> Self {
+        let (method, content) = (Method::GET, "application/json");
+        Self { method, path, name: String::new(), body: Bytes::new(), content, accept: content }
     }
 
     /// To an object.
-    fn on(method: Method, kind: ApiKind, key: &ObjectKey) -> Result<Self> {
+    fn on(method: Method, kind: &ApiKind, key: &ObjectKey) -> Result<Self> {
         let namespace = if key.namespace().is_empty() { String::new() } else { segment(key.namespace())? };
         let (path, content) =
             (format!("{}/{}", kind.path(&namespace), segment(key.name())?), "application/json");
@@ -375,7 +484,7 @@ impl Call {
 }
 
 /// A name as a segment of a path. Tenants write names; one that Kubernetes would never give must not become a way to another object.
-fn segment(name: &str) -> Result<String> {
+pub(super) fn segment(name: &str) -> Result<String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
     let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if starts && name.len() <= 253 && name.bytes().all(plain) {
@@ -398,6 +507,30 @@ fn secret_body(secret: &Secret) -> Result<Bytes> {
     let mut body = Zeroizing::new(Vec::with_capacity(body_bytes(secret)));
     serde_json::to_writer(&mut *body, &SecretBody::from(secret)).map_err(|_| unbuilt())?;
     Ok(Bytes::from_owner(Wiped(body)))
+}
+
+/// The body of an object, in a buffer of its size for the same reason.
+fn object_body(object: &GenericObject) -> Result<Bytes> {
+    check_content(object)?;
+    let (json, mut size) = (GenericBody::from(object), Size(0));
+    serde_json::to_writer(&mut size, &json).map_err(|_| unbuilt())?;
+    let mut body = Zeroizing::new(Vec::with_capacity(size.0));
+    serde_json::to_writer(&mut *body, &json).map_err(|_| unbuilt())?;
+    Ok(Bytes::from_owner(Wiped(body)))
+}
+
+/// Counts what is written to it.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Wiped(Zeroizing<Vec<u8>>);
@@ -428,19 +561,62 @@ fn decode<T: DeserializeOwned>(body: Bytes) -> Result<T> {
     })
 }
 
-/// Takes the values of a Secret out of what the API server (or a webhook in it) says of its write: raw, base64 and JSON-escaped.
-/// Values under four bytes stay: they would tear every sentence apart and are no secret.
-fn redact(error: Error, secret: &Secret) -> Error {
+/// Takes values out of what the API server (or a webhook in it) says of their write, in each of these forms. Where its message was cut
+/// off in the midst of a value, so is what is left.
+fn redact(error: Error, mut forms: Vec<Zeroizing<String>>) -> Error {
+    const HIDDEN: &str = "[redacted]";
     let text = error.to_string();
-    let mut clean = text.clone();
-    for value in secret.data.values().filter(|value| value.len() >= 4) {
-        let encoded = Zeroizing::new(STANDARD.encode(value.expose()));
-        clean = clean.replace(encoded.as_str(), "[redacted]");
-        let Some(raw) = value.expose_str() else { continue };
-        let escaped = Zeroizing::new(raw.escape_debug().to_string());
-        clean = clean.replace(raw, "[redacted]").replace(escaped.as_str(), "[redacted]");
+    let end = cut_value(&text, &forms);
+    forms.sort_by_key(|form| Reverse(form.len()));
+    let whole = text[..end].to_string();
+    let mut clean = forms.iter().fold(whole, |clean, form| clean.replace(form.as_str(), HIDDEN));
+    if end < text.len() {
+        clean.push_str(HIDDEN);
     }
     if clean == text { error } else { Error::new(error.kind(), clean).after(error.wait()) }
+}
+
+/// Where the value begins in the midst of which a text was cut off; the text's end if it was not.
+fn cut_value(text: &str, forms: &[Zeroizing<String>]) -> usize {
+    // What is cut may be short by a part of a character.
+    let is_cut = text.len() + 3 >= limits::MESSAGE_BYTES;
+    let tails = text.char_indices().map(|(at, _)| (at, &text[at..])).filter(|_| is_cut);
+    let mut long = tails.take_while(|(_, tail)| tail.len() >= HIDDEN_BYTES);
+    let cut = long.find(|(_, tail)| forms.iter().any(|form| form.starts_with(*tail)));
+    cut.map_or(text.len(), |(at, _)| at)
+}
+
+/// The values of a Secret in each form in which a message may tell them.
+fn values_of_secret(secret: &Secret) -> Vec<Zeroizing<String>> {
+    let values = secret.data.values().filter(|value| value.len() >= HIDDEN_BYTES);
+    let forms = values.flat_map(|value| {
+        let encoded = Zeroizing::new(STANDARD.encode(value.expose()));
+        value.expose_str().map(forms_of).into_iter().flatten().chain([encoded])
+    });
+    forms.collect()
+}
+
+/// The texts and numbers in an object likewise.
+fn values_of_object(object: &GenericObject) -> Vec<Zeroizing<String>> {
+    let values = object.body.values().flat_map(texts);
+    values.filter(|value| value.len() >= HIDDEN_BYTES).flat_map(|value| forms_of(&value)).collect()
+}
+
+/// A text as it is, as it is quoted, and as JSON has it, with and without what Go's encoder does for the sake of HTML.
+fn forms_of(text: &str) -> [Zeroizing<String>; 4] {
+    let quoted = Zeroizing::new(text.escape_debug().to_string());
+    let json = Zeroizing::new(serde_json::to_string(text).unwrap_or_default());
+    let inner = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    let mut for_html = Zeroizing::new(String::with_capacity(6 * inner.len()));
+    for letter in inner.chars() {
+        match letter {
+            '<' => for_html.push_str("\\u003c"),
+            '>' => for_html.push_str("\\u003e"),
+            '&' => for_html.push_str("\\u0026"),
+            other => for_html.push(other),
+        }
+    }
+    [Zeroizing::new(text.to_string()), quoted, Zeroizing::new(inner.to_string()), for_html]
 }
 
 #[cfg(test)]
@@ -451,11 +627,11 @@ mod tests {
     fn a_name_never_becomes_a_path() {
         for name in ["", "..", ".", "a/b", "a%2fb", "a?b", "A", "../../kube-system/secrets/x", "ä"] {
             let key = ObjectKey::new("ns", name);
-            let refused = Call::on(Method::GET, ApiKind::SECRET, &key).map(|call| call.path);
+            let refused = Call::on(Method::GET, &ApiKind::SECRET, &key).map(|call| call.path);
             assert_eq!(refused.unwrap_err().kind(), Kind::Invalid, "{name}");
-            assert!(Call::among(Method::POST, ApiKind::SECRET, name).is_err(), "{name}");
+            assert!(Call::among(Method::POST, &ApiKind::SECRET, name).is_err(), "{name}");
         }
-        assert!(Call::on(Method::GET, ApiKind::SECRET, &ObjectKey::new("ns", "a.b-1")).is_ok());
+        assert!(Call::on(Method::GET, &ApiKind::SECRET, &ObjectKey::new("ns", "a.b-1")).is_ok());
     }
 
     #[test]
@@ -463,8 +639,68 @@ mod tests {
         let mut secret = Secret::default();
         secret.data.insert("k".into(), "hunter\n2".into());
         let text = format!("denied: hunter\n2 {} {}", "hunter\\n2", STANDARD.encode("hunter\n2"));
-        let clean = redact(Error::new(Kind::Forbidden, text), &secret);
+        let clean = redact(Error::new(Kind::Forbidden, text), values_of_secret(&secret));
         assert_eq!(clean.to_string(), "denied: [redacted] [redacted] [redacted]");
+    }
+
+    fn object(body: Value) -> GenericObject {
+        let Value::Object(body) = body else { panic!("{body} is no object") };
+        let kind = ObjectKind { api_version: "v1".into(), kind: "ConfigMap".into() };
+        GenericObject { body, ..GenericObject::new(kind, &ObjectKey::new("n", "c")) }
+    }
+
+    /// What is told of a message about an object.
+    fn told(message: &str, body: Value) -> String {
+        redact(Error::new(Kind::Invalid, message), values_of_object(&object(body))).to_string()
+    }
+
+    #[test]
+    fn texts_of_an_object_are_taken_out_of_what_the_api_server_says_of_it() {
+        let table = [
+            (
+                "spec.a: Invalid value: \"hunter2\"",
+                json!({ "spec": { "a": "hunter2" } }),
+                "spec.a: Invalid value: \"[redacted]\"",
+            ),
+            ("value [hunter2]", json!({ "spec": [{ "deep": ["hunter2"] }] }), "value [[redacted]]"),
+            (r#"a: "it's\nx""#, json!({ "data": { "a": "it's\nx" } }), "a: \"[redacted]\""),
+            (r#"{"a":"x\u003cy\u003e\u0026"}"#, json!({ "data": { "a": "x<y>&" } }), r#"{"a":"[redacted]"}"#),
+            ("hunter2-long", json!({ "data": { "a": "hunter2", "b": "hunter2-long" } }), "[redacted]"),
+            (
+                "yes or no",
+                json!({ "data": { "a": "yes", "b": "no", "c": 7, "d": null, "e": true } }),
+                "yes or no",
+            ),
+        ];
+        for (message, body, clean) in table {
+            assert_eq!(told(message, body), clean);
+        }
+    }
+
+    #[test]
+    fn a_value_in_whose_midst_the_message_was_cut_is_not_told() {
+        let key = "0123456789abcdef\n".repeat(100);
+        let message = format!("spec.key: Invalid value: {}", serde_json::to_string(&key).unwrap());
+        let cut = &message[..limits::MESSAGE_BYTES];
+        let body = json!({ "spec": { "key": key, "part": "456789ab" } });
+        assert_eq!(told(cut, body), "spec.key: Invalid value: \"[redacted]");
+        let whole = "unknown field spec.key";
+        assert_eq!(told(whole, json!({ "spec": { "a": "spec.keyhole" } })), whole);
+    }
+
+    #[test]
+    fn the_body_of_an_object_is_its_identity_and_its_content_in_a_buffer_that_fits() {
+        let mut object = object(json!({ "data": { "a": "ü\n" }, "immutable": true }));
+        object.labels.insert("l".into(), "1".into());
+        let body = object_body(&object).unwrap();
+        let read: Value = serde_json::from_slice(&body).unwrap();
+        let metadata = json!({ "name": "c", "namespace": "n", "labels": { "l": "1" }, "annotations": {},
+            "ownerReferences": [], "finalizers": [] });
+        let sent = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata,
+            "data": { "a": "ü\n" }, "immutable": true });
+        assert_eq!(read, sent);
+        object.body.insert("metadata".into(), json!({ "name": "other" }));
+        assert_eq!(object_body(&object).unwrap_err().kind(), Kind::Invalid);
     }
 
     #[test]

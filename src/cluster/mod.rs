@@ -5,6 +5,7 @@
 //! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
 //!
 //! - Between [`Cluster`] and the wire: [`gate`] (pace), `wire` (shapes), [`refusal`] (what answers mean), [`events`] (their queue).
+//! - [`generic`]: objects of any other kind as targets, and what is kept of them; `kinds` finds out how the API server calls them.
 //! - [`managed`]: what is kept of a Secret. [`identity`]: UIDs and versions in few bytes. [`credentials`]: what a store may read of the cluster, by
 //!   scope; [`sources`]: what an object may use as templates, by scope.
 
@@ -15,7 +16,9 @@ pub mod events;
 pub mod fake;
 mod feeds;
 pub mod gate;
+pub mod generic;
 pub mod identity;
+mod kinds;
 pub mod kube;
 pub mod managed;
 pub mod mirror;
@@ -32,6 +35,8 @@ use keyferry_stores::base::refs::ServiceAccount;
 use keyferry_stores::base::{Result, SecretBytes};
 use keyferry_stores::provider::env::ServiceAccountToken;
 use serde_json::Value;
+
+use self::generic::{GenericObject, ObjectKind};
 
 /// Label on every target Secret; it selects what is watched.
 pub const MANAGED_LABEL: &str = "reconcile.external-secrets.io/managed";
@@ -117,7 +122,7 @@ impl OwnerReference {
     }
 }
 
-/// What one field manager owns of a Secret, from `metadata.managedFields` (operations `Apply` and `Update` of one manager together;
+/// What one field manager owns of a Secret or another object, from `metadata.managedFields` (operations `Apply` and `Update` of one manager together;
 /// subresources left out).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldOwner {
@@ -266,7 +271,8 @@ pub struct Precondition {
 ///
 /// Errors of all methods: `NotFound` (the object is not there: the API server said so), `Conflict` (409: exists already, or the
 /// resourceVersion is stale), `Forbidden`, `Unauthenticated`, `Throttled` (429: closes one gate for all), `Unavailable`, `Invalid`
-/// (422 and 400: the API server refuses the object as written; the text is its message), `Malformed`.
+/// (422 and 400: the API server refuses the object as written; the text is its message), `Malformed`. Methods about an object of any
+/// kind: `Invalid` too if the API server does not know the kind, or if it is cluster-scoped.
 #[async_trait]
 pub trait Cluster: Send + Sync + Debug {
     /// A live read of a Secret.
@@ -280,6 +286,34 @@ pub trait Cluster: Send + Sync + Debug {
 
     /// DELETE with preconditions.
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()>;
+
+    /// A live read of an object of any kind.
+    async fn get_object(&self, kind: &ObjectKind, key: &ObjectKey) -> Result<GenericObject>;
+
+    /// POST. `manager` is the field manager. Answers with the object as stored.
+    async fn create_object(
+        &self,
+        permit: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject>;
+
+    /// PUT with the resourceVersion in `object`.
+    async fn replace_object(
+        &self,
+        permit: WritePermit,
+        object: &GenericObject,
+        manager: &str,
+    ) -> Result<GenericObject>;
+
+    /// DELETE with preconditions.
+    async fn delete_object(
+        &self,
+        permit: WritePermit,
+        kind: &ObjectKind,
+        key: &ObjectKey,
+        state: &Precondition,
+    ) -> Result<()>;
 
     /// Writes fields of the status in one PATCH: each replaces what stood under its name, `null` removes it, the others stay. It tests
     /// the UID: `Conflict` if the object was deleted and made anew under the same name. Answers with the object's resourceVersion.

@@ -15,13 +15,25 @@ const TEST_FAILED: &str = "the server rejected our request due to an error in ou
 /// The cause by which the API server marks a refusal to create something in a namespace that is being deleted.
 const NAMESPACE_ENDS: &str = "NamespaceTerminating";
 
-/// The fact under which that cause stands in our error.
+/// The cause that we give to a 404 which is about no object: the API server serves no such path, as the kind is not installed.
+const UNSERVED: &str = "PathNotServed";
+
+/// The fact under which such a cause stands in our error.
 const CAUSE: &str = "cause";
 
 /// True if a creation was refused because its namespace is being deleted: whatever was to be there is going away itself.
 #[must_use]
 pub fn is_of_ending_namespace(error: &Error) -> bool {
-    error.facts().iter().any(|(name, value)| *name == CAUSE && value == NAMESPACE_ENDS)
+    has_cause(error, NAMESPACE_ENDS)
+}
+
+/// True if the API server serves nothing at the path of the request. It says nothing about any object.
+pub(super) fn is_of_unserved_path(error: &Error) -> bool {
+    has_cause(error, UNSERVED)
+}
+
+fn has_cause(error: &Error, cause: &str) -> bool {
+    error.facts().iter().any(|(name, value)| *name == CAUSE && value == cause)
 }
 
 /// What a refusal of a request about the object `name` means. A 404 about something else (the namespace of a new Secret) does not
@@ -72,7 +84,11 @@ fn refusal(status: &Status) -> Error {
     let seconds = status.details.as_ref().map(|details| details.retry_after_seconds).filter(|wait| *wait > 0);
     let wait = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let error = Error::new(kind, message(status)).after(wait);
-    if namespace_ends(status) { error.with(CAUSE, NAMESPACE_ENDS) } else { error }
+    match status.code {
+        403 if namespace_ends(status) => error.with(CAUSE, NAMESPACE_ENDS),
+        404 if !names_object(status) => error.with(CAUSE, UNSERVED),
+        _ => error,
+    }
 }
 
 /// True if a 404 is about an object and not about a path that the API server does not serve.
@@ -82,7 +98,7 @@ fn names_object(status: &Status) -> bool {
 
 fn namespace_ends(status: &Status) -> bool {
     let mut causes = status.details.iter().flat_map(|details| &details.causes);
-    status.code == 403 && causes.any(|cause| cause.reason == NAMESPACE_ENDS)
+    causes.any(|cause| cause.reason == NAMESPACE_ENDS)
 }
 
 /// The API server's message, bounded: some hold a whole schema.
@@ -148,6 +164,20 @@ mod tests {
         let table = [(403, &ending, true), (403, &status("Forbidden", "s"), false), (500, &ending, false)];
         for (code, json, ends) in table {
             assert_eq!(is_of_ending_namespace(&told(code, json)), ends, "{code} {json}");
+        }
+    }
+
+    #[test]
+    fn only_a_404_that_names_no_object_is_of_a_path_that_is_not_served() {
+        let table = [
+            (404, json!("404 page not found"), true),
+            (404, json!({ "reason": "NotFound", "details": {} }), true),
+            (404, status("NotFound", "s"), false),
+            (404, status("NotFound", "other"), false),
+            (503, json!(null), false),
+        ];
+        for (code, json, unserved) in table {
+            assert_eq!(is_of_unserved_path(&told(code, &json)), unserved, "{code} {json}");
         }
     }
 

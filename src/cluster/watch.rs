@@ -15,6 +15,7 @@ use keyferry_stores::base::Error;
 
 use super::{
     ObjectKey, StatusKind,
+    generic::{ManagedObject, ObjectKind},
     identity::{Uid, Version},
     managed::{DigestKey, ManagedSecret},
 };
@@ -107,6 +108,10 @@ pub trait Watches: Send + Sync + fmt::Debug {
 
     /// Secrets with the label [`super::MANAGED_LABEL`]` = true`, as digests: no plaintext comes through.
     fn managed(&self, over: &Namespaces, key: &Arc<DigestKey>) -> Feed<ManagedSecret>;
+
+    /// Objects of a kind with the label [`super::MANAGED_LABEL`]` = true`: nothing of their content comes through. Until the API server
+    /// knows the kind, and knows it as a namespaced one, every try comes through as [`Change::Failed`] for each part.
+    fn targets(&self, kind: &ObjectKind, over: &Namespaces) -> Feed<ManagedObject>;
 
     /// Metadata of all objects of a kind; their content is never requested.
     fn metadata(&self, kind: MetadataKind, over: &Namespaces) -> Feed<Metadata>;
@@ -303,7 +308,7 @@ macro_rules! versioned {
         }
     )*};
 }
-versioned!(Metadata, Namespace, ManagedSecret);
+versioned!(Metadata, Namespace, ManagedSecret, ManagedObject);
 
 impl Gone {
     /// What is left of an object.

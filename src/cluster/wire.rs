@@ -11,14 +11,18 @@ use keyferry_stores::base::SecretBytes;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor},
+    ser::SerializeMap,
 };
-use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, value::RawValue};
+use zeroize::Zeroizing;
 
 use super::{
-    FieldOwner, ObjectKey, OwnerReference, Secret,
+    DATA_HASH_ANNOTATION, FieldOwner, ObjectKey, OwnerReference, Secret,
+    generic::{GenericObject, ManagedObject, ObjectKind, wipe},
     managed::Printed,
     watch::{Gone, Metadata, Namespace, Pairs, RawObject},
 };
+use crate::api::digest::of_value;
 
 /// `metadata`. `M` is how `managedFields` is read: skipped unless somebody asks.
 #[derive(Debug, Deserialize)]
@@ -72,6 +76,10 @@ impl Entries {
 
     fn map(self) -> BTreeMap<String, String> {
         self.0.into_iter().collect()
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 }
 
@@ -137,7 +145,7 @@ impl From<&OwnerReference> for OwnerWire {
     }
 }
 
-/// One entry of `managedFields` of a Secret.
+/// One entry of `managedFields` of a Secret or another object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ManagedEntry {
@@ -351,6 +359,98 @@ pub(super) fn body_bytes(secret: &Secret) -> usize {
     2048 + data + text(&secret.labels) + text(&secret.annotations) + finalizers + owners
 }
 
+/// An object of any kind as it is read. What stands beside the metadata is taken as it comes: by hand, because what serde makes of
+/// flattened fields goes through a copy of its own, which knows less of numbers.
+pub(super) struct GenericWire {
+    metadata: Meta<Vec<ManagedEntry>>,
+    body: Map<String, Json>,
+}
+
+impl<'de> Deserialize<'de> for GenericWire {
+    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+        decoder.deserialize_map(AnyFields)
+    }
+}
+
+struct AnyFields;
+
+impl<'de> Visitor<'de> for AnyFields {
+    type Value = GenericWire;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<GenericWire, M::Error> {
+        let mut wire = GenericWire { metadata: Meta::default(), body: Map::new() };
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "metadata" => wire.metadata = map.next_value()?,
+                "apiVersion" | "kind" => map.next_value::<IgnoredAny>().map(|_| ())?,
+                _ => drop(wire.body.insert(name, map.next_value()?)),
+            }
+        }
+        Ok(wire)
+    }
+}
+
+impl GenericWire {
+    /// The object; of which kind it is was asked for.
+    pub(super) fn into_object(self, kind: &ObjectKind) -> GenericObject {
+        let Self { metadata, body } = self;
+        GenericObject {
+            kind: kind.clone(),
+            namespace: metadata.namespace,
+            name: metadata.name,
+            uid: metadata.uid,
+            resource_version: metadata.resource_version,
+            labels: metadata.labels.map(),
+            annotations: metadata.annotations.map(),
+            owners: metadata.owner_references.into_iter().map(Into::into).collect(),
+            finalizers: metadata.finalizers,
+            deleting: metadata.deletion_timestamp.is_some(),
+            body,
+            field_owners: owners(metadata.managed_fields),
+        }
+    }
+}
+
+/// An object of any kind as it is written. Without `managedFields` a PUT leaves the live ones as they are.
+pub(super) struct GenericBody<'a> {
+    kind: &'a ObjectKind,
+    metadata: MetaBody<'a>,
+    body: &'a Map<String, Json>,
+}
+
+impl<'a> From<&'a GenericObject> for GenericBody<'a> {
+    fn from(object: &'a GenericObject) -> Self {
+        let metadata = MetaBody {
+            name: &object.name,
+            namespace: &object.namespace,
+            uid: &object.uid,
+            resource_version: &object.resource_version,
+            labels: &object.labels,
+            annotations: &object.annotations,
+            owner_references: object.owners.iter().map(Into::into).collect(),
+            finalizers: &object.finalizers,
+        };
+        Self { kind: &object.kind, metadata, body: &object.body }
+    }
+}
+
+impl Serialize for GenericBody<'_> {
+    fn serialize<S: Serializer>(&self, encoder: S) -> Result<S::Ok, S::Error> {
+        let mut fields = encoder.serialize_map(Some(3 + self.body.len()))?;
+        fields.serialize_entry("apiVersion", &*self.kind.api_version)?;
+        fields.serialize_entry("kind", &*self.kind.kind)?;
+        fields.serialize_entry("metadata", &self.metadata)?;
+        for (name, value) in self.body {
+            fields.serialize_entry(name, value)?;
+        }
+        fields.end()
+    }
+}
+
 /// What a feed keeps of an object, and how it is read.
 pub(super) trait Watchable: Clone + Send + Sized + 'static {
     /// The shape it is read in.
@@ -419,6 +519,54 @@ impl Watchable for Printed {
     fn gone(&self) -> Gone {
         Gone::of(self.secret())
     }
+}
+
+/// An object of any kind as a feed reads it. Only what the digest is of is kept, and unread at first: so an object of any shape and
+/// depth comes through.
+#[derive(Deserialize)]
+pub(super) struct ManagedWire {
+    #[serde(default)]
+    metadata: Meta,
+    #[serde(default)]
+    spec: Option<Box<RawValue>>,
+    #[serde(default)]
+    data: Option<Box<RawValue>>,
+}
+
+impl Watchable for ManagedObject {
+    type Wire = ManagedWire;
+    const METADATA_ONLY: bool = false;
+
+    fn from_wire(wire: ManagedWire) -> Self {
+        let ManagedWire { metadata, spec, data } = wire;
+        let digest = spec.or(data).and_then(digest_and_wipe);
+        let annotated = metadata.annotations.get(DATA_HASH_ANNOTATION);
+        let whole = annotated.is_some() && annotated == digest.as_deref();
+        Self {
+            key: ObjectKey::new(metadata.namespace, metadata.name),
+            uid: metadata.uid.into(),
+            resource_version: metadata.resource_version.into(),
+            digest: digest.map(Into::into),
+            whole,
+        }
+    }
+
+    fn version(&self) -> String {
+        self.resource_version.to_string()
+    }
+
+    fn gone(&self) -> Gone {
+        Gone::of(self)
+    }
+}
+
+/// The digest of a content; `None` if it is nested too deeply to be read, and then nobody made a digest of it.
+fn digest_and_wipe(json: Box<RawValue>) -> Option<String> {
+    let text = Zeroizing::new(Box::<str>::from(json));
+    let mut content: Json = serde_json::from_str(&text).ok()?;
+    let digest = of_value(&content);
+    wipe(&mut content);
+    Some(digest)
 }
 
 /// As the API server sends it.
@@ -564,6 +712,72 @@ mod tests {
             let json = format!(r#"{{"metadata":{{"name":"x","managedFields":[{deep}]}},"spec":{spec}}}"#);
             let object = RawObject::from_wire(serde_json::from_str(&json).unwrap());
             assert_eq!(&*object.spec, spec.as_bytes());
+        }
+    }
+
+    const WIDGET: &str = r#"{"apiVersion":"zoo.example/v1","kind":"Widget","metadata":{"name":"w","namespace":"n","uid":"u",
+        "resourceVersion":"7","generation":3,"labels":{"l":"1"},"finalizers":["f/f"],
+        "managedFields":[{"manager":"m","fieldsV1":{"f:metadata":{"f:labels":{"f:l":{}}},"f:spec":{"f:a":{}}}}]},
+        "spec":{"a":[1,-2,2.5,18446744073709551615,null,true,"x"],"b":{}},"status":{"ready":true},"more":"m"}"#;
+
+    fn widget() -> GenericObject {
+        let kind = ObjectKind { api_version: "zoo.example/v1".into(), kind: "Widget".into() };
+        serde_json::from_str::<GenericWire>(WIDGET).unwrap().into_object(&kind)
+    }
+
+    #[test]
+    fn an_object_of_any_kind_is_read_with_every_field_beside_its_identity() {
+        let object = widget();
+        assert_eq!((object.name.as_str(), object.resource_version.as_str()), ("w", "7"));
+        assert_eq!(object.body.keys().collect::<Vec<_>>(), ["more", "spec", "status"]);
+        let spec = r#"{"a":[1,-2,2.5,18446744073709551615,null,true,"x"],"b":{}}"#;
+        assert_eq!(object.body["spec"].to_string(), spec);
+        let owner = FieldOwner { manager: "m".into(), labels: vec!["l".into()], ..FieldOwner::default() };
+        assert_eq!(object.field_owners, [owner]);
+    }
+
+    #[test]
+    fn an_object_of_any_kind_is_written_as_it_is_read() {
+        let object = widget();
+        let body = serde_json::to_vec(&GenericBody::from(&object)).unwrap();
+        let again = serde_json::from_slice::<GenericWire>(&body).unwrap().into_object(&object.kind);
+        assert_eq!(again, GenericObject { field_owners: Vec::new(), ..object });
+        let fields: Json = serde_json::from_slice(&body).unwrap();
+        assert_eq!(fields["apiVersion"], "zoo.example/v1");
+        assert_eq!(fields["kind"], "Widget");
+    }
+
+    /// What a feed keeps of an object with this JSON in place of its content.
+    fn kept(content: &str, hash: &str) -> ManagedObject {
+        let metadata =
+            format!(r#"{{"name":"w","namespace":"n","annotations":{{"{DATA_HASH_ANNOTATION}":"{hash}"}}}}"#);
+        let json = format!(r#"{{"metadata":{metadata},"status":{{}}{content}}}"#);
+        ManagedObject::from_wire(serde_json::from_str(&json).unwrap())
+    }
+
+    #[test]
+    fn a_feed_knows_whether_the_content_is_that_of_the_digest() {
+        let hash = "2fa8cacf41f7983517f1d8145692826ed48d0f24a6f8f03d2ca11d2f";
+        let table = [
+            (r#","data":{"x":"v"}"#, true),
+            (r#","spec":{"x":"v"},"data":{}"#, true),
+            (r#","spec":null,"data":{"x":"v"}"#, true),
+            (r#","spec":{},"data":{"x":"v"}"#, false),
+            (r#","data":{"x":"w"}"#, false),
+            ("", false),
+        ];
+        for (content, whole) in table {
+            assert_eq!(kept(content, hash).whole, whole, "{content}");
+        }
+        assert!(!kept("", "").whole);
+    }
+
+    #[test]
+    fn a_content_of_any_shape_and_depth_comes_through_a_feed() {
+        let deep = "[".repeat(5000) + &"]".repeat(5000);
+        for content in ["7", r#""text""#, "[1,2]", "null", deep.as_str()] {
+            let object = kept(&format!(r#","spec":{content},"other":{deep}"#), "h");
+            assert_eq!((object.key.name(), object.whole), ("w", false));
         }
     }
 

@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use self::need::{Facts, Need, Told, phase, slack};
 use super::{
     schedule::{History, Schedule, next_tick, wait_after},
-    slow::{Slow, Use},
+    slow::{Place, Slow, Use},
     table::Table,
     world::{SharedWorld, Signal, Unusable, panicked},
 };
@@ -43,6 +43,7 @@ use crate::{
     },
     cluster::{
         ObjectKey, StatusKind,
+        generic::ObjectKind,
         identity::{Uid, Version},
         mirror::{Effect, Mirror},
         watch::{Change, Namespaces, RawObject},
@@ -51,9 +52,10 @@ use crate::{
         fetch::{Request, Spread, Waiter},
         gate::{Choice, Lane, Lanes, later},
         pipeline::Pipeline,
-        plan::{self, Timing},
-        pull::{self, Finished, Job, Object, Slot},
-        render, shape,
+        plan::{self, Failed, Timing},
+        pull::{self, Finished, Job, Object, Slot, Written},
+        render::{self, generic},
+        shape,
         stores::{Delivered, Fetcher, Gathering, Notice, Opening, StoreRef, Usable},
         templates::Pace,
     },
@@ -81,6 +83,8 @@ pub struct Settings {
     pub cluster_stores: bool,
     /// Jobs at once.
     pub concurrent: usize,
+    /// `--unsafe-allow-generic-targets`.
+    pub generic_targets: bool,
 }
 
 /// What the reconciler works with.
@@ -98,6 +102,17 @@ pub struct Context {
     pub table: Arc<Table>,
     /// Flags.
     pub settings: Arc<Settings>,
+    /// Who is told of the kinds of targets that are to be watched.
+    pub kinds: mpsc::UnboundedSender<Watching>,
+}
+
+/// What kind of targets is to be watched from now on, or not any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watching {
+    /// It has a target that was written.
+    Begin(ObjectKind),
+    /// Nobody fills one any more.
+    End(ObjectKind),
 }
 
 /// What the task hears.
@@ -189,9 +204,19 @@ struct Record {
     /// The ConfigMaps and Secrets that it uses as templates.
     templates: Box<[Resolved]>,
     identities: Box<[Digest]>,
+    /// Its target, if that is a Secret.
     target: Option<ObjectKey>,
+    /// Its target, if that is an object of another kind.
+    generic: Option<Arc<GenericTarget>>,
     manner: Manner,
     began: Option<Timestamp>,
+}
+
+/// An object of another kind than Secret that is filled.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct GenericTarget {
+    kind: ObjectKind,
+    key: ObjectKey,
 }
 
 /// A status as we wrote it.
@@ -212,8 +237,8 @@ struct Manner {
     is_timed: bool,
     /// The place of its default store among its stores: what it has in common with others that tick with it.
     default_store: Option<usize>,
-    /// True if it asks for what is not built.
-    unbuilt: bool,
+    /// True if it asks for what is not built, or not allowed.
+    hopeless: bool,
 }
 
 impl Record {
@@ -227,7 +252,8 @@ impl Record {
         match self.phase {
             Phase::Waiting(_) => Use::Asks,
             Phase::Working => Use::Works,
-            Phase::Idle | Phase::Parked | Phase::PutOff | Phase::Ready(_) => Use::Nothing,
+            Phase::Ready(_) => Use::Ready,
+            Phase::Idle | Phase::Parked | Phase::PutOff => Use::Nothing,
         }
     }
 
@@ -241,7 +267,13 @@ impl Record {
     fn writes(&self, object: &Resolved) -> bool {
         let is_same =
             |target: &ObjectKey| *target.name() == *object.name && *target.namespace() == *object.namespace;
-        object.kind == RefKind::Secret && self.target.as_ref().is_some_and(is_same)
+        match object.kind {
+            RefKind::Secret => self.target.as_ref().is_some_and(is_same),
+            RefKind::ConfigMap => self.generic.as_ref().is_some_and(|target| {
+                (&*target.kind.api_version, &*target.kind.kind) == ("v1", "ConfigMap") && is_same(&target.key)
+            }),
+            RefKind::ServiceAccount => false,
+        }
     }
 
     /// The cause of a refresh for a changed template.
@@ -262,11 +294,12 @@ struct Understood {
     stores: Vec<StoreRef>,
     templates: Vec<Resolved>,
     target: ObjectKey,
+    kind: Option<ObjectKind>,
 }
 
 impl Understood {
     /// `None` if it does not parse.
-    fn of(raw: &RawObject) -> Option<Self> {
+    fn of(raw: &RawObject, settings: &Settings) -> Option<Self> {
         let spec = parse::external_secret(&raw.spec).ok()?;
         let stores = pull::stores_of(&spec, raw.key.namespace());
         let interval = validate::interval(&spec).ok();
@@ -276,10 +309,10 @@ impl Understood {
             interval,
             is_timed: interval.is_some_and(|interval| plan::is_timed(spec.refresh_policy(), interval)),
             default_store: stores.iter().position(|store| default.as_ref() == Some(store)),
-            unbuilt: shape::unbuilt(&spec).is_some(),
+            hopeless: check(&spec, settings).is_err_and(|(what, _)| what != Failed::Fetch),
         };
-        let target = target_of(&spec, &raw.key);
-        Some(Self { manner, stores, templates: templates_of(&spec, raw.key.namespace()), target })
+        let (target, kind) = (target_of(&spec, &raw.key), generic::kind_of(&spec));
+        Some(Self { manner, stores, templates: templates_of(&spec, raw.key.namespace()), target, kind })
     }
 }
 
@@ -321,6 +354,10 @@ pub struct ExternalSecrets {
     heard_of: HashSet<StoreRef>,
     /// Targets and who writes them, but for those that are called as their object is.
     by_target: BTreeSet<(ObjectKey, ObjectKey)>,
+    /// Targets of other kinds and who fills them.
+    by_generic: BTreeSet<(Arc<GenericTarget>, ObjectKey)>,
+    /// Kinds of them that are watched.
+    watched: HashSet<ObjectKind>,
     started: bool,
     /// Counts the attempts of all objects, so that none takes an answer for its predecessor of the same name.
     tickets: u64,
@@ -355,6 +392,8 @@ impl ExternalSecrets {
             by_store: BTreeSet::new(),
             heard_of: HashSet::new(),
             by_target: BTreeSet::new(),
+            by_generic: BTreeSet::new(),
+            watched: HashSet::new(),
             started: false,
             tickets: 0,
             ready: Lanes::default(),
@@ -468,35 +507,53 @@ impl ExternalSecrets {
         self.context.table.know(key, told.ready);
         self.index(key);
         self.look(key, Cause::change(self.now()));
+        if told.ready == Some(true) {
+            self.watch_target(key);
+        }
     }
 
     fn index(&mut self, key: &ObjectKey) {
-        self.unindex(key);
+        let before = self.unindex(key);
+        self.enter(key);
+        self.unwatch(before);
+    }
+
+    fn enter(&mut self, key: &ObjectKey) {
         let Some(raw) = self.objects.get(key) else { return };
         // What cannot be understood has no index; who looks at the object says why.
-        let understood = catch_unwind(AssertUnwindSafe(|| Understood::of(raw)));
+        let settings = &self.context.settings;
+        let understood = catch_unwind(AssertUnwindSafe(|| Understood::of(raw, settings)));
         let understood = understood.map_err(|_| panicked(key)).ok().flatten();
-        let Some(Understood { manner, stores, templates, target }) = understood else { return };
+        let Some(Understood { manner, stores, templates, target, kind }) = understood else { return };
         for store in &stores {
             self.by_store.insert((store.clone(), key.clone()));
         }
-        if target != *key {
+        let (target, generic) = match kind {
+            None => (Some(target), None),
+            Some(kind) => (None, Some(Arc::new(GenericTarget { kind, key: target }))),
+        };
+        if let Some(target) = target.as_ref().filter(|target| *target != key) {
             self.by_target.insert((target.clone(), key.clone()));
+        }
+        if let Some(generic) = &generic {
+            self.by_generic.insert((generic.clone(), key.clone()));
         }
         if let Some(record) = self.records.get_mut(key) {
             record.manner = manner;
             record.slow = false;
             record.stores = stores.into_boxed_slice();
             record.templates = templates.into_boxed_slice();
-            record.target = Some(target);
+            record.target = target;
+            record.generic = generic;
             if !record.templates.is_empty() {
                 self.context.world.lock().name_templates(key, &record.templates);
             }
         }
     }
 
-    fn unindex(&mut self, key: &ObjectKey) {
-        let Some(record) = self.records.get_mut(key) else { return };
+    /// Takes an object out of every index; gives the object of another kind that it filled.
+    fn unindex(&mut self, key: &ObjectKey) -> Option<Arc<GenericTarget>> {
+        let record = self.records.get_mut(key)?;
         for store in std::mem::take(&mut record.stores) {
             self.by_store.remove(&(store, key.clone()));
         }
@@ -508,10 +565,42 @@ impl ExternalSecrets {
         if let Some(target) = record.target.take() {
             self.by_target.remove(&(target, key.clone()));
         }
+        let generic = record.generic.take()?;
+        self.by_generic.remove(&(generic.clone(), key.clone()));
+        Some(generic)
+    }
+
+    /// Begins to watch objects of the kind that this one fills: it was written once, so the kind is there and may be read.
+    fn watch_target(&mut self, key: &ObjectKey) {
+        let Some(record) = self.records.get(key).filter(|record| !record.left_alone) else { return };
+        let writes = record.manner.creation.is_some_and(|creation| creation != CreationPolicy::None);
+        let Some(generic) = record.generic.as_ref().filter(|_| writes) else { return };
+        if self.context.settings.generic_targets && self.watched.insert(generic.kind.clone()) {
+            self.context.world.lock().begin_kind(&generic.kind);
+            // The receiver is gone only when the process ends.
+            let _ended = self.context.kinds.send(Watching::Begin(generic.kind.clone()));
+        }
+    }
+
+    /// Ends the watch of a kind if nobody fills an object of it any more.
+    fn unwatch(&mut self, before: Option<Arc<GenericTarget>>) {
+        let Some(kind) = before.map(|generic| generic.kind.clone()) else { return };
+        if self.users_of(&kind).next().is_none() && self.watched.remove(&kind) {
+            self.context.world.lock().end_kind(&kind);
+            let _ended = self.context.kinds.send(Watching::End(kind));
+        }
+    }
+
+    /// Who fills objects of a kind.
+    fn users_of<'a>(&'a self, kind: &'a ObjectKind) -> impl Iterator<Item = &'a ObjectKey> {
+        let first = GenericTarget { kind: kind.clone(), key: ObjectKey::new("", "") };
+        let first = (Arc::new(first), ObjectKey::new("", ""));
+        self.by_generic.range(first..).take_while(move |(used, _)| used.kind == *kind).map(|(_, key)| key)
     }
 
     fn forget(&mut self, key: &ObjectKey) {
-        self.unindex(key);
+        let before = self.unindex(key);
+        self.unwatch(before);
         self.records.remove(key);
         self.slow.forget(key);
         self.schedule.remove(key);
@@ -537,6 +626,8 @@ impl ExternalSecrets {
                 self.wake(keys, true);
             }
             Signal::Target(target) => self.look_after_target(target),
+            Signal::Object(kind, target) => self.look_after_object(kind, target),
+            Signal::Objects(kind) => self.look_after_objects(kind),
             Signal::Listed => (),
         }
     }
@@ -639,16 +730,34 @@ impl ExternalSecrets {
         }
     }
 
-    /// A target that somebody else changed is repaired at once, but not in a loop with one who changes it at once again.
     fn look_after_target(&mut self, target: &ObjectKey) {
-        let now = self.now();
         let first = (target.clone(), ObjectKey::new("", ""));
         let writers = self.by_target.range(first..).take_while(|(written, _)| written == target);
         let namesake = self.records.get_key_value(target);
         let namesake = namesake.filter(|(_, record)| record.target.as_ref() == Some(target));
         let keys: Vec<_> = writers.map(|(_, key)| key).chain(namesake.map(|(key, _)| key)).cloned().collect();
+        self.repair(keys);
+    }
+
+    fn look_after_object(&mut self, kind: &ObjectKind, target: &ObjectKey) {
+        let target = Arc::new(GenericTarget { kind: kind.clone(), key: target.clone() });
+        let first = (target.clone(), ObjectKey::new("", ""));
+        let users = self.by_generic.range(first..).take_while(|(filled, _)| *filled == target);
+        let keys = users.map(|(_, key)| key.clone()).collect();
+        self.repair(keys);
+    }
+
+    /// The first list of a kind is complete: what is not in it is gone.
+    fn look_after_objects(&mut self, kind: &ObjectKind) {
+        let keys = self.users_of(kind).cloned().collect();
+        self.repair(keys);
+    }
+
+    /// A target that somebody else changed is repaired at once, but not in a loop with one who changes it at once again.
+    fn repair(&mut self, keys: Vec<ObjectKey>) {
+        let now = self.now();
         for key in keys {
-            let Some(record) = self.records.get(&key).filter(|record| self.is_broken(record, target)) else {
+            let Some(record) = self.records.get(&key).filter(|record| self.is_broken(record)) else {
                 continue;
             };
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
@@ -662,10 +771,20 @@ impl ExternalSecrets {
     }
 
     /// The watch tells of our own writes too, and those leave nothing to repair.
-    fn is_broken(&self, record: &Record, target: &ObjectKey) -> bool {
+    fn is_broken(&self, record: &Record) -> bool {
+        let is_whole = |creation| self.target_is_valid(record, creation);
+        record.manner.creation.is_some_and(|creation| !is_whole(creation))
+    }
+
+    /// See [`plan::target_is_valid`].
+    fn target_is_valid(&self, record: &Record, creation: CreationPolicy) -> bool {
         let world = self.context.world.lock();
-        let valid = |creation| plan::target_is_valid(creation, world.secret(target));
-        record.manner.creation.is_some_and(|creation| !valid(creation))
+        match (&record.generic, &record.target) {
+            (Some(generic), _) => plan::is_nobodys(creation) || world.is_whole(&generic.kind, &generic.key),
+            (None, target) => {
+                plan::target_is_valid(creation, target.as_ref().and_then(|target| world.secret(target)))
+            }
+        }
     }
 
     /// Looks at many objects and queues their requests together.
@@ -789,7 +908,7 @@ impl ExternalSecrets {
     /// [`Self::decide`]; a panic in it is the failure of this object and of no other.
     fn decide_guarded(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
         let decided = catch_unwind(AssertUnwindSafe(|| self.decide(key, cause)));
-        decided.unwrap_or_else(|_| Decision::Work(Job::Fail(panicked(key))))
+        decided.unwrap_or_else(|_| Decision::Work(Job::Fail(Failed::Fetch, panicked(key))))
     }
 
     fn decide(&mut self, key: &ObjectKey, cause: Cause) -> Decision {
@@ -802,14 +921,14 @@ impl ExternalSecrets {
         }
         let spec = match parse::external_secret(&raw.spec) {
             Ok(spec) => spec,
-            Err(error) => return Decision::Work(Job::Fail(error)),
+            Err(error) => return Decision::Work(Job::Fail(Failed::Fetch, error)),
         };
         if self.is_left_alone(record, &spec, key.namespace()) {
             return Decision::LeaveAlone;
         }
-        let interval = match check(&spec) {
+        let interval = match check(&spec, &self.context.settings) {
             Ok(interval) => interval,
-            Err(error) => return Decision::Work(Job::Fail(error)),
+            Err((what, error)) => return Decision::Work(Job::Fail(what, error)),
         };
         match self.need(raw, record, (&spec, interval), cause) {
             Need::Refresh => self.ask(key, &spec, cause),
@@ -843,11 +962,7 @@ impl ExternalSecrets {
         let told = Told::of(record.status(raw));
         let (policy, refreshed) = (spec.refresh_policy(), record.refreshed);
         let timing = Timing { policy, interval, refreshed, synced_version: &told.version, version: &version };
-        let target = target_of(spec, &raw.key);
-        let target_is_valid = {
-            let world = self.context.world.lock();
-            plan::target_is_valid(spec.creation_policy(), world.secret(&target))
-        };
+        let target_is_valid = self.target_is_valid(record, spec.creation_policy());
         let slack = slack(self.context.pipeline.stamp);
         Facts { timing, slack, target_is_valid, must: cause.must }.need(self.now())
     }
@@ -955,12 +1070,30 @@ impl ExternalSecrets {
 
     fn work(&mut self, key: &ObjectKey, job: Job) {
         self.schedule.remove(key);
-        match self.slow.has_turn(key) {
-            true if self.slow.has_room() => self.start(key, job, Pace::Long),
-            // Others were answered first.
-            true => self.put_off(key),
+        // What needs no template waits for no turn.
+        match matches!(job, Job::Sync(_)) && self.slow.has_turn(key) {
+            true => self.work_slowly(key, job),
             false if self.working < self.context.settings.concurrent => self.start(key, job, Pace::Quick),
             false => self.make_ready(key, job),
+        }
+    }
+
+    fn work_slowly(&mut self, key: &ObjectKey, job: Job) {
+        match (self.slow.place(key), self.records.get_mut(key)) {
+            (Place::Free, _) => self.start(key, job, Pace::Long),
+            (Place::Next, Some(record)) => record.phase = Phase::Ready(job),
+            // Others were answered first.
+            (Place::Next | Place::Taken, _) => self.put_off(key),
+        }
+    }
+
+    /// Starts who has the next place among those whose templates take long.
+    fn start_ripe(&mut self) {
+        let Some(key) = self.slow.ripe() else { return };
+        let Some(record) = self.records.get_mut(&key) else { return };
+        match std::mem::take(&mut record.phase) {
+            Phase::Ready(job) => self.start(&key, job, Pace::Long),
+            other => record.phase = other,
         }
     }
 
@@ -1007,8 +1140,12 @@ impl ExternalSecrets {
             let records = &self.records;
             self.slow.pass(now, |key| records.get(key).map_or(Use::Nothing, |record| record.turn()));
             let Some(key) = self.slow.next(now) else { return };
-            if self.records.get(&key).is_some_and(|record| matches!(record.phase, Phase::PutOff)) {
-                self.look(&key, Cause::wake(now));
+            match self.records.get(&key).is_some_and(|record| matches!(record.phase, Phase::PutOff)) {
+                true => {
+                    self.slow.taken();
+                    self.look(&key, Cause::wake(now));
+                }
+                false => self.slow.declined(&key),
             }
         }
     }
@@ -1023,7 +1160,7 @@ impl ExternalSecrets {
         record.phase = Phase::Working;
         match pace {
             Pace::Quick => self.working += 1,
-            Pace::Long => self.slow.begin(),
+            Pace::Long => self.slow.begin(key),
         }
         let began = record.began.take().unwrap_or_else(|| self.context.pipeline.clock.now());
         let (target, orphans, seen) = {
@@ -1053,13 +1190,16 @@ impl ExternalSecrets {
             Pace::Long => self.slow.end(key),
         }
         self.settle(key, uid, finished);
+        self.start_ripe();
         self.start_ready();
     }
 
     fn settle(&mut self, key: &ObjectKey, uid: &Uid, finished: Finished) {
         let now = self.now();
-        if let Some(secret) = finished.written {
-            self.context.world.lock().put_own(secret);
+        match finished.written {
+            Some(Written::Secret(secret)) => self.context.world.lock().put_own(secret),
+            Some(Written::Object(kind, object)) => self.context.world.lock().put_own_object(&kind, object),
+            None => (),
         }
         // An object that was made anew while the job of its predecessor ran has a job of its own.
         let Some(raw) = self.objects.get(key).filter(|raw| raw.uid == *uid) else { return };
@@ -1082,6 +1222,9 @@ impl ExternalSecrets {
         record.hurries = finished.error.is_none() && finished.confirm.is_some();
         let took = now.duration_since(finished.began);
         self.context.table.note(key, took, finished.ready, finished.error.is_some());
+        if finished.ready == Some(true) {
+            self.watch_target(key);
+        }
         let next = match (&finished.error, finished.confirm) {
             (Some(error), _) => self.after_failure(key, error),
             (None, Some(wait)) => Some(later(now, wait)),
@@ -1102,9 +1245,12 @@ impl ExternalSecrets {
     /// The templates of an object take long, so nothing was done: it waits for its turn, unless it is to be looked at for something else.
     fn found_slow(&mut self, key: &ObjectKey) {
         let Some(record) = self.records.get_mut(key) else { return };
-        record.slow = true;
+        // What was rendered may not be what it has now.
+        record.slow = record.again.is_none() && !record.outdated;
         // They are read when its turn comes.
         record.outdated = false;
+        // It has values: what was empty before is no longer.
+        record.empty_since = None;
         match record.again.take() {
             Some(cause) => self.look(key, Cause { must: true, ..cause }),
             None => self.put_off(key),
@@ -1148,8 +1294,8 @@ impl ExternalSecrets {
         let (synced, failures, interval) =
             (record.refreshed.is_some(), record.failures, record.manner.interval());
         let wait = wait_after(error, History { synced, failures, interval }, jitter());
-        // What is not built is not built a minute later; a change of the specification comes by itself.
-        (!record.manner.unbuilt).then(|| later(now, wait))
+        // What is not built, or not allowed, is not a minute later; a change of the specification comes by itself.
+        (!record.manner.hopeless).then(|| later(now, wait))
     }
 
     fn close_unused(&self) {
@@ -1177,12 +1323,17 @@ fn templates_of(spec: &ExternalSecretSpec, namespace: &str) -> Vec<Resolved> {
 /// Rules that need no store; the refresh interval.
 ///
 /// # Errors
-/// `Unsupported` for what is not built, `Invalid` for a wrong interval.
-fn check(spec: &ExternalSecretSpec) -> keyferry_stores::base::Result<SignedDuration> {
-    match shape::unbuilt(spec) {
-        Some(error) => Err(error),
-        None => validate::interval(spec),
+/// What failed and why: `Unsupported` for what is not built, `Refused` for an object of another kind than Secret that is not allowed,
+/// `Invalid` for a wrong interval.
+fn check(spec: &ExternalSecretSpec, settings: &Settings) -> Result<SignedDuration, (Failed, Error)> {
+    if let Some(error) = shape::unbuilt(spec) {
+        return Err((Failed::Unsupported, error));
     }
+    if !settings.generic_targets && generic::kind_of(spec).is_some() {
+        let why = "generic targets are disabled. Enable with --unsafe-allow-generic-targets flag";
+        return Err((Failed::Kind, Error::new(Kind::Refused, why)));
+    }
+    validate::interval(spec).map_err(|error| (Failed::Fetch, error))
 }
 
 /// True if nothing changed that makes a reconcile (reference 2.1): generation, labels, annotations, finalizers, deletion.

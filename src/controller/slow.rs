@@ -2,7 +2,8 @@
 //!
 //! Who stands here holds neither a worker nor an answer of a store: its stores are asked when it is its turn. There are
 //! [`limits::SLOW_OBJECTS`] turns at a time, one of a namespace, so a crowd of one namespace keeps nobody else waiting. Nor does a store that
-//! does not answer: after [`limits::SLOW_ASKS`] it is the next one's turn too, and who is answered later works beside that.
+//! does not answer: after [`limits::SLOW_ASKS`] it is the next one's turn too, and who is answered later works beside that. Of those who are
+//! answered and find no place, one keeps its answers and has the next, so that a store that is always slow is not asked in vain for ever.
 
 use std::collections::HashMap;
 
@@ -19,10 +20,23 @@ use crate::{
 pub(super) enum Use {
     /// Nothing: it is over.
     Nothing,
+    /// It was answered, and waits to work.
+    Ready,
     /// It waits for answers.
     Asks,
     /// Its job is under way.
     Works,
+}
+
+/// What becomes of an object that was answered in its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It works.
+    Free,
+    /// It has the next place that is free, and keeps its answers until then.
+    Next,
+    /// It goes back into the line.
+    Taken,
 }
 
 /// The line, and who has a turn.
@@ -35,8 +49,10 @@ pub(super) struct Slow {
     turns: Vec<(ObjectKey, Timestamp)>,
     /// Whose stores have not, so that others have a turn beside them.
     late: Vec<ObjectKey>,
-    /// Jobs under way, with or without their object.
-    working: usize,
+    /// Whose jobs are under way, though some may be gone.
+    working: Vec<ObjectKey>,
+    /// Who has the next place.
+    ripe: Option<ObjectKey>,
 }
 
 impl Slow {
@@ -53,8 +69,11 @@ impl Slow {
         if !self.has_room() || self.turns.len() >= limits::SLOW_OBJECTS {
             return None;
         }
-        let (turns, waiting) = (&self.turns, &self.waiting);
-        let has_one = |namespace: &str| turns.iter().any(|(key, _)| key.namespace() == namespace);
+        let (turns, waiting, working) = (&self.turns, &self.waiting, &self.working);
+        let has_one = |namespace: &str| {
+            let mut known = turns.iter().map(|(key, _)| key).chain(working);
+            known.any(|key| key.namespace() == namespace)
+        };
         let choose = |namespace: &str, key: &ObjectKey| match waiting.contains_key(key) {
             // It came forward, and has had its turn.
             false => Choice::Drop,
@@ -62,10 +81,19 @@ impl Slow {
             true => Choice::Take,
         };
         let next = self.line.pop(&choose)?;
-        self.line.served();
         self.waiting.remove(&next);
         self.turns.push((next.clone(), later(now, limits::SLOW_ASKS)));
         Some(next)
+    }
+
+    /// The last one took its turn.
+    pub(super) fn taken(&mut self) {
+        self.line.served();
+    }
+
+    /// It did not want it any more.
+    pub(super) fn declined(&mut self, key: &ObjectKey) {
+        self.turns.retain(|(other, _)| other != key);
     }
 
     /// True if it is the turn of this object.
@@ -78,9 +106,11 @@ impl Slow {
         let is_late = |(key, until): &(ObjectKey, Timestamp)| used(key) == Use::Asks && *until <= now;
         let late: Vec<ObjectKey> =
             self.turns.iter().filter(|turn| is_late(turn)).map(|(key, _)| key.clone()).collect();
-        self.turns.retain(|(key, _)| used(key) != Use::Nothing && !late.contains(key));
+        let uses = |key: &ObjectKey| matches!(used(key), Use::Asks | Use::Works);
+        self.turns.retain(|(key, _)| uses(key) && !late.contains(key));
         self.late.extend(late);
-        self.late.retain(|key| used(key) != Use::Nothing);
+        self.late.retain(uses);
+        self.ripe.take_if(|key| used(key) != Use::Ready);
     }
 
     /// When the first store should have answered those who `ask`.
@@ -88,19 +118,50 @@ impl Slow {
         self.turns.iter().filter(|(key, _)| asks(key)).map(|(_, until)| *until).min()
     }
 
-    /// True if one more job may begin.
-    pub(super) fn has_room(&self) -> bool {
-        self.working < limits::SLOW_OBJECTS
+    /// The place for an object that was answered.
+    pub(super) fn place(&mut self, key: &ObjectKey) -> Place {
+        if self.may_work(key) && self.has_room() {
+            return Place::Free;
+        }
+        match self.ripe {
+            Some(_) => Place::Taken,
+            None => {
+                self.ripe = Some(key.clone());
+                Place::Next
+            }
+        }
+    }
+
+    /// Who has the next place, if that is free now.
+    pub(super) fn ripe(&mut self) -> Option<ObjectKey> {
+        let free = self.working.len() < limits::SLOW_OBJECTS;
+        let next = self.ripe.as_ref().filter(|key| free && self.may_work(key)).cloned();
+        if next.is_some() {
+            self.ripe = None;
+        }
+        next
+    }
+
+    /// True if one more job may begin beside those under way and the next one.
+    fn has_room(&self) -> bool {
+        self.working.len() + usize::from(self.ripe.is_some()) < limits::SLOW_OBJECTS
+    }
+
+    /// True if no job of its namespace is under way.
+    fn may_work(&self, key: &ObjectKey) -> bool {
+        self.working.iter().all(|other| other.namespace() != key.namespace())
     }
 
     /// A job begins.
-    pub(super) fn begin(&mut self) {
-        self.working += 1;
+    pub(super) fn begin(&mut self, key: &ObjectKey) {
+        self.working.push(key.clone());
     }
 
-    /// A job ended, and so does the turn of its object.
+    /// A job ended, and so does the turn of its object. One of the same name that was made meanwhile has none yet.
     pub(super) fn end(&mut self, key: &ObjectKey) {
-        self.working = self.working.saturating_sub(1);
+        if let Some(at) = self.working.iter().position(|other| other == key) {
+            self.working.swap_remove(at);
+        }
         self.forget(key);
     }
 
@@ -108,6 +169,7 @@ impl Slow {
     pub(super) fn forget(&mut self, key: &ObjectKey) {
         self.turns.retain(|(other, _)| other != key);
         self.late.retain(|other| other != key);
+        self.ripe.take_if(|other| other == key);
     }
 }
 
@@ -161,12 +223,58 @@ mod tests {
     fn jobs_whose_objects_are_gone_take_place_until_they_end() {
         let mut slow = in_line(&["a/1", "b/1", "c/1", "d/1", "e/1"]);
         for name in turns(&mut slow) {
-            slow.begin();
+            slow.begin(&key(&name));
             slow.forget(&key(&name));
         }
         assert!(turns(&mut slow).is_empty() && !slow.has_room());
         slow.end(&key("a/1"));
         assert_eq!(turns(&mut slow), ["e/1"]);
+    }
+
+    #[test]
+    fn a_namespace_works_once_at_a_time_and_who_waits_for_it_first_is_next() {
+        let mut slow = Slow::default();
+        slow.begin(&key("a/1"));
+        assert_eq!(slow.place(&key("b/1")), Place::Free);
+        assert_eq!([slow.place(&key("a/2")), slow.place(&key("a/3"))], [Place::Next, Place::Taken]);
+        assert_eq!(slow.ripe(), None);
+        slow.end(&key("a/1"));
+        assert_eq!((slow.ripe(), slow.ripe()), (Some(key("a/2")), None));
+    }
+
+    #[test]
+    fn the_next_one_has_its_place_before_anybody_has_a_turn() {
+        let mut slow = in_line(&["e/1", "f/1"]);
+        let working = ["a/1", "b/1", "c/1", "d/1"].map(key);
+        working.iter().for_each(|key| slow.begin(key));
+        assert_eq!(slow.place(&key("m/1")), Place::Next);
+        slow.end(&working[0]);
+        assert_eq!(turns(&mut slow), [""; 0]);
+        assert_eq!(slow.ripe(), Some(key("m/1")));
+        slow.begin(&key("m/1"));
+        slow.end(&working[1]);
+        assert_eq!(turns(&mut slow), ["e/1", "f/1"]);
+    }
+
+    #[test]
+    fn who_is_next_and_does_not_wait_for_it_any_more_leaves_that_to_others() {
+        for leave in
+            [(|slow| slow.forget(&key("a/2"))) as fn(&mut Slow), |slow| slow.pass(NOW, |_| Use::Asks)]
+        {
+            let mut slow = Slow::default();
+            slow.begin(&key("a/1"));
+            assert_eq!(slow.place(&key("a/2")), Place::Next);
+            leave(&mut slow);
+            assert_eq!(slow.place(&key("a/3")), Place::Next);
+        }
+    }
+
+    #[test]
+    fn a_turn_that_nobody_wants_goes_to_the_next_of_the_namespace() {
+        let mut slow = in_line(&["a/1", "a/2"]);
+        assert_eq!(turns(&mut slow), ["a/1"]);
+        slow.declined(&key("a/1"));
+        assert_eq!(turns(&mut slow), ["a/2"]);
     }
 
     #[test]

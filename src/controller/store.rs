@@ -197,7 +197,12 @@ impl Stores {
                 let stores = self.context.world.lock().stores();
                 stores.iter().for_each(|store| self.changed(store));
             }
-            Signal::Judged(_) | Signal::Target(_) | Signal::Template(..) | Signal::Namespace(_) => (),
+            Signal::Judged(_)
+            | Signal::Target(_)
+            | Signal::Object(..)
+            | Signal::Objects(_)
+            | Signal::Template(..)
+            | Signal::Namespace(_) => (),
         }
     }
 

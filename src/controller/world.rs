@@ -26,6 +26,7 @@ use crate::{
     api::{parse, store::StoreSpec, validate},
     cluster::{
         ObjectKey, StatusKind,
+        generic::{ManagedObject, ObjectKind},
         identity::Uid,
         managed::{ManagedSecret, Owner},
         mirror::{Effect, Mirror},
@@ -47,6 +48,10 @@ pub enum Signal {
     Judged(Vec<StoreRef>),
     /// A managed Secret came, changed or went.
     Target(ObjectKey),
+    /// A managed object of another kind came, changed or went.
+    Object(ObjectKind, ObjectKey),
+    /// A list of the managed objects of this kind became complete.
+    Objects(ObjectKind),
     /// An object that stores refer to came, changed or went; these stores name it.
     Credential(Vec<StoreRef>),
     /// This ConfigMap or Secret came, changed or went; these objects use it as a template.
@@ -103,6 +108,8 @@ pub struct World {
     secrets: Mirror<ManagedSecret>,
     /// Secrets behind the UID of the ExternalSecret that controls them.
     owned: BTreeSet<(Uid, ObjectKey)>,
+    /// Managed objects of other kinds, of those that are watched.
+    kinds: HashMap<ObjectKind, Mirror<ManagedObject>>,
     versions: Versions,
     named: HashMap<Resolved, HashSet<StoreRef>>,
     /// What each of them names.
@@ -155,6 +162,7 @@ impl World {
             namespaces: Mirror::new(Namespaces::All),
             secrets: Mirror::new(expected.over.clone()),
             owned: BTreeSet::new(),
+            kinds: HashMap::new(),
             versions: Versions::new(expected.over.clone()),
             named: HashMap::new(),
             names: HashMap::new(),
@@ -333,6 +341,45 @@ impl World {
     pub fn put_own(&mut self, secret: ManagedSecret) {
         let effect = self.secrets.put_own(secret);
         self.index_secret(&effect);
+    }
+
+    /// From now on objects of this kind are watched.
+    pub fn begin_kind(&mut self, kind: &ObjectKind) {
+        let over = self.expected.over.clone();
+        self.kinds.entry(kind.clone()).or_insert_with(|| Mirror::new(over));
+    }
+
+    /// Objects of this kind are not watched any more.
+    pub fn end_kind(&mut self, kind: &ObjectKind) {
+        self.kinds.remove(kind);
+    }
+
+    /// True if a managed object is as we left it, as far as is known: nobody misses one of a kind that was not listed yet.
+    #[must_use]
+    pub fn is_whole(&self, kind: &ObjectKind, key: &ObjectKey) -> bool {
+        let known = self.kinds.get(kind).filter(|objects| objects.is_listed());
+        known.is_none_or(|objects| objects.get(key).is_some_and(|object| object.whole))
+    }
+
+    /// Takes a change of a managed object of another kind in.
+    pub fn apply_object(&mut self, kind: &ObjectKind, change: Change<ManagedObject>) -> Vec<Signal> {
+        let Some(objects) = self.kinds.get_mut(kind) else { return Vec::new() };
+        let change = change.map(|object: ManagedObject| {
+            let before = objects.get(&object.key);
+            object.after(before)
+        });
+        match objects.apply(change) {
+            Effect::Listed(_) => vec![Signal::Objects(kind.clone())],
+            effect => signals(effect, |old| old.key, |key| Signal::Object(kind.clone(), key)),
+        }
+    }
+
+    /// Takes the answer of our own write in, ahead of the watch.
+    pub fn put_own_object(&mut self, kind: &ObjectKind, object: ManagedObject) {
+        self.begin_kind(kind);
+        if let Some(objects) = self.kinds.get_mut(kind) {
+            objects.put_own(ManagedObject { whole: true, ..object });
+        }
     }
 
     fn index_secret(&mut self, effect: &Effect<ManagedSecret>) {

@@ -1,13 +1,15 @@
 //! Carries a plan out: at most one write of the target, and the deletions that it asks for.
 //!
 //! Requests for a first sync: one POST. A target that the cache shows to be as wanted: none ([`is_current`]). Any other change:
-//! GET and PUT with resourceVersion; so does a POST that met a Secret.
+//! GET and PUT with resourceVersion; so does a POST that met a Secret. An object of another kind is always read first: the cache holds
+//! nothing of its content.
 
+use async_trait::async_trait;
 use keyferry_stores::base::{Error, Kind, Result};
 
 use super::{
     pipeline::Pipeline,
-    plan::{self, Done, Failed, Plan, Want},
+    plan::{self, Done, Failed, Plan, Target, Want, object::Manifest},
     report::{Change, Outcome},
 };
 use crate::{
@@ -16,14 +18,16 @@ use crate::{
         external_secret::{CreationPolicy, DeletionPolicy},
     },
     cluster::{
-        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret, WritePermit,
+        CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret,
+        WritePermit,
+        generic::GenericObject,
         managed::{self, DigestKey, Field, ManagedSecret, Owner, Tag},
     },
 };
 
 /// What became of a plan.
 #[derive(Debug)]
-pub struct Applied {
+pub struct Applied<T = Secret> {
     /// How it ended.
     pub outcome: Outcome,
     /// What was changed, in order.
@@ -31,12 +35,12 @@ pub struct Applied {
     /// True if a write of the target was planned; with it, whether the target existed.
     pub bound: Option<bool>,
     /// The target as it is now, if we wrote it.
-    pub written: Option<Secret>,
+    pub written: Option<T>,
     /// The answers were empty without a proof: read again after this.
     pub confirm: Option<std::time::Duration>,
 }
 
-impl Applied {
+impl<T> Applied<T> {
     fn new(outcome: Outcome) -> Self {
         Self { outcome, changes: Vec::new(), bound: None, written: None, confirm: None }
     }
@@ -46,18 +50,94 @@ impl Applied {
         Self::new(Outcome::Failed(what, error))
     }
 
-    fn wrote(change: Change, secret: Secret, existed: bool) -> Self {
-        let (changes, written) = (vec![change], Some(secret));
-        Self { changes, written, bound: Some(existed), ..Self::new(Outcome::Done(Done::Synced)) }
+    /// A success that wrote nothing.
+    fn done(done: Done) -> Self {
+        Self::new(Outcome::Done(done))
+    }
+
+    fn wrote(change: Option<Change>, target: T, existed: bool) -> Self {
+        let (changes, written) = (change.into_iter().collect(), Some(target));
+        Self { changes, written, bound: Some(existed), ..Self::done(Done::Synced) }
+    }
+
+    /// The same of what is kept of the target.
+    pub fn map<U>(self, keep: impl FnOnce(T) -> U) -> Applied<U> {
+        let Self { outcome, changes, bound, written, confirm } = self;
+        Applied { outcome, changes, bound, written: written.map(keep), confirm }
+    }
+}
+
+/// How a target is read and written.
+#[async_trait]
+trait Stored: Target<Content: Sync> + Send + Sync {
+    async fn read(cluster: &dyn Cluster, content: &Self::Content, key: &ObjectKey) -> Result<Self>;
+
+    async fn create(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self>;
+
+    async fn replace(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self>;
+
+    async fn delete(
+        cluster: &dyn Cluster,
+        content: &Self::Content,
+        key: &ObjectKey,
+        state: &Precondition,
+    ) -> Result<()>;
+}
+
+#[async_trait]
+impl Stored for Secret {
+    async fn read(cluster: &dyn Cluster, _: &Self::Content, key: &ObjectKey) -> Result<Self> {
+        cluster.get_secret(key).await
+    }
+
+    async fn create(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
+        cluster.create_secret(WritePermit::sole(), self, manager).await
+    }
+
+    async fn replace(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
+        cluster.replace_secret(WritePermit::sole(), self, manager).await
+    }
+
+    async fn delete(
+        cluster: &dyn Cluster,
+        _: &Self::Content,
+        key: &ObjectKey,
+        state: &Precondition,
+    ) -> Result<()> {
+        cluster.delete_secret(WritePermit::sole(), key, state).await
+    }
+}
+
+#[async_trait]
+impl Stored for GenericObject {
+    async fn read(cluster: &dyn Cluster, content: &Manifest, key: &ObjectKey) -> Result<Self> {
+        cluster.get_object(&content.kind, key).await
+    }
+
+    async fn create(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
+        cluster.create_object(WritePermit::sole(), self, manager).await
+    }
+
+    async fn replace(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
+        cluster.replace_object(WritePermit::sole(), self, manager).await
+    }
+
+    async fn delete(
+        cluster: &dyn Cluster,
+        content: &Manifest,
+        key: &ObjectKey,
+        state: &Precondition,
+    ) -> Result<()> {
+        cluster.delete_object(WritePermit::sole(), &content.kind, key, state).await
     }
 }
 
 /// The target of a want.
-fn key(want: &Want<'_>) -> ObjectKey {
+fn key<C>(want: &Want<'_, C>) -> ObjectKey {
     ObjectKey::new(want.owner.namespace, want.target)
 }
 
-/// Deletes orphans, then plans and writes.
+/// Deletes orphans, then plans and writes a Secret.
 pub async fn apply(
     pipeline: &Pipeline,
     want: &Want<'_>,
@@ -72,28 +152,37 @@ pub async fn apply(
             uid: orphan.uid.to_string(),
             resource_version: orphan.resource_version.to_string(),
         };
-        match delete(pipeline, &orphan.key, &state).await {
+        let deletion = pipeline.cluster.delete_secret(WritePermit::sole(), &orphan.key, &state);
+        match delete(pipeline, deletion).await {
             Ok(()) => deleted.push(Change::OrphanDeleted),
             Err(error) => return Applied { changes: deleted, ..Applied::failed(Failed::Orphans, error) },
         }
     }
-    let mut applied = write(pipeline, want, cached).await;
+    let mut applied = match cached {
+        Some(cached) if writes(want) && is_current(want, cached, &pipeline.digests) => {
+            Applied { bound: Some(true), ..Applied::done(Done::Synced) }
+        }
+        _ => write(pipeline, want, cached.is_some()).await,
+    };
     applied.changes.splice(0..0, deleted);
     applied
 }
 
+/// Plans and writes an object of another kind.
+pub async fn apply_object(pipeline: &Pipeline, want: &Want<'_, Manifest>) -> Applied<GenericObject> {
+    write(pipeline, want, true).await
+}
+
 /// True if the target is to hold what was rendered: the stores have values, or empty answers are merged like any others.
-fn writes(want: &Want<'_>) -> bool {
+fn writes<C>(want: &Want<'_, C>) -> bool {
     want.empty.is_none() || want.deletion == DeletionPolicy::Merge
 }
 
-async fn write(pipeline: &Pipeline, want: &Want<'_>, cached: Option<&ManagedSecret>) -> Applied {
-    if writes(want) && cached.is_some_and(|cached| is_current(want, cached, &pipeline.digests)) {
-        return Applied { bound: Some(true), ..Applied::new(Outcome::Done(Done::Synced)) };
-    }
-    let have = match first_look(pipeline, want, cached).await {
+/// Plans and writes; `is_known` if the target may be there.
+async fn write<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, is_known: bool) -> Applied<T> {
+    let have = match first_look(pipeline, want, is_known).await {
         Ok(have) => have,
-        Err(error) => return Applied::failed(Failed::Update, error),
+        Err(error) => return Applied::failed(Failed::Read, error),
     };
     let first = execute(pipeline, want, have.as_ref()).await;
     match &first.outcome {
@@ -105,45 +194,47 @@ async fn write(pipeline: &Pipeline, want: &Want<'_>, cached: Option<&ManagedSecr
 }
 
 /// What is read before the plan: nothing for a name that the cache does not hold and that we may create.
-async fn first_look(
+async fn first_look<T: Stored>(
     pipeline: &Pipeline,
-    want: &Want<'_>,
-    cached: Option<&ManagedSecret>,
-) -> Result<Option<Secret>> {
+    want: &Want<'_, T::Content>,
+    is_known: bool,
+) -> Result<Option<T>> {
     let reads = match (want.empty, want.deletion, want.creation) {
         (Some(_), DeletionPolicy::Retain, _) => false,
         (Some(_), DeletionPolicy::Delete, _) => true,
         (_, _, CreationPolicy::None) => false,
         (_, _, CreationPolicy::Merge) => true,
-        (_, _, CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge) => {
-            cached.is_some()
-        }
+        (_, _, CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge) => is_known,
     };
-    if reads { read(pipeline, &key(want)).await } else { Ok(None) }
+    if reads { read(pipeline, want).await } else { Ok(None) }
 }
 
-async fn read(pipeline: &Pipeline, key: &ObjectKey) -> Result<Option<Secret>> {
-    match pipeline.cluster.get_secret(key).await {
-        Ok(secret) => Ok(Some(secret)),
+async fn read<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>) -> Result<Option<T>> {
+    match T::read(&*pipeline.cluster, want.rendered, &key(want)).await {
+        Ok(target) => Ok(Some(target)),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The POST met a Secret that the cache did not hold.
-async fn second_look(pipeline: &Pipeline, want: &Want<'_>) -> Applied {
-    match read(pipeline, &key(want)).await {
+/// The POST met a target that was not known.
+async fn second_look<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>) -> Applied<T> {
+    match read(pipeline, want).await {
         Ok(have) => execute(pipeline, want, have.as_ref()).await,
-        Err(error) => Applied::failed(Failed::Update, error),
+        Err(error) => Applied::failed(Failed::Read, error),
     }
 }
 
-async fn execute(pipeline: &Pipeline, want: &Want<'_>, have: Option<&Secret>) -> Applied {
+async fn execute<T: Stored>(
+    pipeline: &Pipeline,
+    want: &Want<'_, T::Content>,
+    have: Option<&T>,
+) -> Applied<T> {
     let existed = have.is_some();
     match plan::plan(want, have, pipeline.clock.now()) {
-        Plan::Create(secret) => create(pipeline, want, &secret).await,
-        Plan::Replace(secret, refusal) => {
-            let replaced = replace(pipeline, want, &secret).await;
+        Plan::Create(target) => create(pipeline, want, &*target).await,
+        Plan::Replace(target, refusal) => {
+            let replaced = replace(pipeline, want, &*target).await;
             match refusal {
                 Some(refusal) => {
                     Applied { outcome: Outcome::Failed(refusal.what, refusal.error), ..replaced }
@@ -151,10 +242,10 @@ async fn execute(pipeline: &Pipeline, want: &Want<'_>, have: Option<&Secret>) ->
                 None => replaced,
             }
         }
-        Plan::Unchanged => Applied { bound: Some(true), ..Applied::new(Outcome::Done(Done::Synced)) },
-        Plan::Nothing(done) => Applied::new(Outcome::Done(done)),
+        Plan::Unchanged => Applied { bound: Some(true), ..Applied::done(Done::Synced) },
+        Plan::Nothing(done) => Applied::done(done),
         Plan::Delete(state) => vanish(pipeline, want, &state).await,
-        Plan::Confirm(wait) => Applied { confirm: Some(wait), ..Applied::new(Outcome::Done(Done::Synced)) },
+        Plan::Confirm(wait) => Applied { confirm: Some(wait), ..Applied::done(Done::Synced) },
         Plan::Refuse(refusal) => {
             let bound = (refusal.what != Failed::Delete).then_some(existed);
             Applied { bound, ..Applied::failed(refusal.what, refusal.error) }
@@ -162,18 +253,22 @@ async fn execute(pipeline: &Pipeline, want: &Want<'_>, have: Option<&Secret>) ->
     }
 }
 
-async fn create(pipeline: &Pipeline, want: &Want<'_>, secret: &Secret) -> Applied {
+async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    match pipeline.cluster.create_secret(WritePermit::sole(), secret, &manager).await {
-        Ok(secret) => Applied::wrote(Change::Created, secret, false),
+    match target.create(&*pipeline.cluster, &manager).await {
+        Ok(target) => Applied::wrote(Some(Change::Created), target, false),
         Err(error) => Applied { bound: Some(false), ..Applied::failed(Failed::Update, error) },
     }
 }
 
-async fn replace(pipeline: &Pipeline, want: &Want<'_>, secret: &Secret) -> Applied {
+async fn replace<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    match pipeline.cluster.replace_secret(WritePermit::sole(), secret, &manager).await {
-        Ok(secret) => Applied::wrote(Change::Updated, secret, true),
+    match target.replace(&*pipeline.cluster, &manager).await {
+        Ok(written) => {
+            // What the API server fills in by itself may be all that differed.
+            let changed = written.head().resource_version != target.head().resource_version;
+            Applied::wrote(changed.then_some(Change::Updated), written, true)
+        }
         Err(error) => {
             // Gone since it was read: that is a lost race, not an absent entry of a store.
             let error = if error.kind() == Kind::NotFound { error.as_kind(Kind::Conflict) } else { error };
@@ -182,20 +277,25 @@ async fn replace(pipeline: &Pipeline, want: &Want<'_>, secret: &Secret) -> Appli
     }
 }
 
-async fn vanish(pipeline: &Pipeline, want: &Want<'_>, state: &Precondition) -> Applied {
-    match delete(pipeline, &key(want), state).await {
-        Ok(()) => Applied { changes: vec![Change::Deleted], ..Applied::new(Outcome::Done(Done::Deleted)) },
+async fn vanish<T: Stored>(
+    pipeline: &Pipeline,
+    want: &Want<'_, T::Content>,
+    state: &Precondition,
+) -> Applied<T> {
+    let key = key(want);
+    match delete(pipeline, T::delete(&*pipeline.cluster, want.rendered, &key, state)).await {
+        Ok(()) => Applied { changes: vec![Change::Deleted], ..Applied::done(Done::Deleted) },
         Err(error) => Applied::failed(Failed::Delete, error),
     }
 }
 
-/// Deletes a Secret in exactly this state; one that is gone already is deleted.
+/// Sends a DELETE; what is gone already is deleted.
 ///
 /// # Errors
 /// Those of the API server, and `Throttled` by the [`super::pipeline::Breaker`].
-pub async fn delete(pipeline: &Pipeline, key: &ObjectKey, state: &Precondition) -> Result<()> {
+pub async fn delete(pipeline: &Pipeline, deletion: impl Future<Output = Result<()>>) -> Result<()> {
     pipeline.breaker.allow(pipeline.clock.now())?;
-    match pipeline.cluster.delete_secret(WritePermit::sole(), key, state).await {
+    match deletion.await {
         Err(error) if error.kind() == Kind::NotFound => Ok(()),
         deleted => deleted,
     }

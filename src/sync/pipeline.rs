@@ -28,6 +28,8 @@ pub struct Pipeline {
     pub templates: Arc<Templates>,
     /// ConfigMaps that are used as templates.
     pub shelf: Arc<Shelf>,
+    /// True if objects of other kinds than Secret may be written (`--unsafe-allow-generic-targets`).
+    pub generic_targets: bool,
 }
 
 /// Deletions that may happen within [`WINDOW`], over the whole cluster.

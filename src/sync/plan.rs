@@ -1,6 +1,7 @@
-//! Every rule about when a Secret is refreshed, created, written, deleted or left alone (reference 2.2, 2.4, 2.5, 2.8 – 2.10).
+//! Every rule about when a target is refreshed, created, written, deleted or left alone (reference 2.2, 2.4, 2.5, 2.8 – 2.10).
 //!
-//! Pure: what is wanted, what is there, `now`; out comes one [`Plan`]. Whoever carries it out decides nothing.
+//! Pure: what is wanted, what is there, `now`; out comes one [`Plan`]. Whoever carries it out decides nothing. The rules are the same for
+//! Secrets and for objects of other kinds ([`Target`]); what is written into the latter says [`object`].
 //!
 //! Where ESO's behaviour is not followed, on purpose:
 //! - OnChange and CreatedOnce have no timer (Appendix B5).
@@ -8,7 +9,9 @@
 //! - No label is put on a Secret before it is known to be ours to write (B8); an immutable Secret is written once (B9).
 //! - A Secret is deleted for a vanished entry only if it is ours, see [`may_delete`]; an orphan only if its owner reference is ours too.
 
-use std::time::Duration;
+pub mod object;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::base::{Error, Kind, limits::ABSENCE_CONFIRMATION, refs::Scope};
@@ -23,14 +26,15 @@ use crate::{
         external_secret::{CreationPolicy, DeletionPolicy, RefreshPolicy},
     },
     cluster::{
-        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
+        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, MANAGED_LABEL, OwnerReference, Precondition,
+        Secret,
         managed::{DigestKey, ManagedSecret},
     },
 };
 
-/// The API group of the owner of a Secret.
+/// The API group of the owner of a target.
 const GROUP: &str = "external-secrets.io";
-/// The kind of the owner of a Secret.
+/// The kind of the owner of a target.
 const KIND: &str = "ExternalSecret";
 /// What every field manager of an ExternalSecret starts with.
 const FIELD_MANAGERS: &str = "externalsecrets.external-secrets.io/";
@@ -94,22 +98,26 @@ pub fn is_timed(policy: RefreshPolicy, interval: SignedDuration) -> bool {
     }
 }
 
-/// True if the target is as we left it. An Orphan is nobody's business once it was written, so it is always valid. Only the data is
-/// compared: a label changed by hand is mended at the next refresh. Without a target that we may write there is nothing to repair.
+/// True if a target of this policy is nobody's business once it was written, so that it is always valid, or is never written.
 #[must_use]
-pub fn target_is_valid(policy: CreationPolicy, target: Option<&ManagedSecret>) -> bool {
+pub const fn is_nobodys(policy: CreationPolicy) -> bool {
     match policy {
         CreationPolicy::Orphan | CreationPolicy::None => true,
-        CreationPolicy::Owner | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {
-            target.is_some_and(|target| target.managed && target.hash_true)
-        }
+        CreationPolicy::Owner | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => false,
     }
 }
 
-/// The ExternalSecret that wants the Secret.
+/// True if the target is as we left it. Only the data is compared: a label changed by hand is mended at the next refresh. Without a
+/// target that we may write there is nothing to repair.
+#[must_use]
+pub fn target_is_valid(policy: CreationPolicy, target: Option<&ManagedSecret>) -> bool {
+    is_nobodys(policy) || target.is_some_and(|target| target.managed && target.hash_true)
+}
+
+/// The ExternalSecret that wants the target.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner<'a> {
-    /// Its namespace, which is the Secret's.
+    /// Its namespace, which is the target's.
     pub namespace: &'a str,
     /// Its name.
     pub name: &'a str,
@@ -133,7 +141,7 @@ impl Owner<'_> {
         }
     }
 
-    /// True if `manager` is a field manager under which this object's Secret is or was written.
+    /// True if `manager` is a field manager under which this object's target is or was written.
     fn writes_as(&self, manager: &str) -> bool {
         manager == digest::field_manager(self.name) || manager == digest::short_field_manager(self.name)
     }
@@ -145,12 +153,12 @@ impl Owner<'_> {
     }
 }
 
-/// What is wanted of the target.
-#[derive(Debug, Clone, Copy)]
-pub struct Want<'a> {
+/// What is wanted of a target; `C` is what goes into it.
+#[derive(Debug)]
+pub struct Want<'a, C = Rendered> {
     /// Who wants it.
     pub owner: Owner<'a>,
-    /// Name of the Secret.
+    /// Name of the target.
     pub target: &'a str,
     /// `spec.target.creationPolicy`.
     pub creation: CreationPolicy,
@@ -161,17 +169,108 @@ pub struct Want<'a> {
     /// Since when the answers have been empty, read by read; `None` if this is the first empty read.
     pub empty_since: Option<Timestamp>,
     /// The content.
-    pub rendered: &'a Rendered,
+    pub rendered: &'a C,
+}
+
+impl<C> Clone for Want<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Want<'_, C> {}
+
+/// What plans look at in a target, whatever its kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// UID.
+    pub uid: &'a str,
+    /// resourceVersion.
+    pub resource_version: &'a str,
+    /// Labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// Owners.
+    pub owners: &'a [OwnerReference],
+    /// Who owns which field.
+    pub field_owners: &'a [FieldOwner],
+    /// True while a deletionTimestamp is set.
+    pub deleting: bool,
+}
+
+impl<'a> Head<'a> {
+    fn controller(&self) -> Option<&'a OwnerReference> {
+        self.owners.iter().find(|owner| owner.controller)
+    }
+
+    fn state(&self) -> Precondition {
+        Precondition { uid: self.uid.into(), resource_version: self.resource_version.into() }
+    }
+}
+
+/// What an ExternalSecret fills: a Secret, or an object of another kind.
+pub trait Target: Sized {
+    /// What goes into it.
+    type Content;
+
+    /// True if who may delete it must control it: nothing else tells that it was made for an ExternalSecret.
+    const BY_CONTROLLER_ALONE: bool;
+
+    /// What messages call it.
+    fn noun(content: &Self::Content) -> &str;
+
+    /// What plans look at.
+    fn head(&self) -> Head<'_>;
+
+    /// Plans the creation or the change of the target.
+    fn plan_write(want: &Want<'_, Self::Content>, have: Option<&Self>) -> Plan<Self>;
+}
+
+impl Target for Secret {
+    type Content = Rendered;
+    const BY_CONTROLLER_ALONE: bool = false;
+
+    fn noun(_: &Rendered) -> &str {
+        "secret"
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            uid: &self.uid,
+            resource_version: &self.resource_version,
+            labels: &self.labels,
+            owners: &self.owners,
+            field_owners: &self.field_owners,
+            deleting: self.deleting,
+        }
+    }
+
+    fn plan_write(want: &Want<'_>, have: Option<&Self>) -> Plan {
+        if have.is_none() && want.rendered.frozen {
+            return Plan::Refuse(vanished(want));
+        }
+        let secret = match desired(want, have) {
+            Ok(secret) => secret,
+            Err(refusal) => return Plan::Refuse(refusal),
+        };
+        match have {
+            None => Plan::Create(Box::new(secret)),
+            Some(have) if secret == *have => Plan::Unchanged,
+            Some(have) if have.immutable == Some(true) && content_differs(&secret, have) => {
+                plan_immutable(secret, have)
+            }
+            Some(_) => Plan::Replace(Box::new(secret), None),
+        }
+    }
 }
 
 /// A success, as it is told to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// The Secret is as wanted, or nothing is to be written.
+    /// The target is as wanted, or nothing is to be written.
     Synced,
-    /// The stores hold nothing, and the Secret stays.
+    /// The stores hold nothing, and the target stays.
     Retained,
-    /// The stores hold nothing, and the Secret is gone.
+    /// The stores hold nothing, and the target is gone.
     Deleted,
     /// creationPolicy Merge, and there is nothing to merge into.
     Missing,
@@ -182,18 +281,22 @@ pub enum Done {
 pub enum Failed {
     /// Getting the values.
     Fetch,
-    /// Deleting the Secret.
+    /// Reading the target.
+    Read,
+    /// Deleting the target.
     Delete,
     /// Deleting orphans.
     Orphans,
-    /// Writing the Secret.
+    /// Rendering or writing the target.
     Update,
     /// Writing: the Secret is immutable.
     Immutable,
-    /// Writing: somebody else controls the Secret.
+    /// Writing: somebody else controls the target.
     Ownership,
-    /// Writing: another ExternalSecret controls the Secret.
+    /// Writing: another ExternalSecret controls the target.
     Owned,
+    /// Nothing was tried: objects of other kinds than Secret are not allowed.
+    Kind,
     /// Nothing was tried: the specification asks for what is not built.
     Unsupported,
 }
@@ -215,17 +318,17 @@ impl Refusal {
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub enum Plan {
-    /// POST this Secret; on a conflict read it and plan again.
-    Create(Box<Secret>),
-    /// PUT this Secret, which bears the resourceVersion that was read. With a refusal, metadata is brought up to date, and then the
-    /// object has failed all the same.
-    Replace(Box<Secret>, Option<Refusal>),
+pub enum Plan<T = Secret> {
+    /// POST this; on a conflict read what is there and plan again.
+    Create(Box<T>),
+    /// PUT this, which bears the resourceVersion that was read. With a refusal, metadata is brought up to date, and then the object has failed
+    /// all the same.
+    Replace(Box<T>, Option<Refusal>),
     /// What is there is what is wanted: no request.
     Unchanged,
     /// Nothing is to be written.
     Nothing(Done),
-    /// DELETE the Secret in this state.
+    /// DELETE the target in this state.
     Delete(Precondition),
     /// The stores' answers are empty, but nothing proved it: read again after this wait. Until then nothing changes, the status
     /// included.
@@ -236,7 +339,7 @@ pub enum Plan {
 
 /// Plans for a target as it is.
 #[must_use]
-pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
+pub fn plan<T: Target>(want: &Want<'_, T::Content>, have: Option<&T>, now: Timestamp) -> Plan<T> {
     match (want.empty, want.deletion) {
         (Some(_), DeletionPolicy::Retain) => return Plan::Nothing(Done::Retained),
         (Some(emptiness), DeletionPolicy::Delete) => return plan_deletion(want, emptiness, have, now),
@@ -245,14 +348,13 @@ pub fn plan(want: &Want<'_>, have: Option<&Secret>, now: Timestamp) -> Plan {
     match (want.creation, have) {
         (CreationPolicy::None, _) => Plan::Nothing(Done::Synced),
         (CreationPolicy::Merge, None) => Plan::Nothing(Done::Missing),
-        (_, None) if want.rendered.frozen => Plan::Refuse(vanished(want)),
         (
             CreationPolicy::Owner
             | CreationPolicy::Orphan
             | CreationPolicy::CreateOrMerge
             | CreationPolicy::Merge,
             have,
-        ) => plan_write(want, have),
+        ) => T::plan_write(want, have),
     }
 }
 
@@ -262,28 +364,32 @@ fn vanished(want: &Want<'_>) -> Refusal {
     Refusal { what: Failed::Update, error: Error::new(Kind::Conflict, why) }
 }
 
-/// The stores hold nothing any more and `deletionPolicy: Delete` asks for the Secret to go.
-fn plan_deletion(want: &Want<'_>, emptiness: Emptiness, have: Option<&Secret>, now: Timestamp) -> Plan {
+/// The stores hold nothing any more and `deletionPolicy: Delete` asks for the target to go.
+fn plan_deletion<T: Target>(
+    want: &Want<'_, T::Content>,
+    emptiness: Emptiness,
+    have: Option<&T>,
+    now: Timestamp,
+) -> Plan<T> {
+    let refuse = |why: &str| {
+        let why = format!("unable to delete {} {}: {why}", T::noun(want.rendered), want.target);
+        Plan::Refuse(Refusal::new(Failed::Delete, why))
+    };
     if want.creation != CreationPolicy::Owner {
-        let why = format!(
-            "unable to delete secret {}: creationPolicy={} is not Owner",
-            want.target,
-            want.creation.word()
-        );
-        return Plan::Refuse(Refusal::new(Failed::Delete, why));
+        return refuse(&format!("creationPolicy={} is not Owner", want.creation.word()));
     }
     if let Some(wait) = unconfirmed(emptiness, want.empty_since, now) {
         return Plan::Confirm(wait);
     }
-    match have {
+    match have.map(Target::head) {
         None => Plan::Nothing(Done::Deleted),
-        Some(secret) if secret.deleting => Plan::Nothing(Done::Deleted),
-        Some(secret) => match may_delete(&want.owner, secret) {
-            Ok(()) => Plan::Delete(state(secret)),
-            Err(why) => Plan::Refuse(Refusal::new(
-                Failed::Delete,
-                format!("unable to delete secret {}: {why}", want.target),
-            )),
+        Some(head) if head.deleting => Plan::Nothing(Done::Deleted),
+        Some(head) if T::BY_CONTROLLER_ALONE && head.controller().is_none() => {
+            refuse("it is not controlled by this ExternalSecret")
+        }
+        Some(head) => match may_delete(&want.owner, &head) {
+            Ok(()) => Plan::Delete(head.state()),
+            Err(why) => refuse(why),
         },
     }
 }
@@ -298,42 +404,26 @@ fn unconfirmed(emptiness: Emptiness, since: Option<Timestamp>, now: Timestamp) -
     }
 }
 
-/// May the Secret be deleted because the stores hold nothing any more? Either this very object controls it (UID), or nobody does and
+/// May the target be deleted because the stores hold nothing any more? Either this very object controls it (UID), or nobody does and
 /// everything on it says that it is a target of this object: the managed label, no other ExternalSecret's created-by label, no data
 /// written by another ExternalSecret. ESO deletes whatever bears the name; recorded is that it deletes a labelled Secret without owner.
 ///
 /// # Errors
 /// Why it must stay.
-pub fn may_delete(owner: &Owner<'_>, secret: &Secret) -> Result<(), &'static str> {
-    if let Some(controller) = controller(secret) {
+pub fn may_delete(owner: &Owner<'_>, target: &Head<'_>) -> Result<(), &'static str> {
+    if let Some(controller) = target.controller() {
         return if controller.uid == owner.uid { Ok(()) } else { Err("it is controlled by another object") };
     }
-    if !secret.is_managed() {
+    if target.labels.get(MANAGED_LABEL).is_none_or(|label| label != "true") {
         return Err("it was not made by this ExternalSecret");
     }
-    let foreign_label = secret.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
-    let foreign_data = secret.field_owners.iter().any(|fields| {
+    let foreign_label = target.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
+    let foreign_data = target.field_owners.iter().any(|fields| {
         fields.manager.starts_with(FIELD_MANAGERS)
             && !owner.writes_as(&fields.manager)
             && !fields.data.is_empty()
     });
     if foreign_label || foreign_data { Err("another ExternalSecret wrote it") } else { Ok(()) }
-}
-
-/// Plans the creation or the change of the target.
-fn plan_write(want: &Want<'_>, have: Option<&Secret>) -> Plan {
-    let secret = match desired(want, have) {
-        Ok(secret) => secret,
-        Err(refusal) => return Plan::Refuse(refusal),
-    };
-    match have {
-        None => Plan::Create(Box::new(secret)),
-        Some(have) if secret == *have => Plan::Unchanged,
-        Some(have) if have.immutable == Some(true) && content_differs(&secret, have) => {
-            plan_immutable(secret, have)
-        }
-        Some(_) => Plan::Replace(Box::new(secret), None),
-    }
 }
 
 /// The target is immutable and its content would change: labels, annotations and owners may still be brought up to date.
@@ -364,7 +454,7 @@ pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal
     if !frozen {
         fill(want, &mut secret);
     }
-    take_ownership(want, &mut secret)?;
+    take_ownership(want, "secret", Owned { owners: &mut secret.owners, labels: &mut secret.labels })?;
     secret.labels.insert(MANAGED_LABEL.into(), "true".into());
     secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
     let scope = Scope::Namespace(want.owner.namespace.into());
@@ -374,9 +464,7 @@ pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal
 
 /// Takes off what we wrote before and puts on what is rendered now.
 fn fill(want: &Want<'_>, secret: &mut Secret) {
-    let owned: Vec<_> =
-        secret.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)).collect();
-    for fields in owned {
+    for fields in secret.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)) {
         fields.data.iter().for_each(|key| drop(secret.data.remove(key)));
         fields.labels.iter().for_each(|key| drop(secret.labels.remove(key)));
         fields.annotations.iter().for_each(|key| drop(secret.annotations.remove(key)));
@@ -399,31 +487,38 @@ fn fill(want: &Want<'_>, secret: &mut Secret) {
     }
 }
 
+/// Where it stands whose a target is.
+struct Owned<'a> {
+    owners: &'a mut Vec<OwnerReference>,
+    labels: &'a mut BTreeMap<String, String>,
+}
+
 /// Sets or takes off the owner reference and the created-by label (reference 2.8).
-fn take_ownership(want: &Want<'_>, secret: &mut Secret) -> Result<(), Refusal> {
-    let owner = &want.owner;
-    let other = controller(secret).filter(|reference| !owner.is(reference));
+fn take_ownership<C>(want: &Want<'_, C>, noun: &str, target: Owned<'_>) -> Result<(), Refusal> {
+    let (owner, name) = (&want.owner, want.target);
+    let Owned { owners, labels } = target;
+    let other = owners.iter().find(|reference| reference.controller && !owner.is(reference));
     if let Some(other) = other.filter(|reference| reference.is_external_secret()) {
         let why = format!(
-            "unable to mutate secret {}: secret is owned by another ExternalSecret: {}",
-            secret.name, other.name
+            "unable to mutate {noun} {name}: {noun} is owned by another ExternalSecret: {}",
+            other.name
         );
         return Err(Refusal::new(Failed::Owned, why));
     }
     if want.creation != CreationPolicy::Owner {
-        secret.owners.retain(|reference| !(reference.controller && owner.is(reference)));
-        secret.labels.remove(CREATED_BY_LABEL);
+        owners.retain(|reference| !(reference.controller && owner.is(reference)));
+        labels.remove(CREATED_BY_LABEL);
         return Ok(());
     }
     if let Some(other) = other {
-        let why = format!("secret {} is already controlled by {} {}", secret.name, other.kind, other.name);
+        let why = format!("{noun} {name} is already controlled by {} {}", other.kind, other.name);
         return Err(Refusal::new(Failed::Ownership, why));
     }
-    match secret.owners.iter_mut().find(|reference| owner.is(reference)) {
+    match owners.iter_mut().find(|reference| owner.is(reference)) {
         Some(reference) => *reference = owner.reference(),
-        None => secret.owners.push(owner.reference()),
+        None => owners.push(owner.reference()),
     }
-    secret.labels.insert(CREATED_BY_LABEL.into(), owner.created_by());
+    labels.insert(CREATED_BY_LABEL.into(), owner.created_by());
     Ok(())
 }
 
@@ -441,25 +536,18 @@ pub fn is_orphan(want: &Want<'_>, secret: &ManagedSecret, digests: &DigestKey) -
 /// What to delete when the ExternalSecret itself is being deleted (reference 2.10): with `deletionPolicy: Delete` the target, if this
 /// object controls it; else nothing. What Owner targets become is the garbage collector's business.
 #[must_use]
-pub fn on_deletion(
+pub fn on_deletion<T: Target>(
     owner: &Owner<'_>,
     deletion: DeletionPolicy,
-    target: Option<&Secret>,
+    target: Option<&T>,
 ) -> Option<Precondition> {
     match deletion {
         DeletionPolicy::Delete => target
-            .filter(|secret| controller(secret).is_some_and(|controller| controller.uid == owner.uid))
-            .map(state),
+            .map(Target::head)
+            .filter(|head| head.controller().is_some_and(|controller| controller.uid == owner.uid))
+            .map(|head| head.state()),
         DeletionPolicy::Retain | DeletionPolicy::Merge => None,
     }
-}
-
-fn controller(secret: &Secret) -> Option<&OwnerReference> {
-    secret.owners.iter().find(|owner| owner.controller)
-}
-
-fn state(secret: &Secret) -> Precondition {
-    Precondition { uid: secret.uid.clone(), resource_version: secret.resource_version.clone() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! One object's job, read as a sentence: shape what the stores answered, render the Secret, plan the write, apply it, report.
+//! One object's job, read as a sentence: shape what the stores answered, render the target, plan the write, apply it, report.
 //!
 //! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
-//! most one Secret and one status.
+//! most one target and one status.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,9 +16,9 @@ use super::{
     apply::{self, Applied},
     fetch::{Answered, Ask, Delivery},
     pipeline::Pipeline,
-    plan::{self, Failed},
-    render::{self, Metadata, Rendered, Templating},
-    report::{self, Outcome},
+    plan::{self, Failed, object::Manifest},
+    render::{self, Metadata, Rendered, Templating, generic},
+    report::{self, Noun, Outcome},
     shape::{self, Answers, Assembled, Rules},
     shelf::Seen,
     stores::{Delivered, Held, StoreRef},
@@ -34,8 +34,12 @@ use crate::{
         parse,
     },
     cluster::{
-        Event, ObjectKey, StatusKind, Subject, WritePermit, identity::Version, managed::ManagedSecret,
-        refusal, watch::RawObject,
+        Event, ObjectKey, StatusKind, Subject, WritePermit,
+        generic::{GenericObject, ManagedObject, ObjectKind},
+        identity::Version,
+        managed::ManagedSecret,
+        refusal,
+        watch::RawObject,
     },
 };
 
@@ -179,9 +183,18 @@ pub enum Job {
     /// The object is being deleted and carries ESO's finalizer.
     Clean,
     /// It cannot be synced as written.
-    Fail(Error),
+    Fail(Failed, Error),
     /// Its answers are complete.
     Sync(Vec<Slot>),
+}
+
+/// What is kept of a target that was written.
+#[derive(Debug)]
+pub enum Written {
+    /// A Secret.
+    Secret(ManagedSecret),
+    /// An object of another kind.
+    Object(ObjectKind, ManagedObject),
 }
 
 /// How a job ended.
@@ -202,7 +215,7 @@ pub struct Finished {
     /// When the object was last refreshed, if this job did it.
     pub refreshed: Option<Timestamp>,
     /// The target as we wrote it.
-    pub written: Option<ManagedSecret>,
+    pub written: Option<Written>,
     /// See [`Object::empty_since`].
     pub empty_since: Option<Timestamp>,
     /// The answers were empty without a proof: read again after this.
@@ -212,9 +225,8 @@ pub struct Finished {
 }
 
 impl Finished {
-    fn of(object: &Object, told: &Told, pipeline: &Pipeline) -> Self {
-        let written =
-            told.applied.written.as_ref().map(|secret| ManagedSecret::of(secret, &pipeline.digests));
+    fn of(object: &Object, told: &mut Told) -> Self {
+        let written = told.applied.written.take();
         let finished = match &told.applied.outcome {
             Outcome::Failed(what, error) => {
                 let is_silence = matches!(what, Failed::Fetch) && error.kind().is_silence();
@@ -269,28 +281,51 @@ impl Finished {
 pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
     match job {
         Job::Clean => clean(pipeline, &object).await,
-        Job::Fail(error) if error.kind() == Kind::Unsupported => {
-            tell(pipeline, &object, Told::failed(Failed::Unsupported, error)).await
+        Job::Fail(what, error) => {
+            // What panics on its specification is not made to do so again.
+            let of = if error.kind() == Kind::Bug { Noun::Secret } else { noun(&object) };
+            tell(pipeline, &object, Told::failed(what, error).of(of)).await
         }
-        Job::Fail(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
         Job::Sync(slots) => match sync(pipeline, &object, slots).await {
             Ok(Some(told)) => tell(pipeline, &object, told).await,
             Ok(None) => Finished { put_off: true, ..Finished::done(&object) },
-            Err(error) => tell(pipeline, &object, Told::failed(Failed::Fetch, error)).await,
+            Err(error) => {
+                let told = Told::failed(Failed::Fetch, error).of(noun(&object));
+                tell(pipeline, &object, told).await
+            }
         },
+    }
+}
+
+/// What an object whose job came to no target fills; a Secret, if its specification does not parse.
+fn noun(object: &Object) -> Noun {
+    let spec = parse::external_secret(&object.raw.spec).unwrap_or_default();
+    noun_of(&spec, object.raw.key.name())
+}
+
+fn noun_of(spec: &ExternalSecretSpec, name: &str) -> Noun {
+    match generic::kind_of(spec) {
+        Some(ObjectKind { kind, .. }) => Noun::Object { kind, name: spec.target_name(name).into() },
+        None => Noun::Secret,
     }
 }
 
 /// What is to be told about a job.
 struct Told {
-    applied: Applied,
+    applied: Applied<Written>,
     missing: Vec<String>,
     target: String,
+    of: Noun,
 }
 
 impl Told {
     fn failed(what: Failed, error: Error) -> Self {
-        Self { applied: Applied::failed(what, error), missing: Vec::new(), target: String::new() }
+        let (applied, missing, target) = (Applied::failed(what, error), Vec::new(), String::new());
+        Self { applied, missing, target, of: Noun::Secret }
+    }
+
+    fn of(self, of: Noun) -> Self {
+        Self { of, ..self }
     }
 }
 
@@ -301,25 +336,75 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     check_asks(&spec, &slots)?;
     let Some(shaped) = shaped(pipeline, object, &spec, &slots)? else { return Ok(None) };
     let target = spec.target_name(object.raw.key.name()).to_string();
-    let rendered = match rendered(pipeline, object, &spec, &shaped).await {
-        Ok(Some(rendered)) => rendered,
-        Ok(None) => return Ok(None),
-        Err(error) => {
-            return Ok(Some(Told { missing: shaped.missing, ..Told::failed(Failed::Update, error) }));
+    let of = noun_of(&spec, object.raw.key.name());
+    let applied = match generic::kind_of(&spec) {
+        None => fill_secret(pipeline, object, (&spec, &target), &shaped).await,
+        Some(kind) => fill_object(pipeline, object, (&spec, &target), (&shaped, kind)).await,
+    };
+    let missing = shaped.missing;
+    Ok(match applied {
+        Ok(applied) => applied.map(|applied| Told { applied, missing, target, of }),
+        Err(error) => Some(Told { missing, ..Told::failed(Failed::Update, error).of(of) }),
+    })
+}
+
+/// Renders and writes a Secret. `None` if it is to be put off; an error is one of rendering.
+async fn fill_secret(
+    pipeline: &Pipeline,
+    object: &Object,
+    (spec, target): (&ExternalSecretSpec, &str),
+    shaped: &Assembled,
+) -> Result<Option<Applied<Written>>> {
+    let Some(rendered) = rendered(pipeline, object, spec, shaped).await? else { return Ok(None) };
+    let uid = object.raw.uid.to_string();
+    let want = want((object, &uid), (spec, target), shaped, &rendered);
+    let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
+    let keep = |secret| Written::Secret(ManagedSecret::of(&secret, &pipeline.digests));
+    Ok(Some(applied.map(keep)))
+}
+
+/// Renders and writes an object of another kind. `None` if it is to be put off; an error is one of rendering.
+async fn fill_object(
+    pipeline: &Pipeline,
+    object: &Object,
+    (spec, target): (&ExternalSecretSpec, &str),
+    (shaped, kind): (&Assembled, ObjectKind),
+) -> Result<Option<Applied<Written>>> {
+    let content = match is_written(spec, shaped) {
+        false => generic::Content::default(),
+        true => {
+            let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
+                generic::render_object(spec, &kind, metadata, &shaped.values, templating)
+            };
+            match with_templates(pipeline, object, spec, render).await? {
+                Some(content) => content,
+                None => return Ok(None),
+            }
         }
     };
-    let uid = object.raw.uid.to_string();
-    let want = plan::Want {
-        owner: object.owner(&uid),
-        target: &target,
+    let (uid, manifest) = (object.raw.uid.to_string(), Manifest { kind, content });
+    let want = want((object, &uid), (spec, target), shaped, &manifest);
+    let applied = apply::apply_object(pipeline, &want).await;
+    let keep = |object: GenericObject| Written::Object(manifest.kind.clone(), ManagedObject::of(&object));
+    // No Secret is bound.
+    Ok(Some(Applied { bound: None, ..applied.map(keep) }))
+}
+
+fn want<'a, C>(
+    (object, uid): (&'a Object, &'a str),
+    (spec, target): (&ExternalSecretSpec, &'a str),
+    shaped: &Assembled,
+    rendered: &'a C,
+) -> plan::Want<'a, C> {
+    plan::Want {
+        owner: object.owner(uid),
+        target,
         creation: spec.creation_policy(),
         deletion: spec.deletion_policy(),
         empty: shaped.empty,
         empty_since: object.empty_since,
-        rendered: &rendered,
-    };
-    let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
-    Ok(Some(Told { applied, missing: shaped.missing, target }))
+        rendered,
+    }
 }
 
 /// The values. `None` if it is to be put off.
@@ -336,7 +421,13 @@ fn shaped(
     }
 }
 
-/// The content of the target. Where nothing is to be written, or a target that is there keeps its content because it is immutable, nothing
+/// True if something is to be written: the stores have values, or empty answers are merged like any others.
+fn is_written(spec: &ExternalSecretSpec, shaped: &Assembled) -> bool {
+    let writes = shaped.empty.is_none() || spec.deletion_policy() == DeletionPolicy::Merge;
+    writes && spec.creation_policy() != CreationPolicy::None
+}
+
+/// The content of the Secret. Where nothing is to be written, or a target that is there keeps its content because it is immutable, nothing
 /// is read and rendered for it: as in ESO, a broken template is then nobody's concern. `None` if it is to be put off.
 async fn rendered(
     pipeline: &Pipeline,
@@ -344,14 +435,26 @@ async fn rendered(
     spec: &ExternalSecretSpec,
     shaped: &Assembled,
 ) -> Result<Option<Rendered>> {
-    let writes = shaped.empty.is_none() || spec.deletion_policy() == DeletionPolicy::Merge;
-    if !writes || spec.creation_policy() == CreationPolicy::None {
+    if !is_written(spec, shaped) {
         return Ok(Some(Rendered::default()));
     }
     let immutable = spec.target.as_ref().is_some_and(|target| target.immutable);
     if immutable && object.target.is_some() {
         return Ok(Some(Rendered { immutable, frozen: true, ..Rendered::default() }));
     }
+    let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
+        render::render(spec, metadata, &shaped.values, templating)
+    };
+    with_templates(pipeline, object, spec, render).await
+}
+
+/// Reads what the specification uses as templates, and renders. `None` if it is to be put off.
+async fn with_templates<T>(
+    pipeline: &Pipeline,
+    object: &Object,
+    spec: &ExternalSecretSpec,
+    render: impl FnOnce(Metadata<'_>, Templating<'_, '_>) -> Result<T>,
+) -> Result<Option<T>> {
     let scope = Scope::Namespace(object.raw.key.namespace().into());
     let wanted = render::wanted_of(spec);
     let read = pipeline.shelf.read(&*pipeline.cluster, &scope, &wanted, &object.seen).await;
@@ -362,7 +465,7 @@ async fn rendered(
     let metadata = Metadata { labels: &labels, annotations: &annotations };
     let session = pipeline.templates.session(object.pace);
     let templating = Templating { session: &session, sources: &sources };
-    match render::render(spec, metadata, &shaped.values, templating) {
+    match render(metadata, templating) {
         Err(_) if session.is_put_off() => Ok(None),
         rendered => rendered.map(Some),
     }
@@ -391,13 +494,13 @@ fn answers(spec: &ExternalSecretSpec, slots: &[Slot]) -> Answers {
 }
 
 /// Writes the status, if it says something new, and records events.
-async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
-    let finished = Finished::of(object, &told, pipeline);
+async fn tell(pipeline: &Pipeline, object: &Object, mut told: Told) -> Finished {
+    let finished = Finished::of(object, &mut told);
     let subject = object.subject();
     if told.applied.confirm.is_some()
         || finished.error.as_ref().is_some_and(|error| is_untold(&subject, error))
     {
-        let done = report::change_events(&subject, &told.applied.changes);
+        let done = report::change_events(&subject, &told.of, &told.applied.changes);
         done.into_iter().for_each(|event| log_and_record(pipeline, event));
         return finished;
     }
@@ -408,6 +511,7 @@ async fn tell(pipeline: &Pipeline, object: &Object, told: Told) -> Finished {
         told.applied.bound.and_then(|existed| report::binding(&told.target, existed, &told.applied.outcome));
     let finding = report::Finding {
         subject: &subject,
+        of: &told.of,
         outcome: told.applied.outcome,
         changes: told.applied.changes,
         missing: told.missing,
@@ -484,18 +588,53 @@ async fn delete_target(pipeline: &Pipeline, object: &Object) -> Result<()> {
     let spec = parse::external_secret(&object.raw.spec).unwrap_or_default();
     if spec.deletion_policy() == DeletionPolicy::Delete {
         let key = ObjectKey::new(object.raw.key.namespace(), spec.target_name(object.raw.key.name()));
-        let target = match pipeline.cluster.get_secret(&key).await {
-            Ok(target) => Some(target),
-            Err(error) if error.kind() == Kind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let uid = object.raw.uid.to_string();
-        let owner = object.owner(&uid);
-        if let Some(state) = plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
-            apply::delete(pipeline, &key, &state).await?;
+        match generic::kind_of(&spec) {
+            None => delete_secret(pipeline, object, &key).await?,
+            Some(kind) if pipeline.generic_targets => delete_object(pipeline, object, (&kind, &key)).await?,
+            // What may not be written may not be deleted.
+            Some(_) => {}
         }
     }
     pipeline.cluster.remove_finalizer(WritePermit::sole(), &object.subject(), ESO_FINALIZER).await
+}
+
+async fn delete_secret(pipeline: &Pipeline, object: &Object, key: &ObjectKey) -> Result<()> {
+    let (cluster, uid) = (&pipeline.cluster, object.raw.uid.to_string());
+    let target = found(cluster.get_secret(key).await)?;
+    let owner = object.owner(&uid);
+    match plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
+        Some(state) => apply::delete(pipeline, cluster.delete_secret(WritePermit::sole(), key, &state)).await,
+        None => Ok(()),
+    }
+}
+
+async fn delete_object(
+    pipeline: &Pipeline,
+    object: &Object,
+    (kind, key): (&ObjectKind, &ObjectKey),
+) -> Result<()> {
+    let (cluster, uid) = (&pipeline.cluster, object.raw.uid.to_string());
+    let target = match found(cluster.get_object(kind, key).await) {
+        // A kind that is not known any more has no objects; the ExternalSecret must not stay for it.
+        Err(error) if error.kind() == Kind::Invalid => None,
+        found => found?,
+    };
+    let owner = object.owner(&uid);
+    match plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
+        Some(state) => {
+            apply::delete(pipeline, cluster.delete_object(WritePermit::sole(), kind, key, &state)).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// What was read; `None` if it is not there.
+fn found<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(target) => Ok(Some(target)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The store of entries that name none; `None` if the specification names none either.

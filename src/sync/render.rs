@@ -1,10 +1,14 @@
 //! The content of the Secret from the values and the spec's template (reference 2.7, 6), and the check of what may be written at all.
+//! [`generic`]: that of an object of another kind.
 //!
 //! Later wins: the values of the stores (where they stay), `templateFrom` in its order, `template.data`; for labels and annotations
 //! `templateFrom`, then the template's own. What is rendered into a place that is checked by the API server (keys, labels) is checked here
 //! first: the API server's refusal would show it.
 
+pub mod generic;
+
 mod names;
+mod path;
 mod sheet;
 
 use std::collections::BTreeMap;
@@ -18,7 +22,7 @@ use self::sheet::{Place, Sheet};
 use super::{
     shape::{check_size, unbuilt},
     shelf::{Sources, Wanted},
-    templates::{Session, Text},
+    templates::Session,
 };
 use crate::{
     api::external_secret::{ExternalSecretSpec, MergePolicy, Template, TemplateFrom, TemplateRef},
@@ -100,7 +104,7 @@ fn sources_in(entry: &TemplateFrom) -> impl Iterator<Item = (RefKind, &TemplateR
     config_map.chain(entry.secret.iter().map(|source| (RefKind::Secret, source)))
 }
 
-/// The word for the part of the Secret that an entry fills; what is not said is the schema's default.
+/// The word for the part of the target that an entry fills; what is not said is the schema's default.
 fn target_of(entry: &TemplateFrom) -> &str {
     entry.target.as_deref().unwrap_or("Data")
 }
@@ -136,33 +140,27 @@ pub fn render<'a>(
 
 /// What no values are needed for to refuse it (reference 7.2, rules 4 and 5).
 fn check(template: &Template) -> Result<()> {
-    let invalid = |why: String| Err(Error::new(Kind::Invalid, why));
-    match template.engine_version.as_deref() {
-        None | Some("" | ENGINE) => {}
-        Some(other) => return invalid(format!("unsupported template engine version: {other}")),
-    }
+    check_engine(template)?;
     let type_ = template.type_.as_deref().unwrap_or_default();
     let metadata = template.metadata.as_ref();
     authorize(type_, metadata.map_or(&BTreeMap::new(), |metadata| &metadata.annotations))?;
     for entry in &template.template_from {
-        let target = target_of(entry);
-        match Place::of(target) {
-            Some(Place::Annotations) if type_ == SERVICE_ACCOUNT_TOKEN => {
-                let why = format!(
-                    "template.type={type_:?} with templateFrom target=\"Annotations\" is not allowed"
-                );
-                return Err(Error::new(Kind::Refused, why));
-            }
-            Some(_) => {}
-            None if target.is_empty() => return invalid(format!("invalid path {target:?}: empty segment")),
-            None => {
-                return invalid(format!(
-                    "templateFrom target={target:?} is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\""
-                ));
-            }
+        if Place::of(target_of(entry))? == Place::Annotations && type_ == SERVICE_ACCOUNT_TOKEN {
+            let why =
+                format!("template.type={type_:?} with templateFrom target=\"Annotations\" is not allowed");
+            return Err(Error::new(Kind::Refused, why));
         }
     }
     Ok(())
+}
+
+fn check_engine(template: &Template) -> Result<()> {
+    match template.engine_version.as_deref() {
+        None | Some("" | ENGINE) => Ok(()),
+        Some(other) => {
+            Err(Error::new(Kind::Invalid, format!("unsupported template engine version: {other}")))
+        }
+    }
 }
 
 fn from_template<'a>(
@@ -180,21 +178,11 @@ fn from_template<'a>(
         ..Rendered::default()
     };
     let mut sheet = Sheet::new(rendered, values, templating);
-    for (i, entry) in template.template_from.iter().enumerate() {
-        sheet.add_from(i, entry)?;
-    }
-    let own = [
-        ("data", Place::Data, &template.data),
-        ("metadata.labels", Place::Labels, &metadata.labels),
-        ("metadata.annotations", Place::Annotations, &metadata.annotations),
-    ];
-    for (field, place, texts) in own {
-        for (name, text) in texts {
-            let text = Text { name, bytes: text.as_bytes(), secret: false };
-            sheet.add_value(place, text, None).map_err(|error| error.within(format!("template.{field}")))?;
-        }
-    }
-    Ok(sheet.rendered)
+    sheet.add_all_from(&template.template_from)?;
+    sheet.add_own("data", &Place::Data, &template.data)?;
+    sheet.add_own("metadata.labels", &Place::Labels, &metadata.labels)?;
+    sheet.add_own("metadata.annotations", &Place::Annotations, &metadata.annotations)?;
+    Ok(sheet.filled)
 }
 
 /// The last look at a Secret before it is written, whatever led to it: only into the namespace of the object that asks for it, and

@@ -23,15 +23,43 @@ const READY: &str = "Ready";
 /// The reporting component of the events.
 const COMPONENT: &str = "external-secrets";
 
+/// What a target is, for the words that are said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noun {
+    /// A Secret.
+    Secret,
+    /// An object of another kind.
+    Object {
+        /// Its kind.
+        kind: Box<str>,
+        /// Its name.
+        name: Box<str>,
+    },
+}
+
 impl Done {
     /// Reason and message of the condition, as alert rules and scripts know them.
     #[must_use]
-    pub const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Synced => ("SecretSynced", "secret synced"),
-            Self::Retained => ("SecretSynced", "secret retained due to DeletionPolicy=Retain"),
-            Self::Deleted => ("SecretDeleted", "secret deleted due to DeletionPolicy=Delete"),
-            Self::Missing => ("SecretMissing", "secret will not be created due to CreationPolicy=Merge"),
+    pub const fn words(self, of: &Noun) -> (&'static str, &'static str) {
+        let ([secret, object], message) = match self {
+            Self::Synced => (["SecretSynced", "ResourceSynced"], "secret synced"),
+            Self::Retained => {
+                (["SecretSynced", "ResourceSynced"], "secret retained due to DeletionPolicy=Retain")
+            }
+            Self::Deleted => {
+                (["SecretDeleted", "ResourceDeleted"], "secret deleted due to DeletionPolicy=Delete")
+            }
+            Self::Missing => (
+                ["SecretMissing", "ResourceMissing"],
+                match of {
+                    Noun::Secret => "secret will not be created due to CreationPolicy=Merge",
+                    Noun::Object { .. } => "resource will not be created due to CreationPolicy=Merge",
+                },
+            ),
+        };
+        match of {
+            Noun::Secret => (secret, message),
+            Noun::Object { .. } => (object, message),
         }
     }
 }
@@ -39,18 +67,36 @@ impl Done {
 impl Failed {
     /// Reason and message of the condition; a clearer cause may follow the message.
     #[must_use]
-    pub const fn words(self) -> (&'static str, &'static str) {
-        let message = match self {
-            Self::Fetch => "could not get secret data from provider",
+    pub const fn words(self, of: &Noun) -> (&'static str, &'static str) {
+        match (self, of) {
+            (Self::Unsupported, _) => ("Unsupported", "the specification asks for what is not supported"),
+            (Self::Kind, _) => ("SecretSyncedError", "invalid generic target"),
+            (_, Noun::Secret) => ("SecretSyncedError", self.of_secret()),
+            (_, Noun::Object { .. }) => ("ResourceSyncedError", self.of_object()),
+        }
+    }
+
+    const fn of_secret(self) -> &'static str {
+        match self {
+            Self::Fetch | Self::Unsupported | Self::Kind => "could not get secret data from provider",
             Self::Delete => "could not delete secret",
             Self::Orphans => "could not delete orphaned secrets",
-            Self::Update => "could not update secret",
+            Self::Read | Self::Update => "could not update secret",
             Self::Immutable => "could not update secret, target is immutable",
             Self::Ownership => "failed to take ownership of target secret",
             Self::Owned => "target is owned by another ExternalSecret",
-            Self::Unsupported => return ("Unsupported", "the specification asks for what is not supported"),
-        };
-        ("SecretSyncedError", message)
+        }
+    }
+
+    const fn of_object(self) -> &'static str {
+        match self {
+            Self::Fetch | Self::Unsupported | Self::Kind => "could not get secret data from provider",
+            Self::Read => "could not get target resource",
+            Self::Delete => "could not delete resource",
+            Self::Orphans | Self::Update | Self::Immutable | Self::Ownership | Self::Owned => {
+                "could not apply template to manifest"
+            }
+        }
     }
 }
 
@@ -66,11 +112,11 @@ pub enum Outcome {
 /// What was changed in the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The Secret was created.
+    /// The target was created.
     Created,
-    /// The Secret was changed.
+    /// The target was changed.
     Updated,
-    /// The Secret was deleted because the stores hold nothing any more.
+    /// The target was deleted because the stores hold nothing any more.
     Deleted,
     /// A Secret of an earlier target name was deleted.
     OrphanDeleted,
@@ -79,13 +125,18 @@ pub enum Change {
 impl Change {
     /// Reason and message of the event.
     #[must_use]
-    pub const fn words(self) -> (&'static str, &'static str) {
-        match self {
+    pub fn words(self, of: &Noun) -> (&'static str, String) {
+        let (reason, of_secret) = match self {
             Self::Created => ("Created", "secret created"),
             Self::Updated => ("Updated", "secret updated"),
             Self::Deleted => ("Deleted", "secret deleted due to DeletionPolicy=Delete"),
             Self::OrphanDeleted => ("Deleted", "secret deleted because it was orphaned"),
-        }
+        };
+        let message = match of {
+            Noun::Secret => of_secret.into(),
+            Noun::Object { kind, name } => format!("{reason} {kind} {name}"),
+        };
+        (reason, message)
     }
 }
 
@@ -129,6 +180,8 @@ fn phase(uid: &str) -> i64 {
 pub struct Finding<'a> {
     /// The object.
     pub subject: &'a Subject,
+    /// Its target.
+    pub of: &'a Noun,
     /// How it ended.
     pub outcome: Outcome,
     /// What was changed, in order.
@@ -168,7 +221,7 @@ pub struct Report {
 pub fn report(finding: &Finding<'_>, old: Option<&ExternalSecretStatus>, stamp: Stamp) -> Report {
     let none = ExternalSecretStatus::default();
     let old = old.unwrap_or(&none);
-    let conditions = with_ready(&old.conditions, ready(&finding.outcome, finding.started));
+    let conditions = with_ready(&old.conditions, ready(finding));
     let told = conditions.is_some() || !finding.changes.is_empty();
     let status = patch(finding, old, conditions, stamp);
     let events = if told { events(finding) } else { Vec::new() };
@@ -222,12 +275,12 @@ pub fn with_cause(message: &str, error: &Error) -> String {
 }
 
 /// The condition that the outcome calls for.
-fn ready(outcome: &Outcome, now: Timestamp) -> Condition {
-    let (status, (reason, message)) = match outcome {
-        Outcome::Done(done) => ("True", done.words()),
-        Outcome::Failed(failed, _) => ("False", failed.words()),
+fn ready(finding: &Finding<'_>) -> Condition {
+    let (status, (reason, message)) = match &finding.outcome {
+        Outcome::Done(done) => ("True", done.words(finding.of)),
+        Outcome::Failed(failed, _) => ("False", failed.words(finding.of)),
     };
-    let message = match outcome {
+    let message = match &finding.outcome {
         Outcome::Done(_) => message.to_string(),
         Outcome::Failed(_, error) => with_cause(message, error),
     };
@@ -236,7 +289,7 @@ fn ready(outcome: &Outcome, now: Timestamp) -> Condition {
         status: status.into(),
         reason: Some(reason.into()),
         message: Some(message),
-        last_transition_time: Some(seconds(now)),
+        last_transition_time: Some(seconds(finding.started)),
     }
 }
 
@@ -304,15 +357,15 @@ fn events(finding: &Finding<'_>) -> Vec<Event> {
             ..blank(subject)
         }),
     };
-    missing.chain(change_events(subject, &finding.changes)).chain(failure).collect()
+    missing.chain(change_events(subject, finding.of, &finding.changes)).chain(failure).collect()
 }
 
 /// The events of what was changed in the cluster.
 #[must_use]
-pub fn change_events(subject: &Subject, changes: &[Change]) -> Vec<Event> {
+pub fn change_events(subject: &Subject, of: &Noun, changes: &[Change]) -> Vec<Event> {
     let event = |change: &Change| {
-        let (reason, message) = change.words();
-        Event { reason, message: message.into(), ..blank(subject) }
+        let (reason, message) = change.words(of);
+        Event { reason, message, ..blank(subject) }
     };
     changes.iter().map(event).collect()
 }

@@ -330,6 +330,25 @@ impl Session<'_> {
         Ok(entries.into_iter().map(|(key, value)| (key, value.into())).collect())
     }
 
+    /// The value of a rendered document: any YAML.
+    ///
+    /// # Errors
+    /// Inside, `Invalid` if it is no YAML, in ESO's words. Outside, `Invalid` if a limit is reached or if it holds bytes that are no text, and
+    /// anything if it [is put off](Self::is_put_off). Without anything of the document.
+    pub fn document(&self, document: &SecretBytes) -> Result<Result<serde_json::Value>> {
+        let invalid =
+            |why: Fault| Error::new(Kind::Invalid, format!("could not unmarshal template YAML: {why}"));
+        let read = self.run(Fault::wants_steps, |env| yaml::document(env, document.expose()));
+        self.check()?;
+        match read.map_err(invalid)? {
+            Ok(value) => {
+                self.account(weight(&value))?;
+                Ok(Ok(value))
+            }
+            Err(why) => Ok(Err(invalid(why))),
+        }
+    }
+
     fn accounted(&self, rendered: Vec<u8>) -> Result<SecretBytes> {
         let rendered = SecretBytes::new(rendered);
         self.account(rendered.len())?;
@@ -438,6 +457,17 @@ impl Session<'_> {
             ..Env::default()
         })
     }
+}
+
+/// The bytes that a value takes: its texts, and itself for each value in it.
+fn weight(value: &serde_json::Value) -> usize {
+    let inside = match value {
+        serde_json::Value::String(text) => text.len(),
+        serde_json::Value::Array(items) => items.iter().map(weight).sum(),
+        serde_json::Value::Object(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 0,
+    };
+    size_of::<serde_json::Value>() + inside
 }
 
 /// Gives what else this thread serves to another one meanwhile.

@@ -52,6 +52,16 @@ const USED: [(&str, &str, &str, &str); 28] = [
     ("", "events", "create", "cluster::kube post_event"),
 ];
 
+/// Every right over a kind of objects that ExternalSecrets may fill, and the code that needs it: `(verb, where)`.
+const FILLED: [(&str, &str); 6] = [
+    ("get", "cluster::kube get_object"),
+    ("list", "cluster::feeds targets"),
+    ("watch", "cluster::feeds targets"),
+    ("create", "cluster::kube create_object"),
+    ("update", "cluster::kube replace_object"),
+    ("delete", "cluster::kube delete_object"),
+];
+
 /// The cases with golden files.
 const CASES: [&str; 3] = ["default", "scoped", "eso"];
 
@@ -121,6 +131,19 @@ fn used() -> BTreeSet<Right> {
     USED.iter()
         .map(|(group, kind, verb, _)| (group.to_string(), kind.to_string(), verb.to_string()))
         .collect()
+}
+
+/// The rights over a kind of objects that ExternalSecrets may fill.
+fn filled(group: &str, kind: &str) -> impl Iterator<Item = Right> {
+    FILLED.iter().map(move |(verb, _)| (group.to_string(), kind.to_string(), (*verb).to_string()))
+}
+
+/// The arguments of the process.
+fn arguments(args: &[&str]) -> Vec<String> {
+    let text = rendered(&[&["--show-only", "templates/deployment.yaml"], args].concat()).expect("it renders");
+    let [deployment] = &of_kind(&objects(&text), "Deployment")[..] else { panic!("one Deployment:\n{text}") };
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+    serde_json::from_value(arguments).expect("arguments are texts")
 }
 
 /// The files of a folder with their text.
@@ -193,6 +216,26 @@ fn a_value_that_switches_something_off_takes_its_rights_away() {
 
 #[test]
 #[ignore = "needs helm, which the local control plane brings: ./justw test"]
+fn generic_targets_bring_their_flag_and_the_rights_over_their_kinds() {
+    let further = r#"genericTargets.resources=[{"apiGroup":"example.com","resources":["gateways"]},{"apiGroup":"example.org","resources":["routes"],"verbs":["get"]}]"#;
+    let route: Right = ("example.org".into(), "routes".into(), "get".into());
+    let config_maps: BTreeSet<Right> = used().into_iter().chain(filled("", "configmaps")).collect();
+    let all: BTreeSet<Right> =
+        config_maps.iter().cloned().chain(filled("example.com", "gateways")).chain([route]).collect();
+    let cases: [(&[&str], &BTreeSet<Right>, bool); 3] = [
+        (&["--set", "genericTargets.enabled=true"], &config_maps, true),
+        (&["--set", "genericTargets.enabled=true", "--set-json", further], &all, true),
+        (&["--set-json", further], &used(), false),
+    ];
+    for (args, rights, allowed) in cases {
+        assert_eq!(granted(args, "ClusterRole"), *rights, "{args:?}");
+        let flag = "--unsafe-allow-generic-targets".to_string();
+        assert_eq!(arguments(args).contains(&flag), allowed, "{args:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs helm, which the local control plane brings: ./justw test"]
 fn the_release_keyferry_makes_the_account_keyferry_in_its_namespace() {
     let text = rendered(&["--show-only", "templates/serviceaccount.yaml"]).expect("it renders");
     let [account] = &objects(&text)[..] else { panic!("one object:\n{text}") };
@@ -210,7 +253,6 @@ fn a_value_that_asks_for_what_is_not_built_is_refused_by_name() {
         ("replicaCount=2", "replicaCount"),
         ("leaderElect=true", "leaderElect"),
         ("extendedMetricLabels=true", "extendedMetricLabels"),
-        ("genericTargets.enabled=true", "genericTargets.enabled"),
         ("processClusterExternalSecret=true", "processClusterExternalSecret"),
         ("processClusterPushSecret=true", "processClusterPushSecret"),
         ("processPushSecret=true", "processPushSecret"),
@@ -323,10 +365,12 @@ impl Drop for Space<'_> {
     }
 }
 
-/// Every row of [`USED`] names code that is there: a file of the module, and in it each word that is a function's name.
+/// Every row of [`USED`] and [`FILLED`] names code that is there: a file of the module, and in it each word that is a function's name.
 #[test]
-fn the_code_that_needs_a_right_is_where_the_table_says() {
-    for (_, kind, verb, place) in USED {
+fn the_code_that_needs_a_right_is_where_the_tables_say() {
+    let used = USED.iter().map(|(_, kind, verb, place)| (*kind, *verb, *place));
+    let filled = FILLED.iter().map(|(verb, place)| ("what ExternalSecrets fill", *verb, *place));
+    for (kind, verb, place) in used.chain(filled) {
         let (module, functions) = place.split_once(' ').expect("a module and what it does");
         let file = root().join("src").join(module.replace("::", "/")).with_extension("rs");
         assert!(file.exists(), "{verb} {kind}: {} is missing", file.display());

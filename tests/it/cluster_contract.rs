@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use keyferry::cluster::fake::FakeCluster;
+use keyferry::cluster::generic::{GenericObject, ManagedObject, ObjectKind};
 use keyferry::cluster::kube::{Connection, KubeCluster};
 use keyferry::cluster::managed::{DigestKey, ManagedSecret, find};
 use keyferry::cluster::mirror::Mirror;
@@ -97,6 +98,31 @@ impl Stage {
         self.cluster.delete_secret(WritePermit::sole(), &self.key(name), &state).await
     }
 
+    /// A ConfigMap that is not there yet.
+    fn object(&self, name: &str, data: &[(&str, &str)]) -> GenericObject {
+        let mut object = GenericObject::new(config_maps(), &self.key(name));
+        object.labels.insert(MANAGED_LABEL.into(), "true".into());
+        object.body.insert("data".into(), data.iter().copied().collect());
+        object
+    }
+
+    async fn create_object(&self, object: &GenericObject) -> Result<GenericObject> {
+        self.cluster.create_object(WritePermit::sole(), object, OURS).await
+    }
+
+    async fn replace_object(&self, object: &GenericObject, manager: &str) -> Result<GenericObject> {
+        self.cluster.replace_object(WritePermit::sole(), object, manager).await
+    }
+
+    async fn get_object(&self, name: &str) -> Result<GenericObject> {
+        self.cluster.get_object(&config_maps(), &self.key(name)).await
+    }
+
+    async fn delete_object(&self, name: &str, uid: &str, version: &str) -> Result<()> {
+        let state = Precondition { uid: uid.into(), resource_version: version.into() };
+        self.cluster.delete_object(WritePermit::sole(), &config_maps(), &self.key(name), &state).await
+    }
+
     async fn patch_status(&self, subject: &Subject, status: Value) -> Result<()> {
         self.cluster.patch_status(WritePermit::sole(), subject, status).await.map(drop)
     }
@@ -122,6 +148,13 @@ impl Stage {
             }
         };
         Subject { kind, key, uid }
+    }
+
+    /// Custom resources can be made. The cluster in memory knows every kind.
+    fn install_kinds(&self) {
+        if let World::Real(plane) = &self.world {
+            install_kinds(plane);
+        }
     }
 
     /// Somebody deletes it, without waiting for it to go.
@@ -171,6 +204,14 @@ impl Stage {
             }
         }
     }
+}
+
+fn object_kind(api_version: &str, kind: &str) -> ObjectKind {
+    ObjectKind { api_version: api_version.into(), kind: kind.into() }
+}
+
+fn config_maps() -> ObjectKind {
+    object_kind("v1", "ConfigMap")
 }
 
 /// The next changes of a feed into the mirror, until it looks as wished.
@@ -280,6 +321,143 @@ async fn what_cannot_be_stored_is_invalid_and_told_without_its_value(stage: &Sta
     assert!(!error.to_string().contains("hunter"), "{error}");
 }
 
+async fn an_absent_object_is_not_found(stage: &Stage) {
+    assert_eq!(kind(stage.get_object("o").await), Some(Kind::NotFound));
+    assert_eq!(kind(stage.delete_object("o", "u", "1").await), Some(Kind::NotFound));
+}
+
+async fn a_created_object_reads_back_as_it_was_stored(stage: &Stage) {
+    let wanted = stage.object("o", &[("a", "1"), ("empty", "")]);
+    let stored = stage.create_object(&wanted).await.unwrap();
+    assert_eq!((&stored.body, &stored.labels, &stored.kind), (&wanted.body, &wanted.labels, &wanted.kind));
+    assert!(!stored.uid.is_empty() && !stored.resource_version.is_empty() && !stored.deleting);
+    assert_eq!(stage.get_object("o").await.unwrap(), stored);
+}
+
+async fn an_object_without_content_reads_back_without_it(stage: &Stage) {
+    let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
+    assert!(stored.body.is_empty(), "{:?}", stored.body.keys());
+    assert!(stage.get_object("o").await.unwrap().body.is_empty());
+}
+
+async fn a_second_create_of_an_object_is_a_conflict(stage: &Stage) {
+    stage.create_object(&stage.object("o", &[])).await.unwrap();
+    assert_eq!(kind(stage.create_object(&stage.object("o", &[])).await), Some(Kind::Conflict));
+}
+
+async fn a_stale_replace_of_an_object_is_a_conflict_and_changes_nothing(stage: &Stage) {
+    let first = stage.create_object(&stage.object("o", &[("a", "1")])).await.unwrap();
+    let with = |value| GenericObject { body: stage.object("o", &[("a", value)]).body, ..first.clone() };
+    stage.replace_object(&with("2"), OURS).await.unwrap();
+    assert_eq!(kind(stage.replace_object(&with("3"), OURS).await), Some(Kind::Conflict));
+    assert_eq!(stage.get_object("o").await.unwrap().body["data"], json!({ "a": "2" }));
+}
+
+async fn a_replace_of_an_object_that_changes_nothing_keeps_the_version(stage: &Stage) {
+    let stored = stage.create_object(&stage.object("o", &[("a", "1")])).await.unwrap();
+    let again = stage.replace_object(&stored, OURS).await.unwrap();
+    assert_eq!(again.resource_version, stored.resource_version);
+}
+
+async fn a_replace_of_an_absent_object_is_not_found(stage: &Stage) {
+    let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
+    stage.delete_object("o", &stored.uid, &stored.resource_version).await.unwrap();
+    assert_eq!(kind(stage.replace_object(&stored, OURS).await), Some(Kind::NotFound));
+}
+
+async fn a_label_of_an_object_belongs_to_who_changed_it_last(stage: &Stage) {
+    let mut wanted = stage.object("o", &[]);
+    wanted.labels.extend([("l".to_string(), "1".to_string()), ("gone".to_string(), "1".to_string())]);
+    wanted.annotations.insert("n".into(), "1".into());
+    let mut next = stage.create_object(&wanted).await.unwrap();
+    next.labels.remove("gone");
+    next.labels.insert("l".into(), "2".into());
+    next.annotations.insert("m".into(), "1".into());
+    let stored = stage.replace_object(&next, "somebody").await.unwrap();
+    let owned = |manager: &str| {
+        let owner = stored.field_owners.iter().find(|owner| owner.manager == manager).unwrap();
+        (owner.labels.clone(), owner.annotations.clone())
+    };
+    let text = |name: &str| vec![name.to_string()];
+    assert_eq!(owned(OURS), (text(MANAGED_LABEL), text("n")));
+    assert_eq!(owned("somebody"), (text("l"), text("m")));
+}
+
+async fn a_delete_of_an_object_needs_the_state_that_it_names(stage: &Stage) {
+    let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
+    let other = "11111111-1111-4111-8111-111111111111";
+    assert_eq!(kind(stage.delete_object("o", other, &stored.resource_version).await), Some(Kind::Conflict));
+    assert_eq!(kind(stage.delete_object("o", &stored.uid, "1").await), Some(Kind::Conflict));
+    assert_eq!(kind(stage.delete_object("o", &stored.uid, &stored.resource_version).await), None);
+    assert_eq!(kind(stage.get_object("o").await), Some(Kind::NotFound));
+}
+
+async fn a_finalizer_holds_a_deleted_object_until_it_is_taken_off(stage: &Stage) {
+    let held = GenericObject { finalizers: vec![FINALIZER.into()], ..stage.object("o", &[("a", "1")]) };
+    let stored = stage.create_object(&held).await.unwrap();
+    stage.delete_object("o", &stored.uid, &stored.resource_version).await.unwrap();
+    let marked = stage.get_object("o").await.unwrap();
+    assert_eq!((marked.deleting, &marked.finalizers), (true, &held.finalizers));
+    stage.replace_object(&GenericObject { finalizers: Vec::new(), ..marked }, OURS).await.unwrap();
+    assert_eq!(kind(stage.get_object("o").await), Some(Kind::NotFound));
+}
+
+async fn an_object_that_cannot_be_stored_is_invalid_and_told_without_its_texts(stage: &Stage) {
+    let error = stage.create_object(&stage.object("o", &[("a b", "hunter2-value")])).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.to_string().contains("a b") && !error.to_string().contains("hunter2"), "{error}");
+    let mut wanted = stage.object("o", &[]);
+    wanted.body.insert("data".into(), json!({ "a": 7 }));
+    assert_eq!(kind(stage.create_object(&wanted).await), Some(Kind::Invalid));
+    wanted.body = stage.object("o", &[]).body;
+    wanted.body.insert("metadata".into(), json!({ "name": "other" }));
+    assert_eq!(kind(stage.create_object(&wanted).await), Some(Kind::Invalid));
+}
+
+async fn a_kind_that_is_unknown_or_lies_in_no_namespace_is_invalid(stage: &Stage) {
+    let (permit, state) =
+        (WritePermit::sole(), Precondition { uid: "u".into(), resource_version: "1".into() });
+    for (api_version, name, told) in [
+        ("v1", "Unknown", "is its CustomResourceDefinition installed?"),
+        ("no.such.example/v1", "Unknown", "is its CustomResourceDefinition installed?"),
+        ("v1", "Namespace", "cluster-scoped"),
+    ] {
+        let object = GenericObject::new(object_kind(api_version, name), &stage.key("o"));
+        let stored = GenericObject { resource_version: "1".into(), ..object.clone() };
+        let cluster = &stage.cluster;
+        let errors = [
+            cluster.get_object(&object.kind, &object.key()).await.unwrap_err(),
+            stage.create_object(&object).await.unwrap_err(),
+            stage.replace_object(&stored, OURS).await.unwrap_err(),
+            cluster.delete_object(permit, &object.kind, &object.key(), &state).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), Kind::Invalid, "{name}: {error}");
+            assert!(error.to_string().contains(told), "{name}: {error}");
+        }
+    }
+}
+
+async fn a_custom_resource_is_an_object_as_any_other(stage: &Stage) {
+    stage.install_kinds();
+    let stores = object_kind("external-secrets.io/v1", "SecretStore");
+    let mut wanted = GenericObject::new(stores.clone(), &stage.key("o"));
+    let provider = json!({ "fake": { "data": [{ "key": "k", "value": "v" }] } });
+    wanted.body.insert("spec".into(), json!({ "refreshInterval": 60, "provider": provider }));
+    let stored = stage.create_object(&wanted).await.unwrap();
+    let spec = &stored.body["spec"];
+    assert_eq!(
+        (&spec["refreshInterval"], &spec["provider"]["fake"]["data"][0]["value"]),
+        (&json!(60), &json!("v"))
+    );
+    assert_eq!(stage.cluster.get_object(&stores, &stored.key()).await.unwrap(), stored);
+    let again = stage.replace_object(&stored, OURS).await.unwrap();
+    assert_eq!(again.resource_version, stored.resource_version);
+    let state = Precondition { uid: stored.uid.clone(), resource_version: stored.resource_version.clone() };
+    stage.cluster.delete_object(WritePermit::sole(), &stores, &stored.key(), &state).await.unwrap();
+    assert_eq!(kind(stage.cluster.get_object(&stores, &stored.key()).await), Some(Kind::NotFound));
+}
+
 async fn config_maps_accounts_and_tokens_are_read(stage: &Stage) {
     let (key, gone) = (stage.key("x"), stage.key("gone"));
     stage.config_map_and_service_account("x");
@@ -363,6 +541,46 @@ async fn what_the_feed_keeps_of_a_secret_equals_what_our_own_answer_gives(stage:
     assert!(own.hash_true && own.owned_by(field, digest_key().tag(OURS)));
 }
 
+async fn the_feed_of_targets_follows_the_label(stage: &Stage) {
+    let mut feed = stage.watches.targets(&config_maps(), &stage.over());
+    let mut mirror = Mirror::new(stage.over());
+    until(&mut feed, &mut mirror, Mirror::is_empty).await;
+    let unlabelled = GenericObject { labels: BTreeMap::new(), ..stage.object("other", &[]) };
+    stage.create_object(&unlabelled).await.unwrap();
+    let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
+    until(&mut feed, &mut mirror, |mirror| names(mirror) == ["o"]).await;
+    stage.replace_object(&GenericObject { labels: BTreeMap::new(), ..stored }, OURS).await.unwrap();
+    until(&mut feed, &mut mirror, Mirror::is_empty).await;
+    let stored = stage.create_object(&stage.object("deleted", &[])).await.unwrap();
+    until(&mut feed, &mut mirror, |mirror| names(mirror) == ["deleted"]).await;
+    stage.delete_object("deleted", &stored.uid, &stored.resource_version).await.unwrap();
+    until(&mut feed, &mut mirror, Mirror::is_empty).await;
+}
+
+async fn what_the_feed_keeps_of_an_object_equals_what_our_own_answer_gives(stage: &Stage) {
+    let mut wanted = stage.object("o", &[("a", "12"), ("b", "")]);
+    let hash = keyferry::api::digest::of_content(&wanted.body).unwrap();
+    wanted.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
+    let stored = stage.create_object(&wanted).await.unwrap();
+    let own = ManagedObject::of(&stored);
+    let mut feed = stage.watches.targets(&config_maps(), &stage.over());
+    let mut mirror = Mirror::new(stage.over());
+    until(&mut feed, &mut mirror, |mirror| !mirror.is_empty()).await;
+    assert_eq!((mirror.get(&stage.key("o")), own.whole), (Some(&own), true));
+    let changed = GenericObject { body: stage.object("o", &[("a", "13")]).body, ..stored };
+    let changed = ManagedObject::of(&stage.replace_object(&changed, "somebody").await.unwrap());
+    until(&mut feed, &mut mirror, |mirror| mirror.get(&changed.key) == Some(&changed)).await;
+    assert!(!changed.whole);
+}
+
+async fn a_feed_of_a_kind_that_is_not_installed_fails_in_every_part(stage: &Stage) {
+    let over = Namespaces::Some(vec![stage.namespace.clone(), "contract-other".into()]);
+    let feed = stage.watches.targets(&object_kind("no.such.example/v1", "Unknown"), &over);
+    let told = tokio::time::timeout(PATIENCE, feed.take(2).collect::<Vec<_>>()).await.unwrap();
+    let [Change::Failed(0, first), Change::Failed(1, second)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((first.kind(), second.kind()), (Kind::Invalid, Kind::Invalid));
+}
+
 async fn a_new_list_sets_the_mirror_right(stage: &Stage) {
     for name in ["kept", "lost"] {
         stage.create(&stage.secret(name, &[])).await.unwrap();
@@ -433,12 +651,28 @@ contract! {
     a_field_belongs_to_who_changed_it_last
     a_delete_needs_the_state_that_it_names
     what_cannot_be_stored_is_invalid_and_told_without_its_value
+    an_absent_object_is_not_found
+    a_created_object_reads_back_as_it_was_stored
+    an_object_without_content_reads_back_without_it
+    a_second_create_of_an_object_is_a_conflict
+    a_stale_replace_of_an_object_is_a_conflict_and_changes_nothing
+    a_replace_of_an_object_that_changes_nothing_keeps_the_version
+    a_replace_of_an_absent_object_is_not_found
+    a_label_of_an_object_belongs_to_who_changed_it_last
+    a_delete_of_an_object_needs_the_state_that_it_names
+    a_finalizer_holds_a_deleted_object_until_it_is_taken_off
+    an_object_that_cannot_be_stored_is_invalid_and_told_without_its_texts
+    a_kind_that_is_unknown_or_lies_in_no_namespace_is_invalid
+    a_custom_resource_is_an_object_as_any_other
     config_maps_accounts_and_tokens_are_read
     a_status_is_merged_and_another_uid_is_refused
     an_object_goes_when_its_last_finalizer_is_taken_off
     a_spec_that_does_not_parse_comes_through_the_feed
     the_feed_of_managed_secrets_follows_the_label
     what_the_feed_keeps_of_a_secret_equals_what_our_own_answer_gives
+    the_feed_of_targets_follows_the_label
+    what_the_feed_keeps_of_an_object_equals_what_our_own_answer_gives
+    a_feed_of_a_kind_that_is_not_installed_fails_in_every_part
     a_new_list_sets_the_mirror_right
     metadata_feeds_keep_annotations_of_service_accounts_only
     namespaces_come_with_their_name_as_a_label_or_none
@@ -506,6 +740,23 @@ async fn a_feed_that_was_cut_is_right_again_after_its_next_list() {
     fake.cut_feeds();
     fake.remove_secret(&stage.key("lost"));
     stage.create(&stage.secret("new", &[])).await.unwrap();
+    fake.relist();
+    until(&mut feed, &mut mirror, |mirror| names(mirror) == ["kept", "new"]).await;
+}
+
+#[tokio::test]
+async fn a_feed_of_targets_that_was_cut_is_right_again_after_its_next_list() {
+    let stage = Stage::fake("n");
+    let World::Fake(fake) = &stage.world else { panic!("the stage is in memory") };
+    for name in ["kept", "lost"] {
+        stage.create_object(&stage.object(name, &[])).await.unwrap();
+    }
+    let mut mirror = Mirror::new(stage.over());
+    let mut feed = stage.watches.targets(&config_maps(), &stage.over());
+    until(&mut feed, &mut mirror, |mirror| mirror.len() == 2).await;
+    fake.cut_feeds();
+    fake.remove_generic(&config_maps(), &stage.key("lost"));
+    stage.create_object(&stage.object("new", &[])).await.unwrap();
     fake.relist();
     until(&mut feed, &mut mirror, |mirror| names(mirror) == ["kept", "new"]).await;
 }

@@ -20,6 +20,10 @@ use crate::plane::OwnPlane;
 use api::{Api, Snapshot};
 use case::{Case, Step};
 
+/// What ESO was started with when it was recorded, beside its defaults.
+const FLAG: &str = "--unsafe-allow-generic-targets";
+/// The value of the chart that brings the rights for it.
+const VALUE: &str = "genericTargets.enabled=true";
 /// Only cases whose name contains this are run.
 const ONLY: &str = "KEYFERRY_CONFORMANCE";
 /// Cases at the same time. They mostly wait.
@@ -39,8 +43,8 @@ async fn eso_records_hold() {
     let cases: Vec<_> = case::built().into_iter().filter(|case| case.name.contains(&only)).collect();
     let own = OwnPlane::start().await;
     install_kinds(&own.plane);
-    let corner = Corner::on(own.plane.clone(), "conformance");
-    let keyferry = corner.start_for_all();
+    let corner = Corner::on(own.plane.clone(), "conformance", &[VALUE]);
+    let keyferry = corner.start_for_all(&[FLAG]);
     keyferry.until_ready().await;
     let reports = run_all(&cases, Api::new(&own.plane)).await;
     let log = keyferry.log();

@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Texts with manifests in blocks marked `yaml`.
-const TEXTS: [&str; 2] = ["README.md", "docs/adding-a-provider.md"];
+const TEXTS: [&str; 3] = ["README.md", "docs/adding-a-provider.md", "docs/templates.md"];
 
 /// Kinds of Kubernetes itself that an example may hold; the API server is the judge of those.
 const PLAIN: [&str; 4] = ["Namespace", "Secret", "ConfigMap", "ServiceAccount"];

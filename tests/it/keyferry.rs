@@ -50,17 +50,22 @@ pub(crate) struct Keyferry {
 impl Corner {
     /// A corner with the kinds installed and the chart's roles bound. `name` is a DNS label that no other test uses.
     pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, &[])
+    }
+
+    /// A corner whose roles are the chart's with these values (`path=value`).
+    pub(crate) fn with(name: &str, values: &[&str]) -> Self {
         let plane = Plane::get();
         install_kinds_once(&plane);
-        Self::on(plane, name)
+        Self::on(plane, name, values)
     }
 
     /// A corner of a control plane that has the kinds already.
-    pub(crate) fn on(plane: Plane, name: &str) -> Self {
+    pub(crate) fn on(plane: Plane, name: &str, values: &[&str]) -> Self {
         let ca = reqwest::Certificate::from_pem(&std::fs::read(&plane.ca).unwrap()).unwrap();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
         plane.kubectl(&["create", "namespace", name], "").unwrap();
-        let identity = identity(&plane, name);
+        let identity = identity(&plane, name, values);
         Self { plane, name: name.into(), client, namespaces: vec![name.into()], identity }
     }
 
@@ -118,8 +123,8 @@ impl Corner {
     }
 
     /// Starts the program for the whole cluster and the default class, so on a control plane of its own only.
-    pub(crate) fn start_for_all(&self) -> Keyferry {
-        Keyferry::start(&self.identity.kubeconfig, &[], &[])
+    pub(crate) fn start_for_all(&self, flags: &[&str]) -> Keyferry {
+        Keyferry::start(&self.identity.kubeconfig, flags, &[])
     }
 
     /// The name under which the program's requests stand in the audit log.
@@ -240,16 +245,16 @@ pub(crate) fn install_kinds(plane: &Plane) {
     plane.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", crds], "").unwrap();
 }
 
-/// The chart's ServiceAccount and roles in a namespace, and a kubeconfig with its token.
-fn identity(plane: &Plane, name: &str) -> Identity {
+/// The chart's ServiceAccount and roles in a namespace, as these values make them, and a kubeconfig with its token.
+fn identity(plane: &Plane, name: &str, values: &[&str]) -> Identity {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/keyferry");
     let chosen = ["--show-only", "templates/serviceaccount.yaml", "--show-only", "templates/rbac.yaml"];
     let named = format!("fullnameOverride={name}-keyferry");
-    let values = ["--set", "serviceAccount.name=keyferry", "--set", &named];
+    let all = [&["serviceAccount.name=keyferry", &*named], values].concat();
     let rendered = Command::new(plane.helm())
         .args(["template", name, chart, "--namespace", name])
         .args(chosen)
-        .args(values)
+        .args(all.iter().flat_map(|value| ["--set", *value]))
         .output()
         .unwrap();
     assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));

@@ -8,7 +8,6 @@
   "replicaCount above 1" (gt (int $values.replicaCount) 1)
   "leaderElect" $values.leaderElect
   "extendedMetricLabels" $values.extendedMetricLabels
-  "genericTargets.enabled" (dig "enabled" false (default dict $values.genericTargets))
   "processClusterExternalSecret" $values.processClusterExternalSecret
   "processClusterPushSecret" $values.processClusterPushSecret
   "processPushSecret" $values.processPushSecret

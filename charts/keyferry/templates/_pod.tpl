@@ -19,6 +19,9 @@
 {{- if not .Values.processSecretStore }}
 - --enable-secret-store-reconciler=false
 {{- end }}
+{{- if .Values.genericTargets.enabled }}
+- --unsafe-allow-generic-targets
+{{- end }}
 {{- with .Values.storeRequeueInterval }}
 - --store-requeue-interval={{ . }}
 {{- end }}

@@ -58,6 +58,7 @@ fn reconciler_at(cluster: &FakeCluster, clock: Arc<dyn Clock>) -> ExternalSecret
         breaker: Arc::new(Breaker::default()),
         templates: Arc::new(Templates::new(&Delimiters::default(), clock.clone())),
         shelf: Arc::default(),
+        generic_targets: false,
     };
     let env = Env {
         http: Arc::new(HttpPool::default()),
@@ -68,8 +69,13 @@ fn reconciler_at(cluster: &FakeCluster, clock: Arc<dyn Clock>) -> ExternalSecret
         calls: Arc::default(),
         retry: None,
     };
-    let settings =
-        Settings { class: "default".into(), flood_gate: true, cluster_stores: true, concurrent: 1 };
+    let settings = Settings {
+        class: "default".into(),
+        flood_gate: true,
+        cluster_stores: true,
+        concurrent: 1,
+        generic_targets: false,
+    };
     let context = Context {
         pipeline,
         world: SharedWorld::new(Expected {
@@ -81,6 +87,7 @@ fn reconciler_at(cluster: &FakeCluster, clock: Arc<dyn Clock>) -> ExternalSecret
         env,
         table: Table::new("externalsecret"),
         settings: Arc::new(settings),
+        kinds: mpsc::unbounded_channel().0,
     };
     let mut reconciler = ExternalSecrets::new(context, Namespaces::All, mpsc::unbounded_channel(), answers);
     reconciler.started = true;
@@ -225,7 +232,7 @@ async fn an_object_that_fails_for_another_reason_is_told_that_its_store_is_down(
     let mut reconciler = reconciler(&cluster);
     tell(&mut reconciler, store(&cluster, "s", "True"));
     let key = bring(&mut reconciler, &cluster, "es");
-    let fails = Job::Fail(Error::new(Kind::Invalid, "scripted"));
+    let fails = Job::Fail(Failed::Fetch, Error::new(Kind::Invalid, "scripted"));
     reconciler.records.get_mut(&key).unwrap().phase = Phase::Idle;
     reconciler.work(&key, fails);
     end_job(&mut reconciler, &key, Kind::Invalid);
@@ -614,8 +621,7 @@ async fn who_does_not_use_its_turn_keeps_nobody_from_it() {
     assert!(waits(&reconciler, &slow[2]));
     tell(&mut reconciler, store(&cluster, "s", "False"));
     reconciler.look(&slow[2], Cause::wake(reconciler.now()));
-    end_job(&mut reconciler, &slow[2], Kind::Refused);
-    reconciler.serve_slow();
+    end_long(&mut reconciler, &slow[2]);
     assert!(works(&reconciler, &slow[3]), "it is told so in its turn");
 }
 
@@ -632,14 +638,96 @@ async fn a_store_that_takes_its_time_keeps_nobody_else_from_a_turn() {
         reconciler.serve_slow();
     }
     assert_eq!(reconciler.next_slow(), None);
-    let (first, last) = slow.split_at(limits::SLOW_OBJECTS);
-    first.iter().for_each(|key| begin_job(&mut reconciler, key));
-    let ticket = reconciler.records[&last[0]].ticket;
-    no_answer_for(&mut reconciler, &last[0], ticket, false);
-    assert!(matches!(reconciler.records[&last[0]].phase, Phase::PutOff), "no more than a few at a time");
-    first.iter().for_each(|key| end_long(&mut reconciler, key));
-    assert_eq!(asking(&reconciler, last), 2, "and it has its turn again");
-    last.iter().for_each(|key| end_slow(&mut reconciler, key));
+    begin_job(&mut reconciler, &slow[0]);
+    for key in &slow[1..3] {
+        let ticket = reconciler.records[key].ticket;
+        no_answer_for(&mut reconciler, key, ticket, false);
+    }
+    assert!(matches!(reconciler.records[&slow[1]].phase, Phase::Ready(_)), "it has the next place");
+    assert!(matches!(reconciler.records[&slow[2]].phase, Phase::PutOff), "one of a namespace at a time");
+    end_long(&mut reconciler, &slow[0]);
+    assert!(works(&reconciler, &slow[1]), "what was answered late is not asked again");
+    end_long(&mut reconciler, &slow[1]);
+    assert!(waits(&reconciler, &slow[2]), "and the other has its turn again");
+    slow[2..].iter().for_each(|key| end_slow(&mut reconciler, key));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_mended_while_it_stood_in_line_takes_no_turn_from_others() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b", "c"]);
+    reconciler.look(&slow[1], Cause::wake(reconciler.now()));
+    // It is mended, and its store takes its time.
+    let raw = cluster.change_object(StatusKind::ExternalSecret, &slow[1], |object| object.generation += 1);
+    reconciler.changed(Change::Applied(raw));
+    assert!(waits(&reconciler, &slow[1]));
+    end_slow(&mut reconciler, &slow[0]);
+    assert!(waits(&reconciler, &slow[2]), "its turn comes at once");
+    assert!(!reconciler.slow.has_turn(&slow[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_waits_for_no_turn() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a", "b"]);
+    tokio::time::advance(limits::SLOW_ASKS).await;
+    reconciler.serve_slow();
+    begin_job(&mut reconciler, &slow[0]);
+    assert!(waits(&reconciler, &slow[1]));
+    let raw = cluster.change_object(StatusKind::ExternalSecret, &slow[1], |object| {
+        object.finalizers = Box::new([pull::ESO_FINALIZER.into()]);
+        object.deleting = true;
+    });
+    reconciler.changed(Change::Applied(raw));
+    assert!(works(&reconciler, &slow[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_mended_while_its_slow_templates_were_rendered_is_not_known_to_be_slow() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring_templated(&mut reconciler, &cluster, "es", "t");
+    begin_job(&mut reconciler, &key);
+    let raw = cluster.change_object(StatusKind::ExternalSecret, &key, |object| object.generation += 1);
+    reconciler.changed(Change::Applied(raw));
+    put_off(&mut reconciler, &key);
+    assert!(waits(&reconciler, &key) && !reconciler.records[&key].slow);
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_between_two_empty_answers_prove_that_nothing_is_gone_though_their_templates_are_put_off() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    tell(&mut reconciler, store(&cluster, "s", "True"));
+    let key = bring_templated(&mut reconciler, &cluster, "es", "t");
+    begin_job(&mut reconciler, &key);
+    reconciler.records.get_mut(&key).unwrap().empty_since = Some(reconciler.now());
+    put_off(&mut reconciler, &key);
+    assert_eq!(reconciler.records[&key].empty_since, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_has_its_turn_after_the_job_of_its_predecessor() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let slow = slow_objects(&mut reconciler, &cluster, &["a"]);
+    begin_job(&mut reconciler, &slow[0]);
+    let gone = Gone::of(reconciler.objects.get(&slow[0]).unwrap());
+    let predecessor = gone.uid.clone();
+    reconciler.changed(Change::Deleted(gone));
+    cluster.delete_object(StatusKind::ExternalSecret, &slow[0]);
+    let successor = bring_templated(&mut reconciler, &cluster, "a", "t");
+    begin_job(&mut reconciler, &successor);
+    put_off(&mut reconciler, &successor);
+    reconciler.serve_slow();
+    assert!(!reconciler.slow.has_turn(&successor));
+    let finished = Finished { error: None, ..Finished::panicked(&successor, reconciler.now()) };
+    reconciler.done(&successor, &predecessor, Pace::Long, finished);
+    reconciler.serve_slow();
+    assert!(waits(&reconciler, &successor) && reconciler.slow.has_turn(&successor));
 }
 
 #[tokio::test(start_paused = true)]

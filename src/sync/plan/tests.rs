@@ -368,7 +368,7 @@ fn what_was_not_rendered_changes_no_content_and_makes_no_secret() {
     let frozen = Rendered { immutable: true, frozen: true, ..Rendered::default() };
     let want = want(&frozen);
     assert_eq!(replaced(&want, &have).data, have.data);
-    let Plan::Refuse(refusal) = plan(&want, None, at(NOW)) else { panic!("a refusal was planned") };
+    let Plan::Refuse(refusal) = plan::<Secret>(&want, None, at(NOW)) else { panic!("a refusal was planned") };
     assert_eq!(refusal.error.kind(), Kind::Conflict);
 }
 
@@ -480,7 +480,7 @@ fn a_secret_is_deleted_only_if_everything_on_it_says_that_it_is_ours() {
         ("another's data", by_other(&[(MANAGED_LABEL, "true")]), Err("another ExternalSecret wrote it")),
     ];
     for (state, secret, expected) in table {
-        assert_eq!(may_delete(&OWNER, &secret), expected, "{state}");
+        assert_eq!(may_delete(&OWNER, &secret.head()), expected, "{state}");
     }
 }
 

@@ -73,8 +73,9 @@ impl Bench {
         let digests = Arc::new(DigestKey::new(&[7; 32]));
         let (stamp, breaker) = (Stamp::Never, Arc::new(Breaker::default()));
         let templates = Arc::new(Templates::new(&Delimiters::default(), clock.clone()));
+        let (shelf, generic_targets) = (Arc::default(), true);
         let pipeline =
-            Pipeline { cluster: shared, clock, digests, stamp, breaker, templates, shelf: Arc::default() };
+            Pipeline { cluster: shared, clock, digests, stamp, breaker, templates, shelf, generic_targets };
         let (store, empty_since, cached, refused, pace) = (Vec::new(), None, None, None, Pace::Quick);
         let bench =
             Self { cluster, pipeline, env, fetcher, notices, store, empty_since, cached, refused, pace };
@@ -101,10 +102,13 @@ impl Bench {
     async fn job(&mut self, raw: &RawObject) -> Job {
         let spec = match parse::external_secret(&raw.spec) {
             Ok(spec) => spec,
-            Err(error) => return Job::Fail(error),
+            Err(error) => return Job::Fail(Failed::Fetch, error),
         };
-        if let Some(error) = shape::unbuilt(&spec).or_else(|| validate::interval(&spec).err()) {
-            return Job::Fail(error);
+        if let Some(error) = shape::unbuilt(&spec) {
+            return Job::Fail(Failed::Unsupported, error);
+        }
+        if let Err(error) = validate::interval(&spec) {
+            return Job::Fail(Failed::Fetch, error);
         }
         let asks = asks(&spec, "team");
         if let Some(error) = self.refused.take() {
@@ -762,12 +766,6 @@ fn spec_rows() -> Vec<Row> {
             "a generator",
             "{target: {name: out}, dataFrom: [{sourceRef: {generatorRef: {kind: UUID, name: u}}}]}",
             "the specification asks for what is not supported: spec.dataFrom[0].sourceRef.generatorRef is not built yet",
-        )
-        .because("Unsupported"),
-        Row::new(
-            "a generic target",
-            "{target: {name: out, manifest: {apiVersion: v1, kind: ConfigMap}}, data: [{secretKey: a, remoteRef: {key: k}}]}",
-            "the specification asks for what is not supported: spec.target.manifest is not built yet",
         )
         .because("Unsupported"),
         Row::new(

@@ -24,6 +24,13 @@ pub(super) fn fault(place: Place, key: &str, value: &[u8]) -> Option<&'static st
     }
 }
 
+/// What the API server would have against a key of a ConfigMap.
+pub(super) fn config_map_fault(key: &str) -> Option<&'static str> {
+    (!is_data_key(key)).then_some(
+        "is none that a ConfigMap can have: 1 to 253 letters, digits, '-', '_' and '.', not '.' and not with '..' first",
+    )
+}
+
 fn is_data_key(key: &str) -> bool {
     let fits = (1..=SECRET_KEY_BYTES).contains(&key.len());
     fits && key.bytes().all(is_kept) && key != "." && !key.starts_with("..")

@@ -1,4 +1,4 @@
-//! The parts of a Secret, filled from one template after the other.
+//! A target, filled from one template after the other.
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A part of a Secret that templates fill.
+/// A part of every target that is a map of strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Data,
@@ -24,53 +24,134 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Words are compared without case, as in ESO. `None` for paths, which no Secret has.
-    pub(super) fn of(target: &str) -> Option<Self> {
+    /// Words are compared without case, as in ESO. `None` for what only other objects than Secrets have.
+    pub(super) fn named(target: &str) -> Option<Self> {
         let places = [("data", Self::Data), ("labels", Self::Labels), ("annotations", Self::Annotations)];
         places.into_iter().find(|(word, _)| target.eq_ignore_ascii_case(word)).map(|(_, place)| place)
     }
+
+    /// The part of a Secret.
+    ///
+    /// # Errors
+    /// `Invalid` for what no Secret has (reference 7.2, rule 5).
+    pub(super) fn of(target: &str) -> Result<Self> {
+        let why = || {
+            if target.is_empty() {
+                return format!("invalid path {target:?}: empty segment");
+            }
+            format!(
+                "templateFrom target={target:?} is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\""
+            )
+        };
+        Self::named(target).ok_or_else(|| Error::new(Kind::Invalid, why()))
+    }
 }
 
-/// A Secret while it is filled.
-pub(super) struct Sheet<'a, 't> {
+/// What templates fill.
+pub(super) trait Sink {
+    /// A part of it.
+    type Place;
+
+    /// The part that an entry of `templateFrom` names.
+    ///
+    /// # Errors
+    /// `Invalid` if it has no such part.
+    fn place(target: &str) -> Result<Self::Place>;
+
+    /// Puts a value in its place. `session` is there to read it.
+    ///
+    /// # Errors
+    /// `Invalid` if it does not fit there.
+    fn put(
+        &mut self,
+        place: &Self::Place,
+        key: Key<'_>,
+        value: SecretBytes,
+        session: &Session<'_>,
+    ) -> Result<()>;
+
+    /// Puts a rendered document in its place as it is; `None` where it is a map of strings, whose entries are put there one by one.
+    fn put_document(
+        &mut self,
+        place: &Self::Place,
+        document: &SecretBytes,
+        session: &Session<'_>,
+    ) -> Option<Result<()>>;
+}
+
+impl Sink for Rendered {
+    type Place = Place;
+
+    fn place(target: &str) -> Result<Place> {
+        Place::of(target)
+    }
+
+    fn put(&mut self, place: &Place, key: Key<'_>, value: SecretBytes, _: &Session<'_>) -> Result<()> {
+        key.check(*place, &value)?;
+        let into = match place {
+            Place::Data => {
+                self.data.insert(key.text.into(), value);
+                return Ok(());
+            }
+            Place::Labels => &mut self.labels,
+            Place::Annotations => &mut self.annotations,
+        };
+        into.insert(key.text.into(), String::from_utf8_lossy(value.expose()).into_owned());
+        Ok(())
+    }
+
+    fn put_document(&mut self, _: &Place, _: &SecretBytes, _: &Session<'_>) -> Option<Result<()>> {
+        None
+    }
+}
+
+/// A target while it is filled.
+pub(super) struct Sheet<'a, 't, S> {
     session: &'a Session<'t>,
     values: &'a BTreeMap<String, SecretBytes>,
     dot: OnceCell<Value>,
     sources: &'a Sources,
-    pub(super) rendered: Rendered,
+    pub(super) filled: S,
 }
 
-impl<'a, 't> Sheet<'a, 't> {
+impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
     /// A sheet that holds what was there before any template.
     pub(super) fn new(
-        rendered: Rendered,
+        filled: S,
         values: &'a BTreeMap<String, SecretBytes>,
         templating: Templating<'a, 't>,
     ) -> Self {
         let Templating { session, sources } = templating;
-        Self { session, values, dot: OnceCell::new(), sources, rendered }
+        Self { session, values, dot: OnceCell::new(), sources, filled }
     }
 
     fn render(&self, purpose: Purpose, text: Text<'_>) -> Result<SecretBytes> {
         self.session.render(purpose, text, || self.dot.get_or_init(|| templates::dot(self.values)))
     }
 
+    /// Renders the entries of `templateFrom` in their order.
+    pub(super) fn add_all_from(&mut self, entries: &[TemplateFrom]) -> Result<()> {
+        for (i, entry) in entries.iter().enumerate() {
+            self.add_from(entry).map_err(|error| error.within(format!("templateFrom[{i}]")))?;
+        }
+        Ok(())
+    }
+
     /// Renders one entry of `templateFrom`: its ConfigMap, its Secret, its literal.
-    pub(super) fn add_from(&mut self, i: usize, entry: &TemplateFrom) -> Result<()> {
-        let Some(place) = Place::of(target_of(entry)) else { return Ok(()) };
+    fn add_from(&mut self, entry: &TemplateFrom) -> Result<()> {
+        let place = S::place(target_of(entry))?;
         let decoding = entry.values_decoding_strategy;
-        let within = |error: Error| error.within(format!("templateFrom[{i}]"));
         for (kind, source) in sources_in(entry) {
-            self.add_source(place, (kind, source), decoding).map_err(within)?;
+            self.add_source(&place, (kind, source), decoding)?;
         }
         let Some(literal) = entry.literal.as_deref() else { return Ok(()) };
         let text = Text { name: "literal", bytes: literal.as_bytes(), secret: false };
-        self.add_document(place, text, decoding).map_err(within)
+        self.add_document(&place, text, decoding)
     }
 
     fn add_source(
         &mut self,
-        place: Place,
+        place: &S::Place,
         (kind, source): (RefKind, &TemplateRef),
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
@@ -91,58 +172,56 @@ impl<'a, 't> Sheet<'a, 't> {
         Ok(())
     }
 
-    /// A template of one value; its name is the key.
-    pub(super) fn add_value(
+    /// Renders a field of the template itself: texts by key.
+    pub(super) fn add_own(
         &mut self,
-        place: Place,
+        field: &str,
+        place: &S::Place,
+        texts: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        for (name, text) in texts {
+            let text = Text { name, bytes: text.as_bytes(), secret: false };
+            self.add_value(place, text, None).map_err(|error| error.within(format!("template.{field}")))?;
+        }
+        Ok(())
+    }
+
+    /// A template of one value; its name is the key.
+    fn add_value(
+        &mut self,
+        place: &S::Place,
         text: Text<'_>,
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
         let value = self.render(Purpose::Target, text)?;
         let key = Key { text: text.name, document: None };
-        self.put(place, key, decoded(value, decoding, key)?)
+        self.filled.put(place, key, decoded(value, decoding, key)?, self.session)
     }
 
     /// A template of keys and values: YAML.
     fn add_document(
         &mut self,
-        place: Place,
+        place: &S::Place,
         text: Text<'_>,
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
         let document = self.render(Purpose::Document, text)?;
+        if let Some(put) = self.filled.put_document(place, &document, self.session) {
+            return put;
+        }
         for (key, value) in self.session.string_map(&document)? {
             let key = Key { text: &key, document: Some(text) };
-            self.put(place, key, decoded(value, decoding, key)?)?;
+            self.filled.put(place, key, decoded(value, decoding, key)?, self.session)?;
         }
-        Ok(())
-    }
-
-    /// Puts a value in its place.
-    fn put(&mut self, place: Place, key: Key<'_>, value: SecretBytes) -> Result<()> {
-        if let Some(why) = names::fault(place, key.text, value.expose()) {
-            let called =
-                key.shown().map_or_else(|| "a rendered key".to_string(), |key| format!("key {key:?}"));
-            return Err(Error::new(Kind::Invalid, format!("{called} {why}")));
-        }
-        let into = match place {
-            Place::Data => {
-                self.rendered.data.insert(key.text.into(), value);
-                return Ok(());
-            }
-            Place::Labels => &mut self.rendered.labels,
-            Place::Annotations => &mut self.rendered.annotations,
-        };
-        into.insert(key.text.into(), String::from_utf8_lossy(value.expose()).into_owned());
         Ok(())
     }
 }
 
-/// A key of a Secret, and the template whose document it was rendered in, if it was.
+/// A key of a target, and the template whose document it was rendered in, if it was.
 #[derive(Clone, Copy)]
-struct Key<'a> {
-    text: &'a str,
-    document: Option<Text<'a>>,
+pub(super) struct Key<'a> {
+    pub(super) text: &'a str,
+    pub(super) document: Option<Text<'a>>,
 }
 
 impl<'a> Key<'a> {
@@ -154,6 +233,20 @@ impl<'a> Key<'a> {
             !template.secret && !self.text.is_empty() && text.is_ok_and(|text| text.contains(self.text))
         };
         self.document.is_none_or(says).then_some(self.text)
+    }
+
+    /// Looks whether the API server would take this key with this value.
+    ///
+    /// # Errors
+    /// `Invalid`, with what it would have against them.
+    pub(super) fn check(self, place: Place, value: &SecretBytes) -> Result<()> {
+        names::fault(place, self.text, value.expose()).map_or(Ok(()), |why| Err(self.refused(why)))
+    }
+
+    /// The error for a key that is not taken, or whose value is not.
+    pub(super) fn refused(self, why: &str) -> Error {
+        let called = self.shown().map_or_else(|| "a rendered key".to_string(), |key| format!("key {key:?}"));
+        Error::new(Kind::Invalid, format!("{called} {why}"))
     }
 }
 

@@ -21,11 +21,25 @@ fn subject_of(uid: &str) -> Subject {
 
 fn finding(subject: &Subject, outcome: Outcome) -> Finding<'_> {
     let (changes, missing) = (Vec::new(), Vec::new());
-    Finding { subject, outcome, changes, missing, binding: None, version: "1-a", started: at(DAY) }
+    Finding {
+        subject,
+        of: &Noun::Secret,
+        outcome,
+        changes,
+        missing,
+        binding: None,
+        version: "1-a",
+        started: at(DAY),
+    }
 }
 
 fn failed(what: Failed, why: &str) -> Outcome {
     Outcome::Failed(what, Error::new(Kind::Refused, why))
+}
+
+/// The condition that an outcome calls for.
+fn ready_at(outcome: Outcome, now: i64) -> Condition {
+    ready(&Finding { started: at(now), ..finding(&subject(), outcome) })
 }
 
 /// The status after a report on nothing known.
@@ -119,9 +133,9 @@ fn a_patch_of_a_failure_leaves_the_last_refresh_as_it_was() {
 #[test]
 fn the_transition_time_moves_only_with_the_status() {
     let was = told(Outcome::Done(Done::Synced), 10).conditions;
-    let same = with_ready(&was, ready(&Outcome::Done(Done::Synced), at(20)));
+    let same = with_ready(&was, ready_at(Outcome::Done(Done::Synced), 20));
     assert_eq!(same, None);
-    let time = |outcome| with_ready(&was, ready(&outcome, at(20))).unwrap()[0].last_transition_time.clone();
+    let time = |outcome| with_ready(&was, ready_at(outcome, 20)).unwrap()[0].last_transition_time.clone();
     assert_eq!(time(Outcome::Done(Done::Retained)).as_deref(), Some("1970-01-01T00:00:10Z"));
     assert_eq!(time(failed(Failed::Fetch, "why")).as_deref(), Some("1970-01-01T00:00:20Z"));
 }
@@ -129,7 +143,7 @@ fn the_transition_time_moves_only_with_the_status() {
 #[test]
 fn a_changed_condition_moves_to_the_end_and_the_others_stay() {
     let was = [condition("Ready", "True", 1), condition("Other", "True", 2)];
-    let now = with_ready(&was, ready(&failed(Failed::Fetch, "why"), at(3))).unwrap();
+    let now = with_ready(&was, ready_at(failed(Failed::Fetch, "why"), 3)).unwrap();
     let types: Vec<_> = now.iter().map(|condition| condition.type_.as_str()).collect();
     assert_eq!((types, &now[0]), (vec!["Other", "Ready"], &was[1]));
 }
@@ -280,15 +294,41 @@ fn a_failure_is_one_warning_with_its_whole_cause() {
 }
 
 #[test]
+fn objects_of_other_kinds_have_words_of_their_own() {
+    let object = Noun::Object { kind: "ConfigMap".into(), name: "out".into() };
+    for (done, reason, message) in [
+        (Done::Synced, "ResourceSynced", "secret synced"),
+        (Done::Retained, "ResourceSynced", "secret retained due to DeletionPolicy=Retain"),
+        (Done::Deleted, "ResourceDeleted", "secret deleted due to DeletionPolicy=Delete"),
+        (Done::Missing, "ResourceMissing", "resource will not be created due to CreationPolicy=Merge"),
+    ] {
+        assert_eq!(done.words(&object), (reason, message));
+    }
+    for (failed, reason, message) in [
+        (Failed::Kind, "SecretSyncedError", "invalid generic target"),
+        (Failed::Fetch, "ResourceSyncedError", "could not get secret data from provider"),
+        (Failed::Read, "ResourceSyncedError", "could not get target resource"),
+        (Failed::Update, "ResourceSyncedError", "could not apply template to manifest"),
+        (Failed::Owned, "ResourceSyncedError", "could not apply template to manifest"),
+        (Failed::Delete, "ResourceSyncedError", "could not delete resource"),
+        (Failed::Unsupported, "Unsupported", "the specification asks for what is not supported"),
+    ] {
+        assert_eq!(failed.words(&object), (reason, message));
+    }
+}
+
+#[test]
 fn every_change_has_its_recorded_event() {
     let table = [
-        (Change::Created, ("Created", "secret created")),
-        (Change::Updated, ("Updated", "secret updated")),
-        (Change::Deleted, ("Deleted", "secret deleted due to DeletionPolicy=Delete")),
-        (Change::OrphanDeleted, ("Deleted", "secret deleted because it was orphaned")),
+        (Change::Created, "Created", "secret created", "Created ConfigMap out"),
+        (Change::Updated, "Updated", "secret updated", "Updated ConfigMap out"),
+        (Change::Deleted, "Deleted", "secret deleted due to DeletionPolicy=Delete", "Deleted ConfigMap out"),
+        (Change::OrphanDeleted, "Deleted", "secret deleted because it was orphaned", "Deleted ConfigMap out"),
     ];
-    for (change, words) in table {
-        assert_eq!(change.words(), words);
+    let object = Noun::Object { kind: "ConfigMap".into(), name: "out".into() };
+    for (change, reason, of_secret, of_object) in table {
+        assert_eq!(change.words(&Noun::Secret), (reason, of_secret.to_string()));
+        assert_eq!(change.words(&object), (reason, of_object.to_string()));
     }
 }
 

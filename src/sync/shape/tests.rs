@@ -527,7 +527,6 @@ fn a_missing_property_is_absence_only_where_the_store_says_so() {
 fn what_is_not_built_is_unsupported_and_named() {
     let cases = [
         ("{syncWindows: {kind: allow, windows: []}}", "spec.syncWindows is not built yet"),
-        ("{target: {manifest: {apiVersion: v1, kind: ConfigMap}}}", "spec.target.manifest is not built yet"),
         (
             "{dataFrom: [{extract: {key: k}}, {sourceRef: {generatorRef: {kind: UUID, name: u}}}]}",
             "spec.dataFrom[1].sourceRef.generatorRef is not built yet",

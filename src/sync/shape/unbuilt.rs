@@ -9,8 +9,6 @@ use crate::api::external_secret::{DataFrom, ExternalSecretSpec};
 pub fn unbuilt(spec: &ExternalSecretSpec) -> Option<Error> {
     let field = if spec.sync_windows.is_some() {
         Some("spec.syncWindows".to_string())
-    } else if spec.target.as_ref().is_some_and(|target| target.manifest.is_some()) {
-        Some("spec.target.manifest".to_string())
     } else {
         spec.data_from.iter().enumerate().find_map(|(i, source)| in_source(i, source))
     };

@@ -13,6 +13,7 @@ use crate::value::{Map, Str, Value};
 
 mod decode;
 mod direct;
+mod document;
 mod emit;
 mod order;
 mod resolve;
@@ -20,6 +21,8 @@ mod scalar;
 mod scan;
 mod text;
 mod tree;
+
+pub use document::document;
 
 /// The functions of this topic.
 pub static ROWS: &[Func] = &[

@@ -1,0 +1,196 @@
+//! What is written into an object of another kind than Secret (reference 2.12).
+//!
+//! Where ESO's behaviour is not followed, on purpose: nothing is written if nothing differs; labels and annotations of others, and what
+//! the object says of itself in `status`, stay.
+
+use serde_json::{Map, Value, json};
+
+use super::{Failed, Head, Owned, Plan, Refusal, Target, Want, take_ownership};
+use crate::{
+    api::{digest, external_secret::CreationPolicy},
+    cluster::{
+        DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey,
+        generic::{GenericObject, ObjectKind},
+    },
+    sync::render::generic::Content,
+};
+
+/// What is wanted of an object.
+#[derive(Debug)]
+pub struct Manifest {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// What goes into it.
+    pub content: Content,
+}
+
+impl Target for GenericObject {
+    type Content = Manifest;
+    const BY_CONTROLLER_ALONE: bool = true;
+
+    fn noun(content: &Manifest) -> &str {
+        &content.kind.kind
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            uid: &self.uid,
+            resource_version: &self.resource_version,
+            labels: &self.labels,
+            owners: &self.owners,
+            field_owners: &self.field_owners,
+            deleting: self.deleting,
+        }
+    }
+
+    fn plan_write(want: &Want<'_, Manifest>, have: Option<&Self>) -> Plan<Self> {
+        match (desired(want, have), have) {
+            (Err(refusal), _) => Plan::Refuse(refusal),
+            (Ok(object), None) => Plan::Create(Box::new(object)),
+            (Ok(object), Some(have)) if object == *have => Plan::Unchanged,
+            (Ok(object), Some(_)) => Plan::Replace(Box::new(object), None),
+        }
+    }
+}
+
+/// The object as it is to be, built onto what is there.
+///
+/// # Errors
+/// A refusal if somebody else controls it, or if the content does not fit into what is there.
+pub fn desired(want: &Want<'_, Manifest>, have: Option<&GenericObject>) -> Result<GenericObject, Refusal> {
+    let Manifest { kind, content } = want.rendered;
+    let mut object = have.cloned().unwrap_or_else(|| blank(want));
+    object.body = content.onto(base(want, have)).map_err(|error| Refusal { what: Failed::Update, error })?;
+    for fields in object.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)) {
+        fields.labels.iter().for_each(|key| drop(object.labels.remove(key)));
+        fields.annotations.iter().for_each(|key| drop(object.annotations.remove(key)));
+    }
+    object.labels.extend(content.labels.clone());
+    object.annotations.extend(content.annotations.clone());
+    take_ownership(want, &kind.kind, Owned { owners: &mut object.owners, labels: &mut object.labels })?;
+    object.labels.insert(MANAGED_LABEL.into(), "true".into());
+    if let Some(hash) = digest::of_content(&object.body) {
+        object.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
+    }
+    Ok(object)
+}
+
+/// What the content is put onto: what is there, if it is merged into that, else nothing of it but its status.
+fn base(want: &Want<'_, Manifest>, have: Option<&GenericObject>) -> Map<String, Value> {
+    let merges = matches!(want.creation, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
+    if let Some(have) = have.filter(|_| merges) {
+        return have.body.clone();
+    }
+    let mut fresh = Map::from_iter([(content_field(&want.rendered.kind).to_string(), json!({}))]);
+    let status = have.and_then(|have| have.body.get("status"));
+    fresh.extend(status.map(|status| ("status".to_string(), status.clone())));
+    fresh
+}
+
+/// Where objects of a kind have their content.
+fn content_field(kind: &ObjectKind) -> &'static str {
+    match (&*kind.api_version, &*kind.kind) {
+        ("v1", "ConfigMap") => "data",
+        _ => "spec",
+    }
+}
+
+fn blank(want: &Want<'_, Manifest>) -> GenericObject {
+    GenericObject::new(want.rendered.kind.clone(), &ObjectKey::new(want.owner.namespace, want.target))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{api::external_secret::DeletionPolicy, cluster::FieldOwner, sync::plan::Owner};
+
+    const OWNER: Owner<'static> = Owner { namespace: "team", name: "es", uid: "uid-es" };
+
+    fn manifest(api_version: &str, kind: &str) -> Manifest {
+        let kind = ObjectKind { api_version: api_version.into(), kind: kind.into() };
+        Manifest { kind, content: Content::default() }
+    }
+
+    fn want(manifest: &Manifest, creation: CreationPolicy) -> Want<'_, Manifest> {
+        Want {
+            owner: OWNER,
+            target: "out",
+            creation,
+            deletion: DeletionPolicy::Retain,
+            empty: None,
+            empty_since: None,
+            rendered: manifest,
+        }
+    }
+
+    /// An object that somebody else wrote.
+    fn foreign(manifest: &Manifest, body: Value) -> GenericObject {
+        let Value::Object(body) = body else { panic!("an object") };
+        let labels = BTreeMap::from([("theirs".to_string(), "1".to_string())]);
+        let (uid, resource_version) = ("uid-out".into(), "7".into());
+        GenericObject { uid, resource_version, body, labels, ..blank(&want(manifest, CreationPolicy::Owner)) }
+    }
+
+    #[test]
+    fn a_fresh_object_has_an_empty_content_where_its_kind_has_it() {
+        for (api_version, kind, body) in [
+            ("v1", "ConfigMap", json!({ "data": {} })),
+            ("example.com/v1", "ConfigMap", json!({ "spec": {} })),
+            ("example.com/v1", "Widget", json!({ "spec": {} })),
+        ] {
+            let manifest = manifest(api_version, kind);
+            let made = desired(&want(&manifest, CreationPolicy::Owner), None).unwrap();
+            assert_eq!(Value::Object(made.body), body, "{api_version} {kind}");
+            assert_eq!((made.namespace.as_str(), made.name.as_str()), ("team", "out"));
+        }
+    }
+
+    #[test]
+    fn an_owner_replaces_the_content_and_keeps_what_the_object_says_of_itself_and_others_of_it() {
+        let manifest = manifest("example.com/v1", "Widget");
+        let have = foreign(&manifest, json!({ "spec": { "a": 1 }, "other": 2, "status": { "ready": true } }));
+        let made = desired(&want(&manifest, CreationPolicy::Owner), Some(&have)).unwrap();
+        assert_eq!(Value::Object(made.body), json!({ "spec": {}, "status": { "ready": true } }));
+        assert_eq!(made.labels["theirs"], "1");
+        assert_eq!((made.uid.as_str(), made.resource_version.as_str()), ("uid-out", "7"));
+    }
+
+    #[test]
+    fn what_is_merged_keeps_the_whole_object() {
+        let manifest = manifest("example.com/v1", "Widget");
+        let body = json!({ "spec": { "a": 1 }, "other": 2 });
+        for creation in [CreationPolicy::Merge, CreationPolicy::CreateOrMerge] {
+            let have = foreign(&manifest, body.clone());
+            let made = desired(&want(&manifest, creation), Some(&have)).unwrap();
+            assert_eq!(Value::Object(made.body), body);
+            assert!(made.owners.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_the_labels_that_we_wrote_before_go() {
+        let manifest = manifest("v1", "ConfigMap");
+        let mut have = foreign(&manifest, json!({ "data": {} }));
+        have.labels.insert("ours".into(), "1".into());
+        have.field_owners = vec![FieldOwner {
+            manager: digest::field_manager("es"),
+            labels: vec!["ours".into()],
+            ..FieldOwner::default()
+        }];
+        let made = desired(&want(&manifest, CreationPolicy::Owner), Some(&have)).unwrap();
+        assert!(made.labels.contains_key("theirs") && !made.labels.contains_key("ours"));
+    }
+
+    #[test]
+    fn what_is_as_wanted_is_not_written_again() {
+        let manifest = manifest("v1", "ConfigMap");
+        let want = want(&manifest, CreationPolicy::Owner);
+        let Plan::Create(made) = GenericObject::plan_write(&want, None) else { panic!("it is created") };
+        let have = GenericObject { uid: "u".into(), resource_version: "7".into(), ..*made };
+        assert!(matches!(GenericObject::plan_write(&want, Some(&have)), Plan::Unchanged));
+        let changed = GenericObject { body: Map::new(), ..have };
+        assert!(matches!(GenericObject::plan_write(&want, Some(&changed)), Plan::Replace(_, None)));
+    }
+}
