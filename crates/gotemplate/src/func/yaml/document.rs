@@ -145,7 +145,7 @@ mod tests {
         for (text, expected) in [
             ("{}", json!({})),
             ("- 1\n- [x, {k: z}]\n- ~\n", json!([1, ["x", {"k": "z"}], null])),
-            ("a: {b: [1, 2.5]}\n1: x\ntrue: y\n", json!({"a": {"b": [1, 2.5]}, "1": "x", "true": "y"})),
+            ("a: {b: [1, 2.5]}\n1: x\ntrue: z\n", json!({"a": {"b": [1, 2.5]}, "1": "x", "true": "z"})),
             (
                 "a: &a {b: 1}\nc: *a\nd: {<<: *a, e: 2}\n",
                 json!({"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 2}}),
