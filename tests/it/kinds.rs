@@ -70,7 +70,6 @@ spec:
 #[ignore = "needs the local control plane: ./justw test"]
 async fn what_is_not_built_is_told_and_an_existing_secret_stays_as_it_is() {
     let cases = [
-        ("manifest", json!({ "target": { "manifest": { "apiVersion": "v1", "kind": "ConfigMap" } } })),
         (
             "window",
             json!({ "syncWindows": { "kind": "allow", "windows": [{ "schedule": "0 0 * * *", "duration": "1h" }] } }),

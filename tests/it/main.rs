@@ -15,6 +15,8 @@ mod examples;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod generic;
+#[cfg(test)]
 mod keyferry;
 #[cfg(test)]
 mod kinds;
