@@ -169,15 +169,11 @@ impl<'t> Decoder<'_, '_, 't> {
             return Ok(());
         }
         let of = key.go_type().map_or_else(|| "%!s(<nil>)".to_owned(), |of| of.to_string());
-        let shown = match key {
-            Value::Nil => b"<nil>".to_vec(),
-            key => print::sprintf(b"%#v", &[key])?,
+        let show = |value| match value {
+            Value::Nil => Ok("<nil>".to_owned()),
+            value => print::sprintf(b"%#v", &[value]).map(|text| String::from_utf8_lossy(&text).into_owned()),
         };
-        let value = match value {
-            Value::Nil => b"interface {}(nil)".to_vec(),
-            value => print::sprintf(b"%#v", &[value])?,
-        };
-        let [shown, value] = [shown, value].map(|text| String::from_utf8_lossy(&text).into_owned());
+        let (shown, value) = (show(key)?, show(value)?);
         let why = format!("unsupported map key of type: {of}, key: {shown}, value: {value}");
         self.unsupported = Some(why);
         Ok(())
