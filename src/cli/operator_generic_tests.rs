@@ -154,6 +154,32 @@ async fn without_the_flag_nothing_is_read_or_written_and_the_remedy_is_told_once
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_changed_template_fills_the_object_again() {
+    let story = story().await;
+    let put = |text| story.cluster.put_config_map(&key("tpl"), &[("t", text)]);
+    put("one {{ .a }}");
+    let source = json!({ "name": "tpl", "items": [{ "key": "t" }] });
+    let template = json!({ "templateFrom": [{ "configMap": source, "target": "data.deep" }] });
+    story.object("es", &filling("1h", &json!({ "template": template }))).await;
+    assert_eq!(data(&story, "es"), json!({ "deep": "one v" }));
+    story.pass(10).await;
+    put("two {{ .a }}");
+    story.settle().await;
+    assert_eq!(data(&story, "es"), json!({ "deep": "two v" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn delimiters_are_those_of_the_flags() {
+    let cluster = FakeCluster::new();
+    put_store(&cluster, "s", &[("k", "v")]);
+    let delimiters = Delimiters { left: "[[".into(), right: "]]".into() };
+    let story = Story::over(cluster, Settings { delimiters, ..allowed() }).await;
+    let template = json!({ "data": { "x": "[[ .a ]] {{ .a }}" } });
+    story.object("es", &filling("1h", &json!({ "template": template }))).await;
+    assert_eq!(data(&story, "es"), json!({ "x": "v {{ .a }}" }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_that_is_not_known_is_named_with_the_remedy() {
     let story = story().await;
     let manifest = json!({ "manifest": { "apiVersion": "example.com/v1", "kind": "Unknown" } });

@@ -144,12 +144,16 @@ fn check(template: &Template) -> Result<()> {
     let type_ = template.type_.as_deref().unwrap_or_default();
     let metadata = template.metadata.as_ref();
     authorize(type_, metadata.map_or(&BTreeMap::new(), |metadata| &metadata.annotations))?;
-    for entry in &template.template_from {
-        if Place::of(target_of(entry))? == Place::Annotations && type_ == SERVICE_ACCOUNT_TOKEN {
-            let why =
-                format!("template.type={type_:?} with templateFrom target=\"Annotations\" is not allowed");
-            return Err(Error::new(Kind::Refused, why));
-        }
+    for (n, entry) in template.template_from.iter().enumerate() {
+        check_place(entry, type_).map_err(|error| error.within(sheet::part_of(n)))?;
+    }
+    Ok(())
+}
+
+fn check_place(entry: &TemplateFrom, type_: &str) -> Result<()> {
+    if Place::of(target_of(entry))? == Place::Annotations && type_ == SERVICE_ACCOUNT_TOKEN {
+        let why = format!("template.type={type_:?} with templateFrom target=\"Annotations\" is not allowed");
+        return Err(Error::new(Kind::Refused, why));
     }
     Ok(())
 }

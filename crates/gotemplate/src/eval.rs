@@ -362,7 +362,11 @@ impl<'t> State<'t, '_, '_> {
         let ran = match value.plain() {
             Value::Int(of, end) => {
                 self.check_one_variable(&value, branch)?;
-                self.range_numbers(branch, 0..end, |n| Value::Int(of, n))?
+                let number = |n| match &value {
+                    Value::Object(object) => object.with_number(n),
+                    _ => None,
+                };
+                self.range_numbers(branch, 0..end, |n| number(n).unwrap_or(Value::Int(of, n)))?
             }
             Value::Uint(of, end) => {
                 self.check_one_variable(&value, branch)?;

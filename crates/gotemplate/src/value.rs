@@ -793,6 +793,12 @@ pub trait Object: Any {
         None
     }
 
+    /// A value of its type with another number, if it is a named integer: `range` gives such ones.
+    fn with_number(&self, number: i64) -> Option<Value> {
+        let _ = number;
+        None
+    }
+
     /// What stands for it in JSON and YAML: its fields, unless it says otherwise.
     fn json(&self) -> Value {
         self.underlying().unwrap_or_else(|| Value::dict(self.fields()))

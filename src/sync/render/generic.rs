@@ -5,7 +5,7 @@
 //!
 //! Where ESO's behaviour is not followed, on purpose: templates of ConfigMaps and Secrets go to paths too (B4); no path leads to what says
 //! whose object this is; bytes that are no text are an error and not replaced; without a template the values are put beside what is merged
-//! into, and do not replace it.
+//! into, and do not replace it; integers stay exact up to 64 bits.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -61,21 +61,32 @@ impl Content {
     /// `Invalid` where something of another type stands in the way, naming the path, never a value; or if paths make too much on their way.
     pub fn onto(&self, mut body: Map<String, Value>) -> Result<Map<String, Value>> {
         let mut room = Room::new();
-        self.edits.iter().try_for_each(|edit| edit.put(&mut body, &mut room))?;
+        for Edit { part, change } in &self.edits {
+            change.put(&mut body, &mut room).map_err(|error| match part {
+                Some(part) => error.within(part),
+                None => error,
+            })?;
+        }
         Ok(body)
     }
 }
 
-/// A change of a body.
+/// A change of a body, and the part of the template that it comes of.
 #[derive(Clone, PartialEq)]
-enum Edit {
+struct Edit {
+    part: Option<String>,
+    change: Change,
+}
+
+#[derive(Clone, PartialEq)]
+enum Change {
     /// Strings into a map, which is made if it is not there. Their keys may be secrets.
     Strings { map: &'static [&'static str], entries: BTreeMap<String, String> },
     /// A value to a path. If it `merges`, the fields of a map are put into a map that is there.
     Value { path: Path, value: Value, merges: bool },
 }
 
-impl Edit {
+impl Change {
     fn put(&self, body: &mut Map<String, Value>, room: &mut Room) -> Result<()> {
         match self {
             Self::Strings { map, entries } => {
@@ -126,7 +137,7 @@ pub fn render_object<'a>(
     if let Some(error) = unbuilt(spec) {
         return Err(error);
     }
-    let form = Form { is_config_map: is_config_map(kind), content: Content::default() };
+    let form = Form { is_config_map: is_config_map(kind), part: None, content: Content::default() };
     match spec.target.as_ref().and_then(|target| target.template.as_ref()) {
         Some(template) => from_template(form, template, values, templating),
         None => from_values(form, metadata, values),
@@ -144,7 +155,8 @@ fn from_values(
 ) -> Result<Content> {
     let map: &'static [&'static str] = if form.is_config_map { &[DATA] } else { &[SPEC, DATA] };
     let entries = values.iter().map(|(key, value)| form.entry(map, Key { text: key, document: None }, value));
-    let edits = vec![Edit::Strings { map, entries: entries.collect::<Result<_>>()? }];
+    let change = Change::Strings { map, entries: entries.collect::<Result<_>>()? };
+    let edits = vec![Edit { part: None, change }];
     Ok(Content { labels: metadata.labels.clone(), annotations: metadata.annotations.clone(), edits })
 }
 
@@ -197,6 +209,7 @@ impl Target {
 /// An object while it is filled.
 struct Form {
     is_config_map: bool,
+    part: Option<String>,
     content: Content,
 }
 
@@ -211,12 +224,16 @@ impl Form {
 
     fn put_string(&mut self, map: &'static [&'static str], key: Key<'_>, value: &SecretBytes) -> Result<()> {
         let entries = BTreeMap::from([self.entry(map, key, value)?]);
-        self.content.edits.push(Edit::Strings { map, entries });
+        self.change(Change::Strings { map, entries });
         Ok(())
     }
 
     fn put_value(&mut self, path: Path, value: Value, merges: bool) {
-        self.content.edits.push(Edit::Value { path, value, merges });
+        self.change(Change::Value { path, value, merges });
+    }
+
+    fn change(&mut self, change: Change) {
+        self.content.edits.push(Edit { part: self.part.clone(), change });
     }
 }
 
@@ -225,6 +242,10 @@ impl Sink for Form {
 
     fn place(target: &str) -> Result<Target> {
         Target::of(target)
+    }
+
+    fn enter(&mut self, part: String) {
+        self.part = Some(part);
     }
 
     fn put(

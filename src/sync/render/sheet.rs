@@ -58,6 +58,9 @@ pub(super) trait Sink {
     /// `Invalid` if it has no such part.
     fn place(target: &str) -> Result<Self::Place>;
 
+    /// What is put from now on comes of this part of the template.
+    fn enter(&mut self, _part: String) {}
+
     /// Puts a value in its place. `session` is there to read it.
     ///
     /// # Errors
@@ -132,7 +135,8 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
     /// Renders the entries of `templateFrom` in their order.
     pub(super) fn add_all_from(&mut self, entries: &[TemplateFrom]) -> Result<()> {
         for (i, entry) in entries.iter().enumerate() {
-            self.add_from(entry).map_err(|error| error.within(format!("templateFrom[{i}]")))?;
+            self.filled.enter(part_of(i));
+            self.add_from(entry).map_err(|error| error.within(part_of(i)))?;
         }
         Ok(())
     }
@@ -179,9 +183,11 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
         place: &S::Place,
         texts: &BTreeMap<String, String>,
     ) -> Result<()> {
+        let part = format!("template.{field}");
+        self.filled.enter(part.clone());
         for (name, text) in texts {
             let text = Text { name, bytes: text.as_bytes(), secret: false };
-            self.add_value(place, text, None).map_err(|error| error.within(format!("template.{field}")))?;
+            self.add_value(place, text, None).map_err(|error| error.within(&part))?;
         }
         Ok(())
     }
@@ -215,6 +221,11 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
         }
         Ok(())
     }
+}
+
+/// What messages call the nth entry of `templateFrom`.
+pub(super) fn part_of(n: usize) -> String {
+    format!("templateFrom[{n}]")
 }
 
 /// A key of a target, and the template whose document it was rendered in, if it was.

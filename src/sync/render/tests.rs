@@ -178,10 +178,16 @@ fn a_secret_has_no_paths_and_no_other_engine() {
     for (yaml, text) in [
         (
             "{templateFrom: [{target: spec.x, literal: 'a: b'}]}",
-            format!("templateFrom target=\"spec.x\" {only}"),
+            format!("templateFrom[0]: templateFrom target=\"spec.x\" {only}"),
         ),
-        ("{templateFrom: [{target: Spec, literal: 'a: b'}]}", format!("templateFrom target=\"Spec\" {only}")),
-        ("{templateFrom: [{target: '', literal: 'a: b'}]}", "invalid path \"\": empty segment".into()),
+        (
+            "{templateFrom: [{target: Spec, literal: 'a: b'}]}",
+            format!("templateFrom[0]: templateFrom target=\"Spec\" {only}"),
+        ),
+        (
+            "{templateFrom: [{target: '', literal: 'a: b'}]}",
+            "templateFrom[0]: invalid path \"\": empty segment".into(),
+        ),
         ("{engineVersion: v1, data: {a: b}}", "unsupported template engine version: v1".into()),
     ] {
         assert_eq!(refusal(yaml), text);
@@ -318,7 +324,7 @@ fn type_finalizers_and_immutability_come_from_the_spec() {
 
 #[test]
 fn sec_06_annotations_from_elsewhere_make_no_token_either() {
-    let text = "template.type=\"kubernetes.io/service-account-token\" with templateFrom target=\"Annotations\" is not allowed";
+    let text = "templateFrom[0]: template.type=\"kubernetes.io/service-account-token\" with templateFrom target=\"Annotations\" is not allowed";
     let token = "type: kubernetes.io/service-account-token";
     let yaml = format!("{{{token}, templateFrom: [{{target: annotations, literal: 'a: b'}}]}}");
     assert_eq!(refusal(&yaml), text);

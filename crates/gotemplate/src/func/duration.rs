@@ -64,6 +64,10 @@ impl Object for Duration {
         Some(Value::int64(self.0))
     }
 
+    fn with_number(&self, number: i64) -> Option<Value> {
+        Some(Value::object(Self(number)))
+    }
+
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let other: &dyn std::any::Any = other;
         Some(other.downcast_ref::<Self>() == Some(self))

@@ -1,6 +1,8 @@
 //! Passwords and what is encrypted with them: bcrypt, htpasswd, derivePassword, AES.
 
 use aes::Aes256;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::{Engine, alphabet};
 use cbc::{Decryptor, Encryptor};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
@@ -14,6 +16,9 @@ use crate::func::{Args, Func};
 use crate::run::Run;
 use crate::types::{Kind, Type};
 use crate::value::Value;
+
+/// The base64 of bcrypt.
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
 
 const ALGORITHM: Type = Type::Named("sprig.HashAlgorithm", Kind::String);
 
@@ -46,12 +51,13 @@ fn bcrypt(run: &mut Run<'_>, password: &[u8]) -> Result<Vec<u8>, Fault> {
     }
     // Half of what it takes, so that a file may have some dozens of users.
     run.spend(25_000)?;
-    let Ok(mut hash) = bcrypt::hash_with_salt_bytes(password, COST, random(run)?) else {
-        return Ok(failed("the password cannot be hashed"));
-    };
-    // The version that Go writes. The two differ in nothing else.
-    hash[..4].copy_from_slice(b"$2a$");
-    Ok(hash.to_vec())
+    // It ends with a zero byte, unless it is as long as can be.
+    let mut text = [password, &[0]].concat();
+    text.truncate(MAX_BCRYPT);
+    let salt = random(run)?;
+    let hash = bcrypt::bcrypt(COST, salt, &text);
+    // The last byte of the hash is not told, by anybody.
+    Ok(format!("$2a${COST:02}${}{}", BASE64.encode(salt), BASE64.encode(&hash[..23])).into_bytes())
 }
 
 fn htpasswd(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {

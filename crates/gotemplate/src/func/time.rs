@@ -388,18 +388,28 @@ impl Month {
     fn name(self) -> &'static str {
         usize::try_from(self.0 - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or_default()
     }
+
+    /// Its name; Go has a text for a number that is no month, too.
+    fn shown(self) -> String {
+        if self.name().is_empty() { format!("%!Month({})", self.0) } else { self.name().to_owned() }
+    }
 }
 
 impl Weekday {
     fn name(self) -> &'static str {
         usize::try_from(self.0).ok().and_then(|at| WEEKDAYS.get(at)).copied().unwrap_or_default()
     }
+
+    /// Its name; Go has a text for a number that is no day, too.
+    fn shown(self) -> String {
+        if self.name().is_empty() { format!("%!Weekday({})", self.0) } else { self.name().to_owned() }
+    }
 }
 
 static MONTH_METHODS: &[Method<Month>] =
-    &[Method::new("String", &[], Type::String, |month, _, _| Ok(month.name().into()))];
+    &[Method::new("String", &[], Type::String, |month, _, _| Ok(month.shown().into()))];
 static WEEKDAY_METHODS: &[Method<Weekday>] =
-    &[Method::new("String", &[], Type::String, |day, _, _| Ok(day.name().into()))];
+    &[Method::new("String", &[], Type::String, |day, _, _| Ok(day.shown().into()))];
 
 impl Object for Month {
     fn go_type(&self) -> Type {
@@ -415,11 +425,15 @@ impl Object for Month {
     }
 
     fn text(&self) -> Option<Vec<u8>> {
-        Some(self.name().into())
+        Some(self.shown().into())
     }
 
     fn underlying(&self) -> Option<Value> {
         Some(Value::Int(Int::Int, self.0))
+    }
+
+    fn with_number(&self, number: i64) -> Option<Value> {
+        Some(Value::object(Self(number)))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {
@@ -442,11 +456,15 @@ impl Object for Weekday {
     }
 
     fn text(&self) -> Option<Vec<u8>> {
-        Some(self.name().into())
+        Some(self.shown().into())
     }
 
     fn underlying(&self) -> Option<Value> {
         Some(Value::Int(Int::Int, self.0))
+    }
+
+    fn with_number(&self, number: i64) -> Option<Value> {
+        Some(Value::object(Self(number)))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {

@@ -425,33 +425,36 @@ fn what_stands_in_the_way_is_named_by_its_path_and_never_shown() {
         (
             literal("spec.x.y", "1"),
             json!({}),
-            "failed to set path spec.x.y: expected map at key \"y\" but found string",
+            "templateFrom[1]: failed to set path spec.x.y: expected map at key \"y\" but found string",
         ),
         (
             literal("spec.l.y", "1"),
             json!({}),
-            "failed to set path spec.l.y: expected map at key \"y\" but found []interface {}",
+            "templateFrom[1]: failed to set path spec.l.y: expected map at key \"y\" but found []interface {}",
         ),
         (
             literal("spec[2]", "1"),
             json!({}),
-            "failed to set path spec[2]: expected array at index 2 but found map[string]interface {}",
+            "templateFrom[1]: failed to set path spec[2]: expected array at index 2 but found map[string]interface {}",
         ),
         (
             literal("Data", "\"{{ .secret }}\": x"),
             json!({"data": "hunter2"}),
-            "failed to set path data: expected map but found string",
+            "templateFrom[1]: failed to set path data: expected map but found string",
         ),
         (
             literal("data.x", "1"),
             json!({"data": 1.5}),
-            "failed to set path data.x: expected map at key \"x\" but found float64",
+            "templateFrom[1]: failed to set path data.x: expected map at key \"x\" but found float64",
         ),
     ] {
         assert_eq!(refusal(&json!([secret, second]), onto), text, "{second}");
     }
     let list = json!([literal("Spec", "[{{ .secret }}]"), entry("Spec", "number", "Values")]);
-    assert_eq!(refusal(&list, json!({})), "failed to set path spec: expected map but found []interface {}");
+    assert_eq!(
+        refusal(&list, json!({})),
+        "templateFrom[1]: failed to set path spec: expected map but found []interface {}"
+    );
     let mut texts = values();
     texts.remove("bytes");
     let error = run_with(THING, &json!({}), &texts).unwrap().onto(body(json!({"spec": {"data": true}})));
@@ -513,7 +516,9 @@ fn what_paths_make_on_their_way_is_bounded() {
     assert!(from(&entries(9), json!({})).is_ok());
     let text = refusal(&entries(10), json!({}));
     assert!(
-        text.starts_with("failed to set path spec.k9[10000]: the paths into this object make more"),
+        text.starts_with(
+            "templateFrom[9]: failed to set path spec.k9[10000]: the paths into this object make more"
+        ),
         "{text}"
     );
     assert!(from(&json!([literal("a[10000][10000]", "x")]), json!({})).is_ok());
