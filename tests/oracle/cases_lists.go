@@ -17,7 +17,7 @@ func listCases() []question {
 	return at(join(
 		each,
 		typed(
-			row{"list", "", "1", `1 "a" nil`, "(list 1) (list)", "1.5 true 'a'"}, row{"tuple", "", "1", `1 "a" nil`, "(list 1)", "true"},
+			row{"list", "", "1", `1 "a" nil`, "(list 1) (list)", "1.5 true 'a'"}, row{"tuple", "", "1", `1 "a" nil`, "(list 1)", "true", `1 (fail "x")`},
 			row{"append", "(list) 1", "(list 1) (list 2)", "1", "nil 1", `(until 2) "a"`}, row{"push", "(list) 1", "(list 1)", "(list 1) 2 3"}, row{"prepend", "(list) 1", "(list 1) (list 2)", "nil 1", "(list 1)"},
 			row{"concat", "", "(list 1)", "(list 1) (list 2)", "(list) (list)", "(list 1) nil", "(list 1) 2", "(until 2) (splitList \",\" \"a\")", "(list (list 1)) (list 2)", `"a"`, "(dict)"},
 			row{"chunk", "1 (list 1 2)", "3 (list 1 2 3)", "10 (list 1)", "0 (list 1)", "-1 (list 1 2)", "2 (list)", "2 nil", `"2" (list 1)`, "2", "2 (until 5)", "1 (list)", "-2 (list)"},

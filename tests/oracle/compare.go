@@ -39,12 +39,13 @@ type pair struct {
 func diff(arguments []string) error {
 	var want wanted
 	flags := want.flags()
+	flags.IntVar(&want.least, "least", 0, "fail if fewer cases are compared, unless -only asks for few")
 	recordedIn := flags.String("recorded", "", "compare the recorded cases of this directory instead")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("usage: diff [-seed N] [-each N] [-only NAMES] [-recorded DIRECTORY] PROGRAM …")
+		return errors.New("usage: diff [-seed N] [-each N] [-only NAMES] [-least N] [-recorded DIRECTORY] PROGRAM …")
 	}
 	pairs, rare, err := want.pairs(*recordedIn)
 	if err != nil {
@@ -58,7 +59,14 @@ func diff(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(rare, compare(os.Stdout, pairs, ours, differences))
+	return errors.Join(rare, compare(os.Stdout, pairs, ours, differences), want.tooFew(len(pairs)))
+}
+
+func (w wanted) tooFew(compared int) error {
+	if w.only == "" && compared < w.least {
+		return fmt.Errorf("%d cases compared, at least %d are asked for", compared, w.least)
+	}
+	return nil
 }
 
 // pairs also says what the cases show too rarely.

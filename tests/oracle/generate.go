@@ -19,6 +19,7 @@ type wanted struct {
 	damaged      int
 	certificates string
 	only         string
+	least        int
 }
 
 func (w *wanted) flags() *flag.FlagSet {

@@ -27,11 +27,31 @@ type recorded struct {
 	Error    string  `json:"error,omitempty"`
 }
 
-// fewest is how many cases each function must have.
+// fewest is how many cases each function must have, at least one of them a success and one an error.
 const fewest = 5
 
+// neverSucceeds are functions that no template can call without an error: fail is there to fail, and no value is a function
+// for call.
+var neverSucceeds = []string{"call", "fail"}
+
+// tally is how many recorded cases call a function, and how they end.
+type tally struct{ calls, successes, errors int }
+
+// add counts a case.
+func (t *tally) add(answered recorded) {
+	t.calls++
+	if answered.Error == "" {
+		t.successes++
+	} else {
+		t.errors++
+	}
+}
+
 func record(directory string) error {
-	calls := map[string]int{}
+	tallies := map[string]*tally{}
+	for _, name := range functionNames() {
+		tallies[name] = &tally{}
+	}
 	total := 0
 	for _, topic := range topics() {
 		var out bytes.Buffer
@@ -51,7 +71,9 @@ func record(directory string) error {
 				return err
 			}
 			for name := range asked.called() {
-				calls[name]++
+				if counted := tallies[name]; counted != nil {
+					counted.add(answered)
+				}
 			}
 		}
 		total += len(topic.cases)
@@ -61,7 +83,7 @@ func record(directory string) error {
 		fmt.Printf("%6d %s\n", len(topic.cases), topic.name)
 	}
 	fmt.Printf("%6d cases\n", total)
-	return enough(calls)
+	return enough(tallies)
 }
 
 // recorded renders twice: what changes between two runs cannot be recorded.
@@ -124,18 +146,20 @@ func (q question) called() map[string]bool {
 	return found
 }
 
-// enough fails for functions that too few cases call.
-func enough(calls map[string]int) error {
+// enough fails for functions that too few cases call, or whose calls never succeed or never fail.
+func enough(tallies map[string]*tally) error {
 	var missing []string
 	for _, name := range functionNames() {
-		if calls[name] < fewest {
-			missing = append(missing, fmt.Sprintf("%s (%d)", name, calls[name]))
+		counted := tallies[name]
+		short := counted.calls < fewest || counted.errors == 0 || counted.successes == 0 && !slices.Contains(neverSucceeds, name)
+		if short {
+			missing = append(missing, fmt.Sprintf("%s (%d succeed, %d fail)", name, counted.successes, counted.errors))
 		}
 	}
 	if missing == nil {
 		return nil
 	}
-	return fmt.Errorf("fewer than %d cases: %s", fewest, strings.Join(missing, " "))
+	return fmt.Errorf("fewer than %d cases, or none that succeeds, or none that fails: %s", fewest, strings.Join(missing, ", "))
 }
 
 // builtins are text/template's own functions; slice is sprig's here.
