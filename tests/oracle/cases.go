@@ -19,6 +19,7 @@ func topics() []topic {
 		{"numbers", numberCases()},
 		{"dates", dateCases()},
 		{"lists", listCases()},
+		{"methods", methodCases()},
 		{"dicts", dictCases()},
 		{"defaults", defaultCases()},
 		{"json_yaml", documentCases()},

@@ -17,6 +17,7 @@ type question struct {
 	Files      map[string]string `json:"files,omitempty"` // in recorded cases: data that stands in a file
 	Delims     []string          `json:"delims,omitempty"`
 	MissingKey string            `json:"missingkey,omitempty"`
+	Builtins   bool              `json:"builtins,omitempty"` // text/template's own functions are not replaced: slice
 	Now        int64             `json:"now,omitempty"`
 }
 
@@ -58,7 +59,11 @@ func (q question) name() string {
 }
 
 func (q question) answer() answer {
-	out, err := q.render(functions(time.Unix(q.Now, 0).UTC()))
+	all := functions(time.Unix(q.Now, 0).UTC())
+	if q.Builtins {
+		delete(all, "slice")
+	}
+	out, err := q.render(all)
 	if err != nil {
 		return answer{ID: q.ID, Error: err.Error()}
 	}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ast::{Expr, ExprKind};
 use crate::error::{Error, Fault};
 use crate::eval::{At, Cell, Given, State};
-use crate::func::{Args, Func, Signature, Special};
+use crate::func::{Args, Boxed, Func, Signature, Special};
 use crate::number::{Ideal, Number};
 use crate::run::{BYTES_PER_STEP, Run};
 use crate::types::{Float, Int, Kind, Type, Uint};
@@ -50,7 +50,12 @@ impl<'t> State<'t, '_, '_> {
         self.with_args(dot, (name, signature), (At::Expr(expr), given), call)
     }
 
-    fn check_count(&self, name: &str, signature: Signature, given: &Given<'t>) -> Result<(), Error> {
+    pub(crate) fn check_count(
+        &self,
+        name: &str,
+        signature: Signature,
+        given: &Given<'t>,
+    ) -> Result<(), Error> {
         let count = given.args.len() + usize::from(given.last.is_some());
         let (params, passed) = (signature.params.len(), given.args.len());
         if signature.variadic && count + 1 < params {
@@ -82,8 +87,8 @@ impl<'t> State<'t, '_, '_> {
             &mut many[..]
         };
         let exprs = given.args;
-        self.evaluate(dot, signature, given, args)?;
-        match paid_call(self.run, args, call) {
+        let boxed = self.evaluate(dot, signature, given, args)?;
+        match paid_call(self.run, Args::boxed(args, boxed), call) {
             Ok(value) => Ok(value),
             Err(fault) => {
                 self.at = node;
@@ -95,21 +100,25 @@ impl<'t> State<'t, '_, '_> {
         }
     }
 
+    /// The values of the arguments, and which of them are boxed.
     fn evaluate(
         &mut self,
         dot: &Cell,
         signature: Signature,
         given: Given<'t>,
         into: &mut [Value],
-    ) -> Result<(), Error> {
+    ) -> Result<Boxed, Error> {
+        let mut boxed = Boxed::default();
         for (i, arg) in given.args.iter().enumerate() {
-            into[i] = self.argument(dot, param(signature, i), arg)?;
+            let cell = self.argument(dot, param(signature, i), arg)?;
+            boxed.set(i, cell.boxed);
+            into[i] = cell.value;
         }
         if let Some(last) = given.last {
             let i = given.args.len();
             into[i] = self.validate(last, param(signature, i))?;
         }
-        Ok(())
+        Ok(boxed)
     }
 
     /// `and` and `or`: the first argument that settles it, else the last.
@@ -117,7 +126,7 @@ impl<'t> State<'t, '_, '_> {
         let mut value = Value::NoValue;
         for arg in given.args {
             self.spend(1)?;
-            value = self.argument(dot, Type::Reflect, arg)?;
+            value = self.argument(dot, Type::Reflect, arg)?.value;
             if value.truth() == stops_at {
                 return Ok(value);
             }
@@ -148,22 +157,25 @@ impl<'t> State<'t, '_, '_> {
     // Arguments.
 
     /// The value of an argument, which must fit the type.
-    fn argument(&mut self, dot: &Cell, wanted: Type, expr: &'t Expr) -> Result<Value, Error> {
+    fn argument(&mut self, dot: &Cell, wanted: Type, expr: &'t Expr) -> Result<Cell, Error> {
         self.at = At::Expr(expr);
-        let value = match &expr.kind {
-            ExprKind::Dot => dot.value.clone(),
-            ExprKind::Nil if wanted.can_be_nil() => return Ok(Value::zero(wanted)),
+        let cell = match &expr.kind {
+            ExprKind::Dot => dot.clone(),
+            ExprKind::Nil if wanted.can_be_nil() => return Ok(Cell::plain(Value::zero(wanted))),
             ExprKind::Nil => return self.fail(&format!("cannot assign nil to {wanted}")),
             ExprKind::Field(names) => self.fields(dot, dot, (expr, names), Given::NOTHING)?,
             ExprKind::Variable(variable) => self.variable(dot, (expr, variable), Given::NOTHING)?,
-            ExprKind::Pipe(pipe) => self.nested(dot, pipe)?,
-            ExprKind::Function(func) => self.function(dot, func, At::Expr(expr), Given::NOTHING)?,
+            ExprKind::Pipe(pipe) => Cell::plain(self.nested(dot, pipe)?),
+            ExprKind::Function(func) => {
+                let value = self.function(dot, func, At::Expr(expr), Given::NOTHING)?;
+                Cell::of(value, func.signature().returns)
+            }
             ExprKind::Chain(chain) => self.chain(dot, (expr, &chain.0, &chain.1), Given::NOTHING)?,
             ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String(_) => {
-                return self.constant_as(wanted, expr);
+                return self.constant_as(wanted, expr).map(Cell::plain);
             }
         };
-        self.validate(value, wanted)
+        Ok(Cell { value: self.validate(cell.value, wanted)?, ..cell })
     }
 
     /// A constant as a value of the wanted type.
@@ -197,6 +209,13 @@ impl<'t> State<'t, '_, '_> {
 
     /// The value if it can be passed as the type.
     pub(crate) fn validate(&self, value: Value, wanted: Type) -> Result<Value, Error> {
+        if wanted == Type::Reflect {
+            return Ok(value);
+        }
+        let value = match value {
+            Value::Object(object) if wanted == Type::Any || !object.is_nil() => Value::Object(object).held(),
+            value => value,
+        };
         if fits(&value, wanted) {
             return Ok(value);
         }
@@ -214,12 +233,12 @@ impl<'t> State<'t, '_, '_> {
 /// Calls a function, and pays for the arguments before and for what it has made and not paid for itself after.
 fn paid_call(
     run: &mut Run<'_>,
-    args: &[Value],
+    args: Args<'_>,
     call: impl FnOnce(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>,
 ) -> Result<Value, Fault> {
-    run.spend(args.len() as u64 + looked_at(args))?;
+    run.spend(args.len() as u64 + looked_at(args.all()))?;
     let began = run.taken();
-    let made = call(run, Args::new(args))?;
+    let made = call(run, args)?;
     run.settle(began, &made)?;
     Ok(made)
 }
@@ -328,8 +347,8 @@ fn fits(value: &Value, wanted: Type) -> bool {
 /// `call`'s own part: checks the arguments against the function's types and calls it.
 fn call_value(name: &str, run: &mut Run<'_>, values: &[Value]) -> Result<Value, Fault> {
     let Some((callee, args)) = values.split_first() else { return Err(Fault::from("call of nil")) };
-    let func = match callee {
-        Value::Func(func) => func,
+    let func = match &callee.clone().held() {
+        Value::Func(func) => Rc::clone(func),
         Value::NoValue | Value::Nil => return Err(Fault::from("call of nil")),
         other => {
             let got = other.type_name();
@@ -346,7 +365,8 @@ fn call_value(name: &str, run: &mut Run<'_>, values: &[Value]) -> Result<Value, 
         return Err(Fault::new(format!("wrong number of args for {name}: got {got} want {params}")));
     }
     let prepared = args.iter().enumerate().map(|(i, arg)| {
-        prepare(arg, param(signature, i)).map_err(|fault| Fault::new(format!("arg {i}: {fault}")))
+        prepare(&arg.clone().held(), param(signature, i))
+            .map_err(|fault| Fault::new(format!("arg {i}: {fault}")))
     });
     let prepared = prepared.collect::<Result<Vec<Value>, Fault>>()?;
     func.call(run, Args::new(&prepared))

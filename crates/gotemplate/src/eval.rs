@@ -9,13 +9,14 @@ use crate::ast::{
     Action, Branch, Command, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place, Tree, Variable,
 };
 use crate::error::{Error, Fault, Step};
+use crate::func::Signature;
 use crate::hint::closest;
 use crate::lex::quoted;
 use crate::print;
 use crate::run::{BYTES_PER_STEP, Run};
 use crate::span::line_and_column;
-use crate::types::Type;
-use crate::value::{List, Map, Object, Str, Value};
+use crate::types::{Kind, Type};
+use crate::value::{List, Map, Object, Str, Value, is_exported};
 use crate::veil::{VEIL, veiled};
 
 /// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
@@ -85,7 +86,7 @@ impl Cell {
     }
 
     /// An item of a container.
-    const fn of(value: Value, elem: Type) -> Self {
+    pub(crate) const fn of(value: Value, elem: Type) -> Self {
         Self { value, boxed: matches!(elem, Type::Any) }
     }
 
@@ -360,6 +361,9 @@ impl<'t> State<'t, '_, '_> {
     fn walk_range(&mut self, dot: &Cell, branch: &'t Branch) -> Result<Flow, Error> {
         let value = self.pipeline(dot, &branch.pipe)?;
         let ran = match value.plain() {
+            Value::NoValue | Value::Nil if matches!(value, Value::Object(_)) => {
+                return self.fail("range can't iterate over <nil>");
+            }
             Value::Int(of, end) => {
                 self.check_one_variable(&value, branch)?;
                 let number = |n| match &value {
@@ -377,6 +381,7 @@ impl<'t> State<'t, '_, '_> {
             Value::Map(map) => self.range_map(branch, &map)?,
             Value::NoValue | Value::Nil => false,
             other => {
+                let other = other.pointed();
                 return self.fail_showing(&other, |text| format!("range can't iterate over {text}"));
             }
         };
@@ -489,7 +494,7 @@ impl<'t> State<'t, '_, '_> {
         self.at = At::Pipe(pipe);
         let mut last = None;
         for command in &pipe.commands {
-            let value = match self.command(dot, command, last)? {
+            let value = match self.command(dot, command, last)?.piped() {
                 Value::Nil => Value::NoValue,
                 value => value,
             };
@@ -516,9 +521,9 @@ impl<'t> State<'t, '_, '_> {
         match &first.kind {
             ExprKind::Field(fields) => {
                 self.at = At::Expr(first);
-                self.fields(dot, dot, (first, fields), given)
+                Ok(self.fields(dot, dot, (first, fields), given)?.value)
             }
-            ExprKind::Chain(chain) => self.chain(dot, (first, &chain.0, &chain.1), given),
+            ExprKind::Chain(chain) => Ok(self.chain(dot, (first, &chain.0, &chain.1), given)?.value),
             ExprKind::Function(func) => {
                 self.at = At::Expr(first);
                 self.function(dot, func, At::Command(command), given)
@@ -527,7 +532,7 @@ impl<'t> State<'t, '_, '_> {
                 self.check_no_arguments(first, &given)?;
                 self.nested(dot, pipe)
             }
-            ExprKind::Variable(variable) => self.variable(dot, (first, variable), given),
+            ExprKind::Variable(variable) => Ok(self.variable(dot, (first, variable), given)?.value),
             _ => {
                 self.at = At::Expr(first);
                 self.check_no_arguments(first, &given)?;
@@ -558,13 +563,13 @@ impl<'t> State<'t, '_, '_> {
         dot: &Cell,
         (expr, variable): (&'t Expr, &'t Variable),
         given: Given<'t>,
-    ) -> Result<Value, Error> {
+    ) -> Result<Cell, Error> {
         self.at = At::Expr(expr);
         let found = variable.slot.and_then(|slot| self.slots[self.base + slot].clone());
         let Some(cell) = found else { return self.fail(&format!("undefined variable: {}", variable.name)) };
         if variable.fields.is_empty() {
             self.check_no_arguments(expr, &given)?;
-            return Ok(cell.value);
+            return Ok(cell);
         }
         self.fields(dot, &cell, (expr, &variable.fields), given)
     }
@@ -574,7 +579,7 @@ impl<'t> State<'t, '_, '_> {
         dot: &Cell,
         (expr, base, fields): (&'t Expr, &'t Expr, &'t [Str]),
         given: Given<'t>,
-    ) -> Result<Value, Error> {
+    ) -> Result<Cell, Error> {
         self.at = At::Expr(expr);
         let receiver = self.base_of_chain(dot, base)?;
         self.fields(dot, &receiver, (expr, fields), given)
@@ -600,15 +605,15 @@ impl<'t> State<'t, '_, '_> {
         receiver: &Cell,
         (expr, names): (&'t Expr, &'t [Str]),
         given: Given<'t>,
-    ) -> Result<Value, Error> {
-        let Some((last, path)) = names.split_last() else { return Ok(receiver.value.clone()) };
+    ) -> Result<Cell, Error> {
+        let Some((last, path)) = names.split_last() else { return Ok(receiver.clone()) };
         let mut reached = None;
         for name in path {
             let from = reached.as_ref().unwrap_or(receiver);
             reached = Some(self.field(dot, from, (expr, name), Given::NOTHING)?);
         }
         let from = reached.as_ref().unwrap_or(receiver);
-        Ok(self.field(dot, from, (expr, last), given)?.value)
+        self.field(dot, from, (expr, last), given)
     }
 
     fn field(
@@ -626,21 +631,28 @@ impl<'t> State<'t, '_, '_> {
             }
             Value::NoValue => Ok(Cell::plain(Value::NoValue)),
             Value::Nil => self.fail(&format!("nil pointer evaluating interface {{}}.{}", name.to_text())),
+            Value::Object(object) if object.is_nil() && object.go_type().kind() == Kind::Interface => {
+                self.fail(&format!("nil pointer evaluating {}.{}", object.go_type(), name.to_text()))
+            }
             Value::Object(object) => {
                 let text = name.to_text();
                 if let Some(signature) = object.method(&text) {
                     let value = self.method(dot, (object, expr), (&text, signature), given)?;
                     return Ok(Cell::of(value, signature.returns));
                 }
+                if let Some(why) = object.uncallable(&text) {
+                    self.check_count(&text, Signature::NOTHING, &given)?;
+                    return self.fail(&why);
+                }
                 self.look_at(object)?;
                 let field = object.fields().into_iter().find(|(known, _)| *known == text);
                 match field {
-                    Some((_, value)) if given.is_empty() => Ok(Cell::plain(value)),
-                    Some(_) => self.fail(&format!("{text} has arguments but cannot be invoked as function")),
-                    None if object.private().iter().any(|(known, _)| *known == text) => {
+                    Some(_) if !is_exported(&text) => {
                         let of = receiver.value.type_name();
                         self.fail(&format!("{text} is an unexported field of struct type {of}"))
                     }
+                    Some((_, value)) if given.is_empty() => Ok(Cell::plain(value)),
+                    Some(_) => self.fail(&format!("{text} has arguments but cannot be invoked as function")),
                     None => self.no_field(receiver, name),
                 }
             }

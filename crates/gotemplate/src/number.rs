@@ -142,6 +142,8 @@ fn split_complex(text: &str) -> Option<(&str, &str)> {
 /// How many bytes of a text `fmt` takes for a float. They need not be one.
 fn float_len(text: &str) -> usize {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // An `i` might be the beginning of `inf`; `fmt` does not give it back.
+    let unsigned = unsigned.strip_prefix('i').unwrap_or(unsigned);
     let hex = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
     let (radix, marks) = if hex.is_some() { (16, ['p', 'P']) } else { (10, ['e', 'E']) };
     let is_digit = |c: char| c == '_' || c.is_digit(radix);
@@ -357,6 +359,7 @@ mod tests {
             ("1e+i", "syntax error scanning complex number".into()),
             ("0b1+1i", "syntax error scanning complex number".into()),
             ("1+0o7i", "syntax error scanning complex number".into()),
+            ("+i-2i", of_float("+i", "invalid syntax")),
             ("1i+1i", "syntax error scanning complex number".into()),
         ] {
             assert_eq!(Number::parse(Tok::Complex, text).unwrap_err(), want, "{text}");

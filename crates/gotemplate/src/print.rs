@@ -543,6 +543,9 @@ impl<'o> Printer<'o> {
     }
 
     fn object(&mut self, value: &Value, object: &dyn Object, verb: char) -> Result<(), Fault> {
+        if object.go_type().kind() == Kind::Interface {
+            return self.value(&value.clone().held(), verb);
+        }
         if object.is_nil() {
             return self.nil_pointer(value, verb);
         }
@@ -598,7 +601,7 @@ impl<'o> Printer<'o> {
             self.out.extend(name.bytes());
         }
         self.out.push(b'{');
-        for (i, (field, value)) in object.fields().into_iter().chain(object.private()).enumerate() {
+        for (i, (field, value)) in object.fields().into_iter().enumerate() {
             self.out.extend(separator(i, self.flags.sharp_v).bytes());
             if self.flags.plus_v || self.flags.sharp_v {
                 self.out.extend(format!("{field}:").bytes());

@@ -1,6 +1,7 @@
 //! Go's types, as far as templates see them: by name in messages, by kind in comparisons, by identity in calls.
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 
 /// What `kindOf` prints: the shape of a type, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -176,6 +177,37 @@ impl Type {
         }
     }
 
+    /// The type of a slice of `elem`.
+    #[must_use]
+    pub fn slice_of(elem: Self) -> Self {
+        Self::Slice(elem.kept())
+    }
+
+    /// The type of a map from strings to `elem`.
+    #[must_use]
+    pub fn map_of(elem: Self) -> Self {
+        Self::Map(elem.kept())
+    }
+
+    /// This type, for as long as the program runs. Those beyond the usual ones take their place once and for all:
+    /// there are as many as the caller's values have.
+    fn kept(self) -> &'static Self {
+        static FURTHER: RwLock<Vec<&'static Type>> = RwLock::new(Vec::new());
+        if let Some(usual) = USUAL.iter().find(|usual| **usual == self) {
+            return usual;
+        }
+        let known = |types: &[&'static Self]| types.iter().copied().find(|known| **known == self);
+        let found = known(&FURTHER.read().unwrap_or_else(PoisonError::into_inner));
+        found.unwrap_or_else(|| {
+            let mut further = FURTHER.write().unwrap_or_else(PoisonError::into_inner);
+            known(&further).unwrap_or_else(|| {
+                let kept: &'static Self = Box::leak(Box::new(self));
+                further.push(kept);
+                kept
+            })
+        })
+    }
+
     /// Whether `nil` is a value of the type.
     #[must_use]
     pub const fn can_be_nil(self) -> bool {
@@ -183,6 +215,22 @@ impl Type {
             || matches!(self.kind(), Kind::Interface | Kind::Map | Kind::Slice | Kind::Ptr | Kind::Func)
     }
 }
+
+/// The types that lists and maps mostly have within.
+const USUAL: &[Type] = &[
+    Type::Any,
+    Type::String,
+    Type::INT,
+    Type::INT64,
+    Type::FLOAT64,
+    Type::Bool,
+    Type::BYTE,
+    Type::BYTES,
+    Type::LIST,
+    Type::STRINGS,
+    Type::DICT,
+    Type::STRING_MAP,
+];
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -207,6 +255,8 @@ mod tests {
 
     #[test]
     fn types_print_as_in_go() {
+        let deep = Type::map_of(Type::slice_of(Type::map_of(Type::slice_of(Type::Uint(Uint::Uint16)))));
+        assert_eq!(deep.to_string(), "map[string][]map[string][]uint16");
         assert_eq!(Type::Slice(&Type::DICT).to_string(), "[]map[string]interface {}");
         assert_eq!(Type::Named("time.Duration", Kind::Int64).kind(), Kind::Int64);
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::error::Fault;
 use crate::func::{Args, Func, Signature};
+pub use crate::list::List;
 use crate::run::Run;
 use crate::types::{Float, Int, Kind, Type, Uint};
 
@@ -275,6 +276,12 @@ impl Value {
         any.downcast_ref()
     }
 
+    /// What it points to, if it is a pointer to a struct; all else as it is.
+    pub(crate) fn pointed(&self) -> Self {
+        let Self::Object(object) = self else { return self.clone() };
+        object.pointed().unwrap_or_else(|| self.clone())
+    }
+
     /// A named number or string (`time.Duration`) as the plain number or string that it is; all else as it is.
     #[must_use]
     pub fn plain(&self) -> Self {
@@ -324,140 +331,6 @@ impl From<Str> for Value {
     }
 }
 
-/// A Go slice: a window on shared items. [`List::slice`] shares them, [`List::set`] is seen through every window.
-#[derive(Clone)]
-pub struct List {
-    store: Rc<ListStore>,
-    start: u32,
-    len: u32,
-}
-
-struct ListStore {
-    elem: Type,
-    nil: bool,
-    items: RefCell<Vec<Value>>,
-}
-
-impl List {
-    /// A slice of `elem`. Each item must be of that type. Of bytes use [`Value::bytes`].
-    #[must_use]
-    pub fn new(elem: Type, items: Vec<Value>) -> Self {
-        let len = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        Self { store: Rc::new(ListStore { elem, nil: false, items: RefCell::new(items) }), start: 0, len }
-    }
-
-    /// The nil slice of `elem`: empty, prints as `[]`, `null` in JSON.
-    #[must_use]
-    pub fn nil(elem: Type) -> Self {
-        let store = ListStore { elem, nil: true, items: RefCell::default() };
-        Self { store: Rc::new(store), start: 0, len: 0 }
-    }
-
-    /// The type of the items.
-    #[must_use]
-    pub fn elem(&self) -> Type {
-        self.store.elem
-    }
-
-    /// The type of the list.
-    #[must_use]
-    pub fn go_type(&self) -> Type {
-        slice_of(self.store.elem)
-    }
-
-    /// Whether it is the nil slice.
-    #[must_use]
-    pub fn is_nil(&self) -> bool {
-        self.store.nil
-    }
-
-    /// How many items.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    /// Whether there are no items.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// How far [`List::slice`] may reach.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.store.items.borrow().len() - self.start as usize
-    }
-
-    /// The item at `index`.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<Value> {
-        let within = index < self.len();
-        within.then(|| self.store.items.borrow().get(self.start as usize + index).cloned()).flatten()
-    }
-
-    /// Replaces a number, a string or a bool at `index`, for all who share the items.
-    ///
-    /// # Errors
-    /// If the index is out of range or the value is a list or a map.
-    pub fn set(&self, index: usize, value: Value) -> Result<(), Fault> {
-        if matches!(value, Value::List(_) | Value::Map(_)) {
-            return Err(Fault::from("a list's item cannot be replaced by a list or a map"));
-        }
-        match self.store.items.borrow_mut().get_mut(self.start as usize + index) {
-            Some(item) if index < self.len() => *item = value,
-            _ => return Err(Fault::new(format!("index out of range: {index}"))),
-        }
-        Ok(())
-    }
-
-    /// The items, as they are now.
-    #[must_use]
-    pub fn to_vec(&self) -> Vec<Value> {
-        let start = self.start as usize;
-        let items = self.store.items.borrow();
-        items.get(start..start + self.len()).map(<[Value]>::to_vec).unwrap_or_default()
-    }
-
-    /// Whether nothing else holds the items.
-    pub(crate) fn is_own(&self) -> bool {
-        Rc::strong_count(&self.store) == 1
-    }
-
-    /// Shows each item.
-    pub(crate) fn each(&self, show: impl FnMut(&Value)) {
-        let start = self.start as usize;
-        let items = self.store.items.borrow();
-        items.get(start..start + self.len()).unwrap_or_default().iter().for_each(show);
-    }
-
-    /// The items `from..to`, shared with this list; `None` if they lie beyond the capacity.
-    #[must_use]
-    pub fn slice(&self, from: usize, to: usize) -> Option<Self> {
-        if from > to || to > self.capacity() {
-            return None;
-        }
-        let start = self.start + u32::try_from(from).ok()?;
-        Some(Self { store: Rc::clone(&self.store), start, len: u32::try_from(to - from).ok()? })
-    }
-
-    /// Whether both are the same items, not only equal ones.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.store, &other.store) && (self.start, self.len) == (other.start, other.len)
-    }
-
-    fn address(&self) -> *const () {
-        Rc::as_ptr(&self.store).cast()
-    }
-}
-
-impl fmt::Debug for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "List({}, {} items)", self.go_type(), self.len)
-    }
-}
-
 /// A Go map from strings. All copies are the same map. Its order is that of the keys' bytes, as Go sorts them.
 #[derive(Clone)]
 pub struct Map(Rc<MapStore>);
@@ -491,7 +364,7 @@ impl Map {
     /// The type of the map.
     #[must_use]
     pub fn go_type(&self) -> Type {
-        map_of(self.0.elem)
+        Type::map_of(self.0.elem)
     }
 
     /// Whether it is the nil map.
@@ -612,49 +485,6 @@ impl fmt::Debug for Map {
     }
 }
 
-/// Types are built from `'static` parts, so the nesting that values can have is finite: these, and what is deeper
-/// counts as `interface {}`.
-const ELEMS: &[Type] = &[
-    Type::Any,
-    Type::String,
-    Type::INT,
-    Type::INT64,
-    Type::FLOAT64,
-    Type::Bool,
-    Type::BYTE,
-    Type::BYTES,
-    Type::Int(Int::Int8),
-    Type::Int(Int::Int16),
-    Type::Int(Int::Int32),
-    Type::Uint(Uint::Uint),
-    Type::Uint(Uint::Uint16),
-    Type::Uint(Uint::Uint32),
-    Type::Uint(Uint::Uint64),
-    Type::Float(Float::Float32),
-    Type::Complex,
-    Type::LIST,
-    Type::STRINGS,
-    Type::DICT,
-    Type::STRING_MAP,
-    Type::Slice(&Type::DICT),
-    Type::Slice(&Type::LIST),
-    Type::Slice(&Type::INT),
-    Type::Slice(&Type::STRINGS),
-    Type::Map(&Type::STRINGS),
-    Type::Map(&Type::STRING_MAP),
-    Type::Map(&Type::BYTES),
-    Type::Map(&Type::DICT),
-    Type::Map(&Type::LIST),
-];
-
-fn slice_of(elem: Type) -> Type {
-    ELEMS.iter().find(|known| **known == elem).map_or(Type::LIST, Type::Slice)
-}
-
-fn map_of(elem: Type) -> Type {
-    ELEMS.iter().find(|known| **known == elem).map_or(Type::DICT, Type::Map)
-}
-
 /// How many containers a search for a cycle looks at.
 const MAX_SEARCH: usize = 50_000;
 
@@ -688,36 +518,23 @@ fn searched(value: &Value, address: *const ()) -> Result<u64, Fault> {
 fn children(value: &Value) -> Vec<Value> {
     let is_container = |value: &&Value| matches!(value, Value::List(_) | Value::Map(_));
     match value {
-        Value::List(list) => list.store.items.borrow().iter().filter(is_container).cloned().collect(),
+        Value::List(list) => list.all().iter().filter(is_container).cloned().collect(),
         Value::Map(map) => map.0.entries.borrow().values().filter(is_container).cloned().collect(),
         _ => Vec::new(),
     }
 }
 
 /// Frees values one after the other: freeing them in each other would end the process for lack of stack.
-fn free(mut open: Vec<Value>) {
+pub(crate) fn free(mut open: Vec<Value>) {
     while let Some(value) = open.pop() {
         match value {
-            Value::List(mut list) => {
-                if let Some(store) = Rc::get_mut(&mut list.store) {
-                    open.append(store.items.get_mut());
-                }
-            }
+            Value::List(list) => open.extend(list.into_own_items()),
             Value::Map(mut map) => {
                 if let Some(store) = Rc::get_mut(&mut map.0) {
                     open.extend(std::mem::take(store.entries.get_mut()).into_values());
                 }
             }
             _ => {}
-        }
-    }
-}
-
-impl Drop for ListStore {
-    fn drop(&mut self) {
-        let items = self.items.get_mut();
-        if items.iter().any(|item| matches!(item, Value::List(_) | Value::Map(_))) {
-            free(std::mem::take(items));
         }
     }
 }
@@ -731,21 +548,22 @@ impl Drop for MapStore {
     }
 }
 
-/// A value of a named Go type: a struct, a pointer, an error, a named number. It is immutable.
+/// A value of a named Go type: a struct, a pointer, an error, a named number.
 ///
 /// Each part has a default; an implementation says what its type has. [`crate::func::Method`] makes a table of methods.
 pub trait Object: Any {
     /// Its type: `Type::Named("time.Time", Kind::Struct)`.
     fn go_type(&self) -> Type;
 
-    /// The exported fields, in order: for `.Cert`, and for printing where there is no [`Object::text`].
+    /// The fields, in order: for `.Cert`, and for printing where there is no [`Object::text`]. Those whose names begin
+    /// with a small letter are seen only where a verb prints the bare struct.
     fn fields(&self) -> Vec<(&'static str, Value)> {
         Vec::new()
     }
 
-    /// The fields that are not exported, in order: seen only where a verb prints the bare struct.
-    fn private(&self) -> Vec<(&'static str, Value)> {
-        Vec::new()
+    /// What it points to, if it is a pointer to a struct: a value that has the methods of the struct alone.
+    fn pointed(&self) -> Option<Value> {
+        None
     }
 
     /// Whether it is a nil pointer.
@@ -760,6 +578,12 @@ pub trait Object: Any {
 
     /// What the method takes and returns, if there is one of that name.
     fn method(&self, name: &str) -> Option<Signature> {
+        let _ = name;
+        None
+    }
+
+    /// Why Go's templates cannot call the method of that name, if it is one of several results.
+    fn uncallable(&self, name: &str) -> Option<String> {
         let _ = name;
         None
     }
@@ -801,7 +625,8 @@ pub trait Object: Any {
 
     /// What stands for it in JSON and YAML: its fields, unless it says otherwise.
     fn json(&self) -> Value {
-        self.underlying().unwrap_or_else(|| Value::dict(self.fields()))
+        self.underlying()
+            .unwrap_or_else(|| Value::dict(self.fields().into_iter().filter(|(name, _)| is_exported(name))))
     }
 
     /// What Go's `copystructure` makes of it, if that is another value: it leaves out fields that are not exported.
@@ -809,11 +634,23 @@ pub trait Object: Any {
         None
     }
 
-    /// Whether it equals another one of the same type; `None` if the type cannot be compared.
+    /// Whether it equals another one of the same type, with what pointers in it point to; `None` if the type cannot be
+    /// compared.
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let _ = other;
         None
     }
+
+    /// Whether Go's `==` holds for the two: for structs with the very same pointers in them. One pointer is one `Rc`;
+    /// where several stand for one it says so.
+    fn is_same(&self, other: &dyn Object) -> Option<bool> {
+        if self.go_type().kind() == Kind::Ptr { Some(false) } else { self.equals(other) }
+    }
+}
+
+/// Whether a field of that name is seen outside of its package.
+pub(crate) fn is_exported(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -848,14 +685,6 @@ mod tests {
     fn a_nil_map_takes_no_entry() {
         let map = Map::nil(Type::Any);
         assert_eq!(map.insert("a", Value::Nil).unwrap_err().to_string(), "assignment to entry in nil map");
-    }
-
-    #[test]
-    fn a_part_of_a_list_shares_its_items() {
-        let list = List::new(Type::String, vec!["a".into(), "b".into()]);
-        let part = list.slice(1, 2).unwrap();
-        part.set(0, "c".into()).unwrap();
-        assert!(matches!(list.get(1), Some(Value::Str(s)) if &*s == b"c"));
     }
 
     #[test]

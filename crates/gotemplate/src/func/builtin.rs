@@ -7,7 +7,7 @@ use crate::func::escape::{html, js, url_query};
 use crate::func::{Args, Func, Special};
 use crate::print;
 use crate::run::Run;
-use crate::types::{Type, Uint};
+use crate::types::{Kind, Type, Uint};
 use crate::value::{List, Str, Value};
 
 const ANYTHING: &[Type] = &[Type::Any];
@@ -65,6 +65,12 @@ fn escaped(run: &mut Run<'_>, args: Args<'_>, escape: fn(&[u8]) -> Vec<u8>) -> R
     made(run, escape(&text))
 }
 
+/// The name of a value's type, or of what it points to; a named number has its own.
+fn of_type(value: &Value, plain: &Value) -> String {
+    let named = if matches!(plain, Value::Object(_)) { plain.pointed() } else { value.clone() };
+    named.type_name()
+}
+
 fn len(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let len = match args.value(0).plain() {
         Value::Str(text) | Value::Bytes(text) => text.len(),
@@ -72,9 +78,13 @@ fn len(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         Value::Map(map) => map.len(),
         Value::Nil => return Err(Fault::from("len of nil pointer")),
         Value::NoValue => return Err(Fault::from("reflect: call of reflect.Value.Type on zero Value")),
-        _ => return Err(Fault::new(format!("len of type {}", args.value(0).type_name()))),
+        value => return Err(Fault::new(format!("len of type {}", of_type(args.value(0), &value)))),
     };
     Ok(Value::int(len as i64))
+}
+
+fn no_index(type_name: &str) -> Fault {
+    Fault::new(format!("cannot index slice/array with type {type_name}"))
 }
 
 /// A value as an index, up to and with `end`.
@@ -83,19 +93,19 @@ fn position(index: &Value, end: usize) -> Result<usize, Fault> {
         Value::Int(_, n) => n,
         Value::Uint(_, n) => n.cast_signed(),
         Value::NoValue | Value::Nil => return Err(Fault::from("cannot index slice/array with nil")),
-        _ => return Err(Fault::new(format!("cannot index slice/array with type {}", index.type_name()))),
+        _ => return Err(no_index(&index.type_name())),
     };
     let at = usize::try_from(number).ok().filter(|at| *at <= end);
     at.ok_or_else(|| Fault::new(format!("index out of range: {number}")))
 }
 
 fn index(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    let mut item = args.value(0).clone();
+    let mut item = args.value(0).clone().held();
     if item.go_type().is_none() {
         return Err(Fault::from("index of untyped nil"));
     }
     for index in args.rest(1) {
-        item = one_index(&item, index)?;
+        item = one_index(&item, &index.clone().held())?;
     }
     Ok(item)
 }
@@ -113,7 +123,7 @@ fn one_index(item: &Value, index: &Value) -> Result<Value, Fault> {
             Ok(map.get(&key).unwrap_or_else(|| Value::zero(map.elem())))
         }
         Value::Nil | Value::NoValue => Err(Fault::from("index of nil pointer")),
-        _ => Err(Fault::new(format!("can't index item of type {}", item.type_name()))),
+        plain => Err(Fault::new(format!("can't index item of type {}", of_type(item, plain)))),
     }
 }
 
@@ -122,49 +132,63 @@ fn byte_at(bytes: &Str, index: &Value, beyond: &str) -> Result<Value, Fault> {
     Ok(Value::Uint(Uint::Uint8, u64::from(*byte)))
 }
 
+/// Where a slice begins and ends, and where its capacity ends if it was given.
+struct Bounds {
+    from: usize,
+    to: usize,
+    max: Option<usize>,
+}
+
 fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let item = args.value(0).plain();
-    let indexes = args.rest(1);
+    let indexes = args.rest(1).len();
     if item.go_type().is_none() {
         return Err(Fault::from("slice of untyped nil"));
     }
-    if indexes.len() > 3 {
-        return Err(Fault::new(format!("too many slice indexes: {}", indexes.len())));
+    if indexes > 3 {
+        return Err(Fault::new(format!("too many slice indexes: {indexes}")));
     }
     match &item {
-        Value::Str(_) if indexes.len() == 3 => Err(Fault::from("cannot 3-index slice a string")),
+        Value::Str(_) if indexes == 3 => Err(Fault::from("cannot 3-index slice a string")),
         Value::Str(text) => {
-            let (from, to) = bounds(indexes, text.len(), text.len())?;
+            let Bounds { from, to, .. } = bounds(args, text.len(), text.len())?;
             Ok(Value::str(&text[from..to]))
         }
         Value::Bytes(bytes) => {
-            let (from, to) = bounds(indexes, bytes.len(), bytes.len())?;
+            let Bounds { from, to, .. } = bounds(args, bytes.len(), bytes.len())?;
             Ok(Value::bytes(&bytes[from..to]))
         }
-        Value::List(list) => slice_list(list, indexes),
-        _ => Err(Fault::new(format!("can't slice item of type {}", args.value(0).type_name()))),
+        Value::List(list) => slice_list(list, args),
+        item => Err(Fault::new(format!("can't slice item of type {}", of_type(args.value(0), item)))),
     }
 }
 
-fn slice_list(list: &List, indexes: &[Value]) -> Result<Value, Fault> {
-    let (from, to) = bounds(indexes, list.len(), list.capacity())?;
-    let part =
-        list.slice(from, to).ok_or_else(|| Fault::from("reflect.Value.Slice: slice index out of bounds"))?;
-    Ok(Value::List(part))
+fn slice_list(list: &List, args: Args<'_>) -> Result<Value, Fault> {
+    let Bounds { from, to, max } = bounds(args, list.len(), list.capacity())?;
+    let part = match max {
+        Some(max) => list.slice_up_to(from, to, max),
+        None => list.slice(from, to),
+    };
+    part.map(Value::List).ok_or_else(|| Fault::from("reflect.Value.Slice: slice index out of bounds"))
 }
 
-/// Where a slice begins and ends.
-fn bounds(indexes: &[Value], len: usize, capacity: usize) -> Result<(usize, usize), Fault> {
+/// What the arguments of `slice` ask for. Unlike `index` it does not look into an `interface {}`.
+fn bounds(args: Args<'_>, len: usize, capacity: usize) -> Result<Bounds, Fault> {
     let mut at = [0, len, capacity];
-    for (i, index) in indexes.iter().enumerate() {
+    for (i, index) in args.rest(1).iter().enumerate() {
+        if args.is_boxed(i + 1) || index.kind() == Kind::Interface {
+            return Err(no_index(&args.type_name(i + 1)));
+        }
         at[i] = position(index, capacity)?;
     }
+    let [from, to, max] = at;
     let wrong = |low: usize, high: usize| Err(Fault::new(format!("invalid slice index: {low} > {high}")));
-    if at[0] > at[1] {
-        return wrong(at[0], at[1]);
+    if from > to {
+        return wrong(from, to);
     }
-    if indexes.len() == 3 && at[1] > at[2] {
-        return wrong(at[1], at[2]);
+    let max = (args.len() == 4).then_some(max);
+    match max {
+        Some(max) if to > max => wrong(to, max),
+        _ => Ok(Bounds { from, to, max }),
     }
-    Ok((at[0], at[1]))
 }

@@ -8,6 +8,7 @@ use super::der::{
     self, BMP, Element, OID, PRINTABLE, Reader, Refused, SEQUENCE, SET, UTF8, context, implicit,
 };
 use super::encoding::hex;
+use super::growth::appended_by;
 use super::pem;
 use super::private_key::{EC, ED25519, RSA};
 use crate::error::Fault;
@@ -546,7 +547,14 @@ fn cert_sans(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let certificate = Certificate::parse(&block.bytes)
         .map_err(|refused| format!("failed to parse certificate: {refused}"))?;
     run.spend(LIST_STEPS + certificate.names.count as u64)?;
-    Ok(Value::strings([DNS, ADDRESS, EMAIL, URI].into_iter().flat_map(|kind| certificate.names.of(kind))))
+    let (mut names, mut portions) = (Vec::new(), Vec::new());
+    for (kind, at_once) in [(DNS, true), (ADDRESS, false), (EMAIL, true), (URI, false)] {
+        let before = names.len();
+        names.extend(certificate.names.of(kind).into_iter().map(Value::str));
+        let count = names.len() - before;
+        portions.extend(if at_once { vec![count] } else { vec![1; count] });
+    }
+    Ok(appended_by(Type::String, names, portions.into_iter()))
 }
 
 #[cfg(test)]

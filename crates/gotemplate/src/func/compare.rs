@@ -47,6 +47,7 @@ pub(super) fn equal(first: &Value, others: &[Value]) -> Result<bool, Fault> {
 }
 
 fn equal_pair(first: &Value, other: &Value) -> Result<bool, Fault> {
+    let (first, other) = (&first.clone().held(), &other.clone().held());
     match (&first.plain(), &other.plain()) {
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
         (Value::Complex(a, b), Value::Complex(c, d)) => Ok(a == c && b == d),
@@ -81,8 +82,8 @@ fn equal_others(first: &Value, other: &Value) -> Result<bool, Fault> {
         return Ok(first.is_nil() == other.is_nil());
     }
     match (first, other) {
-        (Value::Object(a), Value::Object(b)) if kind == Kind::Ptr => Ok(Rc::ptr_eq(a, b)),
-        (Value::Object(a), Value::Object(b)) => a.equals(&**b).ok_or_else(|| not_comparable(other)),
+        (Value::Object(a), Value::Object(b)) if kind == Kind::Ptr && Rc::ptr_eq(a, b) => Ok(true),
+        (Value::Object(a), Value::Object(b)) => a.is_same(&**b).ok_or_else(|| not_comparable(other)),
         _ => Err(not_comparable(other)),
     }
 }
@@ -102,6 +103,7 @@ fn not_comparable(value: &Value) -> Fault {
 
 /// Whether the first is less than the second.
 pub(super) fn less(first: &Value, second: &Value) -> Result<bool, Fault> {
+    let (first, second) = (&first.clone().held(), &second.clone().held());
     let (a, b) = (first.plain(), second.plain());
     if basic(&a) == Basic::None || basic(&b) == Basic::None {
         return Err(Fault::from(BAD));

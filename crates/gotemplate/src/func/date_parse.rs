@@ -291,7 +291,7 @@ impl Draft {
             return wall(Zone::Utc);
         }
         if let Some(offset) = self.offset {
-            let time = wall(Zone::Fixed(name.clone(), offset));
+            let time = wall(Zone::fixed(name.clone(), offset));
             let rule = local.at(time.seconds);
             let fits = rule.offset == offset && (name.is_empty() || rule.name == name);
             return if fits { time.within(local.clone()) } else { time };
@@ -300,10 +300,10 @@ impl Draft {
             return wall(local.clone());
         }
         match local.offset_of(&name, wall(Zone::Utc).seconds) {
-            Some(offset) => wall(Zone::Fixed(String::new(), offset)).within(local.clone()),
+            Some(offset) => wall(Zone::fixed(String::new(), offset)).within(local.clone()),
             None => {
                 let hours = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i64>().ok());
-                wall(Zone::Fixed(name, hours.unwrap_or_default() * 3600))
+                wall(Zone::fixed(name, hours.unwrap_or_default() * 3600))
             }
         }
     }

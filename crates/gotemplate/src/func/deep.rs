@@ -99,7 +99,7 @@ fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Faul
             for item in list.to_vec() {
                 items.push(copy_at(run, &item, depth + 1)?);
             }
-            Value::List(List::new(list.elem(), items))
+            Value::List(List::with_capacity(list.elem(), items, list.capacity()))
         }
         Value::Map(map) if !map.is_nil() => {
             run.spend(MAP_STEPS)?;

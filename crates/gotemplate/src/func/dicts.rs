@@ -1,13 +1,14 @@
 //! Maps. `set`, `unset` and the merging functions change the map that they are given, for all who hold it.
 
 use super::deep::deep_copy;
+use super::growth::appended;
 use super::merge::merge_into;
 use super::{Args, Func};
 use crate::error::Fault;
 use crate::print;
 use crate::run::{MAP_STEPS, Run};
 use crate::types::Type;
-use crate::value::{List, Map, Str, Value};
+use crate::value::{Map, Str, Value};
 
 const ANY: Type = Type::Any;
 const DICT: Type = Type::DICT;
@@ -34,7 +35,7 @@ pub static ROWS: &[Func] = &[
     Func::variadic("keys", &[DICT], Type::STRINGS, keys),
     Func::fixed("values", &[DICT], Type::LIST, |run, args| {
         let entries = entries(run, args.map(0)?)?;
-        Ok(Value::list(entries.into_iter().map(|(_, value)| value).collect()))
+        Ok(appended(ANY, entries.into_iter().map(|(_, value)| value).collect()))
     }),
     Func::variadic("pick", &[DICT, STRING], DICT, |run, args| kept(run, args, true)),
     Func::variadic("omit", &[DICT, STRING], DICT, |run, args| kept(run, args, false)),
@@ -83,7 +84,7 @@ fn dict(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 fn pluck(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let key = args.str(0)?;
     let maps = args.rest(1).iter().filter_map(as_map);
-    Ok(Value::list(maps.filter_map(|map| map.get(key)).collect()))
+    Ok(appended(ANY, maps.filter_map(|map| map.get(key)).collect()))
 }
 
 fn keys(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
@@ -92,7 +93,7 @@ fn keys(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         run.spend(map.len() as u64)?;
         out.extend(map.keys().into_iter().map(Value::Str));
     }
-    Ok(Value::List(List::new(STRING, out)))
+    Ok(appended(STRING, out))
 }
 
 const fn as_map(value: &Value) -> Option<&Map> {

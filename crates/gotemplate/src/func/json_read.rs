@@ -1,6 +1,8 @@
 //! JSON as `encoding/json` reads it into `interface {}`, with its messages.
 
 use super::cast::parse_float;
+use super::failure::Failure;
+use super::growth::appended;
 use crate::error::Fault;
 use crate::quote::first_char;
 use crate::run::{LIST_STEPS, MAP_STEPS, Run};
@@ -45,9 +47,31 @@ pub(super) fn read(run: &mut Run<'_>, text: &[u8]) -> Result<Result<Value, Refus
     }
 }
 
+/// The string of a text, empty for `null`; what Go says if it is none, as [`read`].
+pub(super) fn read_string(run: &mut Run<'_>, text: &[u8]) -> Result<Result<Vec<u8>, Failure>, Fault> {
+    run.make(text.len())?;
+    let mut reader = Reader { run, text, at: 0, depth: 0, too_large: None };
+    let value = match reader.document() {
+        Ok(value) => value,
+        Err(Stop::Syntax(why)) => return Ok(Err(Failure::Syntax(why, text.len().min(reader.at + 1)))),
+        Err(Stop::Limit(fault)) => return Err(fault),
+    };
+    let (begin, end) = (text.len() - text.trim_ascii_start().len(), text.trim_ascii_end().len());
+    let what = match (value, text.get(begin)) {
+        (Value::Str(text), _) => return Ok(Ok(text.to_vec())),
+        (Value::List(_), _) => Failure::NoString("array", begin + 1),
+        (Value::Map(_), _) => Failure::NoString("object", begin + 1),
+        (Value::Bool(_), _) => Failure::NoString("bool", end),
+        (_, Some(b'n')) => return Ok(Ok(Vec::new())),
+        _ => Failure::NoString("number", end),
+    };
+    Ok(Err(what))
+}
+
 struct Reader<'r, 'e, 't> {
     run: &'r mut Run<'e>,
     text: &'t [u8],
+    /// Where it reads. If the text is no JSON it stays at the byte that is wrong.
     at: usize,
     depth: usize,
     /// Of the first number that no float can hold.
@@ -120,14 +144,14 @@ impl Reader<'_, '_, '_> {
         }
         loop {
             items.push(self.value()?);
-            let byte = self.next()?;
-            self.at += 1;
-            match byte {
-                b',' => {}
-                b']' => return Ok(Value::list(items)),
+            match self.next()? {
+                b',' => self.at += 1,
+                b']' => break,
                 byte => return Err(invalid(byte, "after array element")),
             }
         }
+        self.at += 1;
+        Ok(appended(Type::Any, items))
     }
 
     fn object(&mut self) -> Result<Value, Stop> {
@@ -150,14 +174,14 @@ impl Reader<'_, '_, '_> {
             self.at += 1;
             let value = self.value()?;
             map.insert(key, value)?;
-            let byte = self.next()?;
-            self.at += 1;
-            match byte {
-                b',' => {}
-                b'}' => return Ok(Value::Map(map)),
+            match self.next()? {
+                b',' => self.at += 1,
+                b'}' => break,
                 byte => return Err(invalid(byte, "after object key:value pair")),
             }
         }
+        self.at += 1;
+        Ok(Value::Map(map))
     }
 
     fn literal(&mut self, word: &str, value: Value) -> Result<Value, Stop> {
@@ -241,7 +265,6 @@ impl Reader<'_, '_, '_> {
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
         self.at += 1;
         let byte = self.within();
-        self.at += 1;
         match byte {
             b'b' => out.push(0x08),
             b'f' => out.push(0x0c),
@@ -250,11 +273,14 @@ impl Reader<'_, '_, '_> {
             b't' => out.push(b'\t'),
             b'\\' | b'/' | b'"' => out.push(byte),
             b'u' => {
+                self.at += 1;
                 let unit = self.unit()?;
                 push(out, self.char_of(unit));
+                return Ok(());
             }
             byte => return Err(invalid(byte, "in string escape code")),
         }
+        self.at += 1;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use super::cast::to_int;
 use super::deep::{deep_equal, is_empty};
+use super::growth::{appended, grown};
 use super::{Args, Func};
 use crate::error::Fault;
 use crate::run::{LIST_STEPS, Run};
@@ -74,14 +75,16 @@ fn list(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 
 fn append(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let mut items = items(run, args.value(0), "Cannot push on type")?;
+    let capacity = grown(ANY, items.len(), items.len() + 1);
     items.push(args.value(1).clone());
-    Ok(Value::list(items))
+    Ok(Value::List(List::with_capacity(ANY, items, capacity)))
 }
 
 fn prepend(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let mut items = items(run, args.value(0), "Cannot prepend on type")?;
     items.insert(0, args.value(1).clone());
-    Ok(Value::list(items))
+    let capacity = if items.len() > 1 { grown(ANY, 1, items.len()) } else { 1 };
+    Ok(Value::List(List::with_capacity(ANY, items, capacity)))
 }
 
 fn first(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
@@ -127,13 +130,13 @@ fn uniq(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
             out.push(item);
         }
     }
-    Ok(Value::list(out))
+    Ok(appended(ANY, out))
 }
 
 fn compact(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let mut items = items(run, args.value(0), "Cannot compact on type")?;
     items.retain(|item| !is_empty(item));
-    Ok(Value::list(items))
+    Ok(appended(ANY, items))
 }
 
 fn without(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
@@ -143,7 +146,7 @@ fn without(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
             out.push(item);
         }
     }
-    Ok(Value::list(out))
+    Ok(appended(ANY, out))
 }
 
 fn has(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
@@ -191,7 +194,7 @@ fn concat(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         };
         out.extend(items(run, list, "").map_err(unfit)?);
     }
-    Ok(if out.is_empty() { nil_list() } else { Value::list(out) })
+    Ok(if out.is_empty() { nil_list() } else { appended(ANY, out) })
 }
 
 /// Lists of so many items, the last with the rest.

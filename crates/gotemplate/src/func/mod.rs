@@ -28,6 +28,7 @@ mod date_parse;
 mod decimal;
 mod deep;
 pub(crate) mod duration;
+mod growth;
 mod json_read;
 mod json_write;
 mod layout;
@@ -58,6 +59,7 @@ mod curve;
 pub(crate) mod der;
 mod escape;
 mod expression;
+mod failure;
 mod ip;
 mod letter;
 mod pem;
@@ -81,6 +83,11 @@ pub struct Signature {
     pub variadic: bool,
     /// The type that Go's function is declared to return, without its error.
     pub returns: Type,
+}
+
+impl Signature {
+    /// That takes nothing and returns anything.
+    pub(crate) const NOTHING: Self = Self { params: &[], variadic: false, returns: Type::Any };
 }
 
 impl fmt::Display for Signature {
@@ -250,43 +257,77 @@ pub fn call<T>(
 /// The arguments of a call, checked against the signature. The readers fail only if the row's types are others than
 /// those that its body reads.
 #[derive(Clone, Copy)]
-pub struct Args<'a>(&'a [Value]);
+pub struct Args<'a> {
+    values: &'a [Value],
+    boxed: Boxed,
+}
+
+/// Which of the first arguments Go would see in an `interface {}`: it tells them from others where it names their types.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Boxed(u8);
+
+impl Boxed {
+    pub(crate) const fn set(&mut self, index: usize, boxed: bool) {
+        if boxed && index < u8::BITS as usize {
+            self.0 |= 1 << index;
+        }
+    }
+
+    const fn get(self, index: usize) -> bool {
+        index < u8::BITS as usize && self.0 & 1 << index != 0
+    }
+}
 
 impl<'a> Args<'a> {
     /// These values.
     #[must_use]
     pub const fn new(values: &'a [Value]) -> Self {
-        Self(values)
+        Self { values, boxed: Boxed(0) }
+    }
+
+    /// These values, some of them boxed.
+    pub(crate) const fn boxed(values: &'a [Value], boxed: Boxed) -> Self {
+        Self { values, boxed }
+    }
+
+    /// The type as Go names it where it does not look into boxes.
+    pub(crate) fn type_name(self, index: usize) -> String {
+        if self.boxed.get(index) { Type::Any.to_string() } else { self.value(index).type_name() }
+    }
+
+    /// Whether Go would see it in an `interface {}`.
+    pub(crate) const fn is_boxed(self, index: usize) -> bool {
+        self.boxed.get(index)
     }
 
     /// How many there are.
     #[must_use]
     pub const fn len(self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// All of them.
     #[must_use]
     pub const fn all(self) -> &'a [Value] {
-        self.0
+        self.values
     }
 
     /// Those from `index` on: the variadic part.
     #[must_use]
     pub fn rest(self, index: usize) -> &'a [Value] {
-        self.0.get(index..).unwrap_or_default()
+        self.values.get(index..).unwrap_or_default()
     }
 
     /// One of them; nil beyond the last.
     #[must_use]
     pub fn value(self, index: usize) -> &'a Value {
-        self.0.get(index).unwrap_or(&Value::Nil)
+        self.values.get(index).unwrap_or(&Value::Nil)
     }
 
     /// A `string`.
@@ -297,6 +338,17 @@ impl<'a> Args<'a> {
         match self.value(index) {
             Value::Str(text) => Ok(text),
             other => Err(unexpected(index, Type::String, other)),
+        }
+    }
+
+    /// A `[]byte`.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn bytes(self, index: usize) -> Result<&'a Str, Fault> {
+        match self.value(index) {
+            Value::Bytes(bytes) => Ok(bytes),
+            other => Err(unexpected(index, Type::BYTES, other)),
         }
     }
 
@@ -369,7 +421,7 @@ impl<'a> Args<'a> {
 
 impl fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0).finish()
+        f.debug_list().entries(self.values).finish()
     }
 }
 

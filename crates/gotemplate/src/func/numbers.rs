@@ -2,12 +2,13 @@
 
 use super::cast::{float_to_int, parse_decimal, to_float, to_int};
 use super::decimal::Decimal;
+use super::growth::appended;
 use super::{Args, Func};
 use crate::error::Fault;
 use crate::print;
 use crate::run::Run;
 use crate::types::Type;
-use crate::value::{List, Value};
+use crate::value::Value;
 
 const ANY: Type = Type::Any;
 const INT: Type = Type::INT;
@@ -192,7 +193,7 @@ impl Steps {
 }
 
 fn ints(run: &mut Run<'_>, steps: Steps) -> Result<Value, Fault> {
-    Ok(Value::List(List::new(Type::INT, steps.numbers(run)?.map(Value::int).collect())))
+    Ok(appended(Type::INT, steps.numbers(run)?.map(Value::int).collect()))
 }
 
 /// The numbers up to and with the end, as the program `seq` prints them, on one line.

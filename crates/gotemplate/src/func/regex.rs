@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::error::Fault;
 use crate::func::expression::{Expression, Find, Finder};
+use crate::func::growth::appended_to;
 use crate::func::letter::{DIGIT, LETTER, pieces};
 use crate::func::{Args, Func};
 use crate::print::quote;
@@ -213,13 +214,17 @@ fn matches(
     Ok(found)
 }
 
+/// For so many matches Go makes room when it finds the first.
+const ROOM: usize = 10;
+
 fn find_all(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
     let subject = Subject::new(args.str(1)?);
     let found = matches(run, expression, &subject, args.int(2)?)?;
     if found.is_empty() {
         return Ok(Value::List(List::nil(Type::String)));
     }
-    Ok(Value::strings(found.into_iter().map(|(from, to)| subject.part(from, to))))
+    let found = found.into_iter().map(|(from, to)| Value::str(subject.part(from, to)));
+    Ok(appended_to(Type::String, found.collect(), ROOM))
 }
 
 fn split(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<Value, Fault> {
@@ -234,7 +239,9 @@ fn split(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<V
     let subject = Subject::new(text);
     let mut parts: Vec<&[u8]> = Vec::new();
     let (mut from, mut cut) = (0, 0);
-    for (start, end) in matches(run, expression, &subject, most)? {
+    let cuts = matches(run, expression, &subject, most)?;
+    let room = cuts.len();
+    for (start, end) in cuts {
         if parts.len() >= most_cuts {
             break;
         }
@@ -248,7 +255,7 @@ fn split(run: &mut Run<'_>, expression: &Expression, args: Args<'_>) -> Result<V
     if cut != subject.len() {
         parts.push(subject.part(from, subject.len()));
     }
-    Ok(Value::strings(parts))
+    Ok(appended_to(Type::String, parts.into_iter().map(Value::str).collect(), room))
 }
 
 /// The text with each match replaced by what `write` writes. An empty match right behind another is none.

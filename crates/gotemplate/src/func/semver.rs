@@ -1,14 +1,19 @@
 //! Versions and what is asked of them, as `Masterminds/semver` has it: more is a version than the standard allows.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::constraint::Constraints;
-use super::{Args, Func, Method, Signature};
+use super::failure::Failure;
+use super::{Args, Func, Method, Signature, json_read};
 use crate::error::Fault;
+use crate::interface::Interface;
 use crate::run::Run;
 use crate::types::{Kind, Type, Uint};
 use crate::value::{Object, Value};
@@ -16,12 +21,14 @@ use crate::value::{Object, Value};
 const POINTER: Type = Type::Named("*semver.Version", Kind::Ptr);
 const STRUCT: Type = Type::Named("semver.Version", Kind::Struct);
 const STRING: Type = Type::String;
+/// What `Value` returns: an interface of `database/sql/driver`.
+const DRIVER_VALUE: Type = Type::Named("driver.Value", Kind::Interface);
 const UINT64: Type = Type::Uint(Uint::Uint64);
 
 /// The functions of this topic.
 pub static ROWS: &[Func] = &[
     Func::fixed("semver", &[STRING], POINTER, |_, args| {
-        Ok(Value::object(Pointer(Version::parse(&args.str(0)?.to_text())?)))
+        Ok(Pointer::value(Version::parse(&args.str(0)?.to_text())?))
     }),
     Func::fixed("semverCompare", &[STRING, STRING], Type::Bool, |run, args| {
         let (constraint, version) = (args.str(0)?, args.str(1)?);
@@ -57,7 +64,11 @@ static FORM: LazyLock<Regex> = LazyLock::new(|| {
 impl Version {
     /// A version of up to three numbers, with zeros before them perhaps.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let found = FORM.captures(text).ok_or("invalid semantic version")?;
+        Ok(Self::read(text)?)
+    }
+
+    fn read(text: &str) -> Result<Self, Failure> {
+        let found = FORM.captures(text).ok_or_else(|| new_error("invalid semantic version"))?;
         let part = |index| found.get(index).map_or("", |part| part.as_str());
         let version = Self {
             major: number(part(1))?,
@@ -139,13 +150,17 @@ impl Version {
     }
 }
 
-fn number(digits: &str) -> Result<u64, Fault> {
+fn new_error(text: &str) -> Failure {
+    Failure::Text(text.to_owned())
+}
+
+fn number(digits: &str) -> Result<u64, Failure> {
     if digits.is_empty() {
         return Ok(0);
     }
     digits.parse().map_err(|_| {
-        let why = format!("strconv.ParseUint: parsing \"{digits}\": value out of range");
-        Fault::new(format!("error parsing version segment: {why}"))
+        let why = Failure::Number("ParseUint", digits.to_owned(), "value out of range");
+        Failure::Wrap(format!("error parsing version segment: {}", why.message()), Rc::new(why))
     })
 }
 
@@ -153,13 +168,13 @@ fn is_identifier(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-fn check_prerelease(text: &str) -> Result<(), Fault> {
+fn check_prerelease(text: &str) -> Result<(), Failure> {
     for part in text.split('.') {
         if !is_identifier(part) {
-            return Err("invalid prerelease string".into());
+            return Err(new_error("invalid prerelease string"));
         }
         if part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("version segment starts with 0".into());
+            return Err(new_error("version segment starts with 0"));
         }
     }
     Ok(())
@@ -203,22 +218,51 @@ fn compare_identifiers(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// `*semver.Version`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pointer(Version);
+/// `*semver.Version`. All who hold it see what its methods make of it.
+#[derive(Debug)]
+struct Pointer(RefCell<Version>);
 
 /// `semver.Version`, as some methods return it. It lacks the methods of the pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Plain(Version);
 
-impl AsRef<Version> for Pointer {
-    fn as_ref(&self) -> &Version {
-        &self.0
+/// What has a version.
+trait Holder {
+    fn get(&self) -> impl Deref<Target = Version>;
+}
+
+impl Pointer {
+    fn value(version: Version) -> Value {
+        Value::object(Self(RefCell::new(version)))
+    }
+
+    /// Becomes the version of a text, if it is one. The `error` that says so.
+    fn become_text(&self, text: &str) -> Value {
+        match Version::read(text) {
+            Ok(version) => {
+                self.0.replace(version);
+                Interface::error(None)
+            }
+            Err(failure) => failure.value(),
+        }
+    }
+
+    fn become_json(&self, run: &mut Run<'_>, json: &[u8]) -> Result<Value, Fault> {
+        Ok(match json_read::read_string(run, json)? {
+            Ok(text) => self.become_text(&String::from_utf8_lossy(&text)),
+            Err(failure) => failure.value(),
+        })
     }
 }
 
-impl AsRef<Version> for Plain {
-    fn as_ref(&self) -> &Version {
+impl Holder for Pointer {
+    fn get(&self) -> impl Deref<Target = Version> {
+        self.0.borrow()
+    }
+}
+
+impl Holder for Plain {
+    fn get(&self) -> impl Deref<Target = Version> {
         &self.0
     }
 }
@@ -227,38 +271,40 @@ impl AsRef<Version> for Plain {
 const SHARED: usize = 14;
 
 /// The methods that both have.
-const fn shared<T: AsRef<Version>>() -> [Method<T>; SHARED] {
+const fn shared<T: Holder>() -> [Method<T>; SHARED] {
     [
-        Method::new("String", &[], STRING, |v, _, _| Ok(v.as_ref().to_text().into())),
-        Method::new("Major", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().major))),
-        Method::new("Minor", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().minor))),
-        Method::new("Patch", &[], UINT64, |v, _, _| Ok(uint(v.as_ref().patch))),
-        Method::new("Prerelease", &[], STRING, |v, _, _| Ok(v.as_ref().prerelease.as_str().into())),
-        Method::new("Metadata", &[], STRING, |v, _, _| Ok(v.as_ref().metadata.as_str().into())),
-        Method::new("IncMajor", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.as_ref().next_major())))),
-        Method::new("IncMinor", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.as_ref().next_minor())))),
-        Method::new("IncPatch", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.as_ref().next_patch())))),
+        Method::new("String", &[], STRING, |v, _, _| Ok(v.get().to_text().into())),
+        Method::new("Major", &[], UINT64, |v, _, _| Ok(uint(v.get().major))),
+        Method::new("Minor", &[], UINT64, |v, _, _| Ok(uint(v.get().minor))),
+        Method::new("Patch", &[], UINT64, |v, _, _| Ok(uint(v.get().patch))),
+        Method::new("Prerelease", &[], STRING, |v, _, _| Ok(v.get().prerelease.as_str().into())),
+        Method::new("Metadata", &[], STRING, |v, _, _| Ok(v.get().metadata.as_str().into())),
+        Method::new("IncMajor", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.get().next_major())))),
+        Method::new("IncMinor", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.get().next_minor())))),
+        Method::new("IncPatch", &[], STRUCT, |v, _, _| Ok(Value::object(Plain(v.get().next_patch())))),
         Method::new("SetPrerelease", &[STRING], STRUCT, |v, _, args| {
             let prerelease = args.str(0)?.to_text().into_owned();
             if !prerelease.is_empty() {
                 check_prerelease(&prerelease)?;
             }
-            Ok(Value::object(Plain(Version { prerelease, ..v.as_ref().clone() }.rewritten())))
+            Ok(Value::object(Plain(Version { prerelease, ..Version::clone(&v.get()) }.rewritten())))
         }),
         Method::new("SetMetadata", &[STRING], STRUCT, |v, _, args| {
             let metadata = args.str(0)?.to_text().into_owned();
             if !metadata.is_empty() && !metadata.split('.').all(is_identifier) {
                 return Err("invalid metadata string".into());
             }
-            Ok(Value::object(Plain(Version { metadata, ..v.as_ref().clone() }.rewritten())))
+            Ok(Value::object(Plain(Version { metadata, ..Version::clone(&v.get()) }.rewritten())))
         }),
         Method::new("MarshalText", &[], Type::BYTES, |v, _, _| {
-            Ok(Value::bytes(v.as_ref().to_text().into_bytes()))
+            Ok(Value::bytes(v.get().to_text().into_bytes()))
         }),
         Method::new("MarshalJSON", &[], Type::BYTES, |v, _, _| {
-            Ok(Value::bytes(format!("\"{}\"", v.as_ref().to_text()).into_bytes()))
+            Ok(Value::bytes(format!("\"{}\"", v.get().to_text()).into_bytes()))
         }),
-        Method::new("Value", &[], Type::ANY, |v, _, _| Ok(v.as_ref().to_text().into())),
+        Method::new("Value", &[], DRIVER_VALUE, |v, _, _| {
+            Ok(Interface::of(DRIVER_VALUE, v.get().to_text().into()))
+        }),
     ]
 }
 
@@ -270,7 +316,7 @@ static SHARED_BY_POINTER: [Method<Pointer>; SHARED] = shared();
 static SHARED_BY_PLAIN: [Method<Plain>; SHARED] = shared();
 
 static OF_POINTER: &[Method<Pointer>] = &[
-    Method::new("Original", &[], STRING, |v, _, _| Ok(v.0.original.as_str().into())),
+    Method::new("Original", &[], STRING, |v, _, _| Ok(v.get().original.as_str().into())),
     Method::new("Compare", &[POINTER], Type::INT, |v, _, args| Ok(Value::int(order(v, args)? as i64))),
     Method::new("LessThan", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_lt().into())),
     Method::new("LessThanEqual", &[POINTER], Type::Bool, |v, _, args| Ok(order(v, args)?.is_le().into())),
@@ -279,11 +325,21 @@ static OF_POINTER: &[Method<Pointer>] = &[
     Method::new("Equal", &[POINTER], Type::Bool, |v, _, args| {
         Ok(order(v, args).is_ok_and(Ordering::is_eq).into())
     }),
+    Method::new("UnmarshalText", &[Type::BYTES], Type::Error, |v, _, args| {
+        Ok(v.become_text(&String::from_utf8_lossy(args.bytes(0)?)))
+    }),
+    Method::new("UnmarshalJSON", &[Type::BYTES], Type::Error, |v, run, args| {
+        v.become_json(run, args.bytes(0)?)
+    }),
+    Method::new("Scan", &[Type::ANY], Type::Error, |v, _, args| {
+        let text = if let Value::Str(text) = args.value(0) { text.to_text() } else { "".into() };
+        Ok(v.become_text(&text))
+    }),
 ];
 
 fn order(version: &Pointer, args: Args<'_>) -> Result<Ordering, Fault> {
     let other = args.value(0).downcast::<Pointer>().ok_or(super::lists::NIL)?;
-    Ok(version.0.compare(&other.0))
+    Ok(version.get().compare(&other.get()))
 }
 
 impl Object for Pointer {
@@ -291,12 +347,12 @@ impl Object for Pointer {
         POINTER
     }
 
-    fn private(&self) -> Vec<(&'static str, Value)> {
-        self.0.fields()
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        self.get().fields()
     }
 
     fn weight(&self) -> usize {
-        self.0.weight()
+        self.get().weight()
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -311,20 +367,24 @@ impl Object for Pointer {
     }
 
     fn text(&self) -> Option<Vec<u8>> {
-        Some(self.0.to_text().into_bytes())
+        Some(self.get().to_text().into_bytes())
     }
 
     fn json(&self) -> Value {
-        self.0.to_text().into()
+        self.get().to_text().into()
+    }
+
+    fn pointed(&self) -> Option<Value> {
+        Some(Value::object(Plain(self.get().clone())))
     }
 
     fn copied(&self) -> Option<Value> {
-        Some(Value::object(Pointer(Version::default())))
+        Some(Self::value(Version::default()))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let other: &dyn Any = other;
-        Some(other.downcast_ref::<Self>() == Some(self))
+        Some(other.downcast_ref::<Self>().is_some_and(|other| *self.get() == *other.get()))
     }
 }
 
@@ -333,7 +393,7 @@ impl Object for Plain {
         STRUCT
     }
 
-    fn private(&self) -> Vec<(&'static str, Value)> {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
         self.0.fields()
     }
 
@@ -382,11 +442,11 @@ mod tests {
 
     #[test]
     fn a_version_is_marshalled_as_its_text() {
-        let version = Pointer(Version::parse("v1.2.3-a+b").unwrap());
+        let version = Pointer(RefCell::new(Version::parse("v1.2.3-a+b").unwrap()));
         let env = crate::run::Env::default();
         let called = |name: &str| version.call(name, &mut Run::new(&env), Args::new(&[])).unwrap();
         assert!(matches!(called("MarshalJSON"), Value::Bytes(text) if &*text == b"\"1.2.3-a+b\""));
-        assert!(matches!(called("Value"), Value::Str(text) if &*text == b"1.2.3-a+b"));
+        assert!(matches!(called("Value").held(), Value::Str(text) if &*text == b"1.2.3-a+b"));
     }
 
     #[test]

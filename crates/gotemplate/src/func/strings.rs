@@ -408,7 +408,8 @@ fn to_strings(run: &mut Run<'_>, value: &Value) -> Result<List, Fault> {
         Value::Nil => Vec::new(),
         other => vec![shared_text_of(run, other)?],
     };
-    Ok(List::new(Type::String, texts.into_iter().map(Value::Str).collect()))
+    let capacity = if let Value::List(list) = value { list.len() } else { 0 };
+    Ok(List::with_capacity(Type::String, texts.into_iter().map(Value::Str).collect(), capacity))
 }
 
 /// The strings of a `[]string`.

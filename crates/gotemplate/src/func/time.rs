@@ -1,22 +1,25 @@
 //! `time.Time`, `time.Month`, `time.Weekday` and `*time.Location`: moments, how layouts show them, their methods.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::civil::{Date, MONTHS, WEEKDAYS, weekday};
 use super::duration::{self, DURATION, Duration, SECOND};
+use super::failure::Pointed;
 use super::layout::{Cut, Fraction, Offset, Part, cut};
 use super::zone::{Rule, Zone};
 use super::{Args, Method, Signature};
 use crate::error::Fault;
 use crate::run::Run;
 use crate::types::{Int, Kind, Type, Uint};
-use crate::value::{Object, Value};
+use crate::value::{List, Object, Value};
 
 /// The type of moments.
 pub(super) const TIME: Type = Type::Named("time.Time", Kind::Struct);
 const MONTH: Type = Type::Named("time.Month", Kind::Int);
 const WEEKDAY: Type = Type::Named("time.Weekday", Kind::Int);
+const ZONE: Type = Type::Named("*time.zone", Kind::Ptr);
 const LOCATION: Type = Type::Named("*time.Location", Kind::Ptr);
 
 /// From the year 1, where Go's zero time is, to 1970.
@@ -49,8 +52,7 @@ static METHODS: &[Method<Time>] = &[
         Ok(Value::str(time.format(layout)))
     }),
     Method::new("AppendFormat", &[Type::BYTES, Type::String], Type::BYTES, |time, run, args| {
-        let Value::Bytes(before) = args.value(0) else { return Err(Fault::from("no bytes to append to")) };
-        let layout = args.str(1)?;
+        let (before, layout) = (args.bytes(0)?, args.str(1)?);
         run.make(before.len().saturating_add(layout.len()))?;
         Ok(Value::bytes([before, &*time.format(layout)].concat()))
     }),
@@ -105,6 +107,18 @@ static METHODS: &[Method<Time>] = &[
     }),
     Method::new("IsZero", &[], Type::Bool, |time, _, _| Ok((time.moment() == Time::zero().moment()).into())),
     Method::new("IsDST", &[], Type::Bool, |time, _, _| Ok(time.zone.at(time.seconds).summer.into())),
+    Method::new("AppendText", &[Type::BYTES], Type::BYTES, |time, run, args| {
+        let (before, text) = (args.bytes(0)?, time.to_rfc3339("AppendText")?);
+        run.make(before.len() + text.len())?;
+        Ok(Value::bytes([before, &*text].concat()))
+    }),
+    Method::new("AppendBinary", &[Type::BYTES], Type::BYTES, |time, run, args| {
+        let (before, binary) = (args.bytes(0)?, time.to_binary()?);
+        run.make(before.len() + binary.len())?;
+        Ok(Value::bytes([before, &*binary].concat()))
+    }),
+    Method::new("MarshalBinary", &[], Type::BYTES, |time, _, _| Ok(Value::bytes(time.to_binary()?))),
+    Method::new("GobEncode", &[], Type::BYTES, |time, _, _| Ok(Value::bytes(time.to_binary()?))),
     Method::new("MarshalText", &[], Type::BYTES, |time, _, _| {
         Ok(Value::bytes(time.to_rfc3339("MarshalText")?))
     }),
@@ -119,7 +133,7 @@ impl Object for Time {
         TIME
     }
 
-    fn private(&self) -> Vec<(&'static str, Value)> {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
         let location = match self.zone {
             Zone::Utc => Value::object(NoLocation),
             _ => Value::object(Location(self.zone.clone())),
@@ -139,6 +153,18 @@ impl Object for Time {
         super::call(METHODS, name, self, run, args)
     }
 
+    fn uncallable(&self, name: &str) -> Option<String> {
+        let second = |of: &str| {
+            format!("invalid function signature for {name}: second return value should be error; is {of}")
+        };
+        match name {
+            "ISOWeek" | "Zone" => Some(second("int")),
+            "ZoneBounds" => Some(second("time.Time")),
+            "Date" | "Clock" => Some(format!("function {name} has 3 return values; should be 1 or 2")),
+            _ => None,
+        }
+    }
+
     fn text(&self) -> Option<Vec<u8>> {
         Some(self.to_text().into_bytes())
     }
@@ -154,6 +180,12 @@ impl Object for Time {
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let other: &dyn Any = other;
         Some(other.downcast_ref::<Self>() == Some(self))
+    }
+
+    fn is_same(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        let is_same = |other: &Self| self == other && self.zone.is_same(&other.zone);
+        Some(other.downcast_ref().is_some_and(is_same))
     }
 }
 
@@ -294,6 +326,23 @@ impl Time {
             return Err(Fault::new(format!("Time.{method}: timezone hour outside of range [0,23]")));
         }
         Ok(self.format(b"2006-01-02T15:04:05.999999999Z07:00"))
+    }
+
+    /// As `encoding/gob` has it: a version, the seconds since the year 1, the nanoseconds, the minutes east of UTC or
+    /// -1 for UTC itself. The second version has the seconds of the offset too.
+    fn to_binary(&self) -> Result<Vec<u8>, Fault> {
+        let offset = if self.zone == Zone::Utc { -60 } else { self.zone.at(self.seconds).offset };
+        let (minutes, seconds) = (offset / 60, offset % 60);
+        let minutes = i16::try_from(minutes).ok().filter(|minutes| *minutes != -1 || self.zone == Zone::Utc);
+        let minutes = minutes.ok_or("Time.MarshalBinary: unexpected zone offset")?;
+        let mut out = vec![if seconds == 0 { 1 } else { 2 }];
+        out.extend(self.seconds.wrapping_add(YEAR_1_TO_1970).to_be_bytes());
+        out.extend((self.nanos as u32).to_be_bytes());
+        out.extend(minutes.to_be_bytes());
+        if seconds != 0 {
+            out.push(seconds as u8);
+        }
+        Ok(out)
     }
 
     /// The moment as a layout shows it.
@@ -498,12 +547,38 @@ impl Object for Location {
     }
 
     fn copied(&self) -> Option<Value> {
-        Some(Value::object(Self(Zone::Fixed(String::new(), 0))))
+        Some(Value::object(Self(Zone::Empty(Rc::new(())))))
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        // But for UTC there would be zones, transitions and a cache: an address, at which printing ends anyway.
+        let cache: Value = match self.0 {
+            Zone::Utc | Zone::Empty(_) => Value::object(NoZone),
+            Zone::Named(..) | Zone::Fixed(_) => Value::object(CachedZone),
+        };
+        vec![
+            ("name", self.0.name().into()),
+            ("zone", Value::List(List::nil(Type::Named("time.zone", Kind::Struct)))),
+            ("tx", Value::List(List::nil(Type::Named("time.zoneTrans", Kind::Struct)))),
+            ("extend", "".into()),
+            ("cacheStart", Value::int64(0)),
+            ("cacheEnd", Value::int64(0)),
+            ("cacheZone", cache),
+        ]
+    }
+
+    fn pointed(&self) -> Option<Value> {
+        Some(Value::object(Pointed { of: "time.Location", fields: self.fields() }))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {
         let other: &dyn Any = other;
         Some(other.downcast_ref::<Self>() == Some(self))
+    }
+
+    fn is_same(&self, other: &dyn Object) -> Option<bool> {
+        let other: &dyn Any = other;
+        Some(other.downcast_ref::<Self>().is_some_and(|other| self.0.is_same(&other.0)))
     }
 }
 
@@ -518,6 +593,30 @@ impl Object for NoLocation {
 
     fn is_nil(&self) -> bool {
         true
+    }
+}
+
+/// The nil `*time.zone` of a location without zones.
+#[derive(Clone, Copy, Debug)]
+struct NoZone;
+
+/// The `*time.zone` of one that has some.
+#[derive(Clone, Copy, Debug)]
+struct CachedZone;
+
+impl Object for NoZone {
+    fn go_type(&self) -> Type {
+        ZONE
+    }
+
+    fn is_nil(&self) -> bool {
+        true
+    }
+}
+
+impl Object for CachedZone {
+    fn go_type(&self) -> Type {
+        ZONE
     }
 }
 

@@ -1,5 +1,6 @@
 //! Zones of time: UTC, one of the bundled tz database, or a fixed offset with a name. The machine's own are never read.
 
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -14,7 +15,9 @@ pub(super) enum Zone {
     /// By its name in the database.
     Named(String, TimeZone),
     /// As an offset in a text gives it; the name may be empty.
-    Fixed(String, i64),
+    Fixed(Rc<(String, i64)>),
+    /// What a copy of a location is, which lacks all that it had: UTC without a name.
+    Empty(Rc<()>),
 }
 
 /// What holds in a zone at a moment.
@@ -38,11 +41,26 @@ impl Zone {
         (zone.iana_name() == Some(name)).then(|| Self::Named(name.to_owned(), zone))
     }
 
+    /// An offset, in seconds east of UTC, with a name.
+    pub(super) fn fixed(name: String, offset: i64) -> Self {
+        Self::Fixed(Rc::new((name, offset)))
+    }
+
+    /// Whether both are one `*time.Location`. There is one of UTC and one of each name, but each text that is read
+    /// makes one of its own.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => Rc::ptr_eq(a, b),
+            (Self::Empty(a), Self::Empty(b)) => Rc::ptr_eq(a, b),
+            _ => self == other,
+        }
+    }
+
     /// What holds at a moment, in seconds since 1970. Beyond the year 9999 it is what holds at its end.
     pub(super) fn at(&self, seconds: i64) -> Rule {
         match self {
-            Self::Utc => Rule { name: "UTC".into(), offset: 0, summer: false },
-            Self::Fixed(name, offset) => Rule { name: name.clone(), offset: *offset, summer: false },
+            Self::Utc | Self::Empty(_) => Rule { name: "UTC".into(), offset: 0, summer: false },
+            Self::Fixed(fixed) => Rule { name: fixed.0.clone(), offset: fixed.1, summer: false },
             Self::Named(_, zone) => {
                 let info = zone.to_offset_info(timestamp(seconds));
                 let offset = i64::from(info.offset().seconds());
@@ -73,7 +91,9 @@ impl Zone {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Utc => "UTC",
-            Self::Named(name, _) | Self::Fixed(name, _) => name,
+            Self::Empty(_) => "",
+            Self::Named(name, _) => name,
+            Self::Fixed(fixed) => &fixed.0,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gotemplate::func::map;
+use gotemplate::func::{builtin, map};
 use gotemplate::{Engine, Env, Limits, MissingKey, Value};
 use serde_json::Value as Json;
 
@@ -61,7 +61,10 @@ pub(crate) fn engine(case: &Json) -> Engine {
         _ => MissingKey::Error,
     };
     let delims = &case["delims"];
+    // Those added later win.
+    let replaced_back = case["builtins"].as_bool().unwrap_or_default().then_some(builtin::ROWS);
     map::eso()
+        .chain(replaced_back)
         .fold(Engine::new(), Engine::functions)
         .delims(delims[0].as_str().unwrap_or_default(), delims[1].as_str().unwrap_or_default())
         .missing_key(missing_key)

@@ -7,6 +7,7 @@ use super::emit::float_text;
 use super::resolve::{Resolved, is_merge, resolve};
 use super::scan::Scan;
 use super::tree::{Id, Node, Tree};
+use crate::func::growth::appended;
 use crate::print;
 use crate::run::{LIST_STEPS, MAP_STEPS, Run};
 use crate::types::{Type, Uint};
@@ -117,7 +118,7 @@ impl<'t> Decoder<'_, '_, 't> {
             Node::List(items) => {
                 self.run.spend(LIST_STEPS)?;
                 let items: Scan<Vec<Value>> = items.iter().map(|item| self.value(*item)).collect();
-                Value::list(items?)
+                appended(Type::Any, items?)
             }
             Node::Map(entries) => {
                 self.run.spend(MAP_STEPS)?;
