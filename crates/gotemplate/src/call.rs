@@ -247,7 +247,8 @@ fn paid_call(
 fn looked_at(args: &[Value]) -> u64 {
     const ITEMS_PER_STEP: usize = 16;
     let steps = |arg: &Value| match arg {
-        Value::Str(text) | Value::Bytes(text) => text.len() / BYTES_PER_STEP,
+        Value::Str(text) => text.len() / BYTES_PER_STEP,
+        Value::Bytes(bytes) => bytes.len() / BYTES_PER_STEP,
         Value::List(list) => list.len() / ITEMS_PER_STEP,
         Value::Map(map) => map.len() / ITEMS_PER_STEP,
         Value::Object(object) => object.weight() / BYTES_PER_STEP,

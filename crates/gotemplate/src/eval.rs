@@ -377,7 +377,7 @@ impl<'t> State<'t, '_, '_> {
                 self.range_numbers(branch, 0..end, |n| Value::Uint(of, n))?
             }
             Value::List(list) => self.range_list(branch, &list)?,
-            Value::Bytes(bytes) => self.range_bytes(branch, &bytes)?,
+            Value::Bytes(bytes) => self.range_bytes(branch, &bytes.to_vec())?,
             Value::Map(map) => self.range_map(branch, &map)?,
             Value::NoValue | Value::Nil => false,
             other => {
@@ -435,7 +435,7 @@ impl<'t> State<'t, '_, '_> {
         Ok(!list.is_empty())
     }
 
-    fn range_bytes(&mut self, branch: &'t Branch, bytes: &Str) -> Result<bool, Error> {
+    fn range_bytes(&mut self, branch: &'t Branch, bytes: &[u8]) -> Result<bool, Error> {
         for (i, byte) in bytes.iter().enumerate() {
             let item = Cell::plain(Value::Uint(crate::Uint::Uint8, u64::from(*byte)));
             if !self.iterate(branch, || Value::int(i as i64), item)? {

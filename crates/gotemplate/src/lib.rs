@@ -50,6 +50,7 @@ pub mod func;
 pub mod print;
 
 mod ast;
+mod bytes;
 mod call;
 mod error;
 mod eval;
@@ -71,7 +72,7 @@ pub use error::{Error, Fault, Step};
 pub use run::{Elapsed, Env, Limits, Random, Run};
 pub use span::{Span, excerpt, line_and_column};
 pub use types::{Float, Int, Kind, Type, Uint};
-pub use value::{List, Map, Object, Str, Value};
+pub use value::{Bytes, List, Map, Object, Str, Value};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::float;
 use crate::quote::{can_backquote, count_chars, first_char, is_print, quote_char_into, quote_into};
 use crate::run::too_long;
 use crate::types::{Float, Kind, Type, Uint};
-use crate::value::{List, Map, Object, Str, Value};
+use crate::value::{List, Map, Object, Value};
 
 /// What the functions here make at most, unless the caller has a limit of its own.
 const MAX_TEXT: usize = 16 << 20;
@@ -377,7 +377,7 @@ impl<'o> Printer<'o> {
                 Ok(())
             }
             (_, 'p') => self.address(value, verb),
-            (Value::Bytes(bytes), _) => self.bytes(bytes, verb, "[]byte"),
+            (Value::Bytes(bytes), _) => self.bytes(&bytes.borrow(), verb, "[]byte"),
             _ => self.value(value, verb),
         }
     }
@@ -405,7 +405,7 @@ impl<'o> Printer<'o> {
             Value::Float(of, f) => self.float(value, *f, if *of == Float::Float32 { 32 } else { 64 }, verb),
             Value::Complex(re, im) => self.complex(value, *re, *im, verb),
             Value::Str(text) => self.text(value, text, verb),
-            Value::Bytes(bytes) => self.bytes(bytes, verb, "[]uint8"),
+            Value::Bytes(bytes) => self.bytes(&bytes.borrow(), verb, "[]uint8"),
             Value::List(list) => self.list(list, verb),
             Value::Map(map) => self.map(map, verb),
             Value::Object(object) => self.object(value, &**object, verb),
@@ -454,7 +454,7 @@ impl<'o> Printer<'o> {
         self.check_size()
     }
 
-    fn bytes(&mut self, bytes: &Str, verb: char, name: &str) -> Result<(), Fault> {
+    fn bytes(&mut self, bytes: &[u8], verb: char, name: &str) -> Result<(), Fault> {
         match verb {
             'v' | 'd' if self.flags.sharp_v => {
                 self.out.extend(format!("{name}{{").bytes());

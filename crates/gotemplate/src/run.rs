@@ -215,7 +215,8 @@ struct Weight {
 impl Weight {
     fn add(&mut self, value: &Value) {
         match value {
-            Value::Str(text) | Value::Bytes(text) => self.bytes += text.own_bytes(),
+            Value::Str(text) => self.bytes += text.own_bytes(),
+            Value::Bytes(bytes) => self.bytes += bytes.own_bytes(),
             Value::List(list) if list.is_own() => self.items += LIST_STEPS + list.len() as u64,
             Value::Map(map) if map.is_own() => self.items += MAP_STEPS + map.len() as u64,
             Value::Object(object) if Rc::strong_count(object) == 1 => self.bytes += object.weight(),

@@ -13,6 +13,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use crate::bytes::Bytes;
 use crate::error::Fault;
 use crate::func::{Args, Func, Signature};
 pub use crate::list::List;
@@ -114,7 +115,7 @@ pub enum Value {
     /// A `string`.
     Str(Str),
     /// A `[]byte`.
-    Bytes(Str),
+    Bytes(Bytes),
     /// A slice of anything but bytes.
     List(List),
     /// A map with string keys.
@@ -152,7 +153,7 @@ impl Value {
 
     /// A Go `[]byte`.
     #[must_use]
-    pub fn bytes(bytes: impl Into<Str>) -> Self {
+    pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::Bytes(bytes.into())
     }
 
@@ -232,7 +233,7 @@ impl Value {
             Type::Float(float) => Self::Float(float, 0.0),
             Type::Complex => Self::Complex(0.0, 0.0),
             Type::String => Self::Str(Str::default()),
-            Type::BYTES => Self::Bytes(Str::default()),
+            Type::BYTES => Self::bytes(Str::default()),
             Type::Slice(elem) => Self::List(List::nil(*elem)),
             Type::Map(elem) => Self::Map(Map::nil(*elem)),
         }
@@ -249,7 +250,8 @@ impl Value {
             Self::Uint(_, n) => *n != 0,
             Self::Float(_, n) => *n != 0.0,
             Self::Complex(re, im) => *re != 0.0 || *im != 0.0,
-            Self::Str(s) | Self::Bytes(s) => !s.is_empty(),
+            Self::Str(s) => !s.is_empty(),
+            Self::Bytes(s) => !s.is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Map(map) => !map.is_empty(),
             Self::Object(object) => object.underlying().is_none_or(|value| value.truth()),

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::func::duration;
 use crate::print;
-use crate::value::Value;
+use crate::value::{Str, Value};
 
 /// What stands for what came from a value.
 pub(crate) const VEIL: &str = "<value>";
@@ -71,10 +71,8 @@ impl Texts {
         self.left = left;
         match value {
             Value::NoValue | Value::Nil | Value::Bool(_) | Value::Func(_) => true,
-            Value::Str(text) | Value::Bytes(text) => {
-                // Messages show what is no UTF-8 as U+FFFD.
-                self.add(text) && self.add(text.to_text().as_bytes())
-            }
+            Value::Str(text) => self.add_text(text),
+            Value::Bytes(bytes) => self.add_text(&bytes.into()),
             Value::List(list) => (0..list.len()).all(|i| self.collect(&list.get(i).unwrap_or_default())),
             Value::Map(map) => {
                 map.entries().into_iter().all(|(key, value)| self.add(&key) && self.collect(&value))
@@ -83,6 +81,11 @@ impl Texts {
                 print::display(value).is_ok_and(|text| self.add(&text))
             }
         }
+    }
+
+    /// Messages show what is no UTF-8 as U+FFFD.
+    fn add_text(&mut self, text: &Str) -> bool {
+        self.add(text) && self.add(text.to_text().as_bytes())
     }
 
     fn add(&mut self, text: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use crate::func::{Args, Func, Special};
 use crate::print;
 use crate::run::Run;
 use crate::types::{Kind, Type, Uint};
-use crate::value::{List, Str, Value};
+use crate::value::{Bytes, List, Value};
 
 const ANYTHING: &[Type] = &[Type::Any];
 const ONE: &[Type] = &[Type::Reflect];
@@ -73,7 +73,8 @@ fn of_type(value: &Value, plain: &Value) -> String {
 
 fn len(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let len = match args.value(0).plain() {
-        Value::Str(text) | Value::Bytes(text) => text.len(),
+        Value::Str(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
         Value::Nil => return Err(Fault::from("len of nil pointer")),
@@ -113,7 +114,7 @@ fn index(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 fn one_index(item: &Value, index: &Value) -> Result<Value, Fault> {
     match &item.plain() {
         Value::Str(text) => byte_at(text, index, "reflect: string index out of range"),
-        Value::Bytes(bytes) => byte_at(bytes, index, "reflect: slice index out of range"),
+        Value::Bytes(bytes) => byte_at(&bytes.borrow(), index, "reflect: slice index out of range"),
         Value::List(list) => {
             let found = list.get(position(index, list.len())?);
             found.ok_or_else(|| Fault::from("reflect: slice index out of range"))
@@ -127,7 +128,7 @@ fn one_index(item: &Value, index: &Value) -> Result<Value, Fault> {
     }
 }
 
-fn byte_at(bytes: &Str, index: &Value, beyond: &str) -> Result<Value, Fault> {
+fn byte_at(bytes: &[u8], index: &Value, beyond: &str) -> Result<Value, Fault> {
     let byte = bytes.get(position(index, bytes.len())?).ok_or_else(|| Fault::from(beyond))?;
     Ok(Value::Uint(Uint::Uint8, u64::from(*byte)))
 }
@@ -154,13 +155,21 @@ fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
             let Bounds { from, to, .. } = bounds(args, text.len(), text.len())?;
             Ok(Value::str(&text[from..to]))
         }
-        Value::Bytes(bytes) => {
-            let Bounds { from, to, .. } = bounds(args, bytes.len(), bytes.len())?;
-            Ok(Value::bytes(&bytes[from..to]))
-        }
+        Value::Bytes(bytes) => slice_bytes(bytes, args),
         Value::List(list) => slice_list(list, args),
         item => Err(Fault::new(format!("can't slice item of type {}", of_type(args.value(0), item)))),
     }
+}
+
+const OUT_OF_BOUNDS: &str = "reflect.Value.Slice: slice index out of bounds";
+
+fn slice_bytes(bytes: &Bytes, args: Args<'_>) -> Result<Value, Fault> {
+    let Bounds { from, to, max } = bounds(args, bytes.len(), bytes.capacity())?;
+    let part = match max {
+        Some(max) => bytes.slice_up_to(from, to, max),
+        None => bytes.slice(from, to),
+    };
+    part.map(Value::Bytes).ok_or_else(|| Fault::from(OUT_OF_BOUNDS))
 }
 
 fn slice_list(list: &List, args: Args<'_>) -> Result<Value, Fault> {
@@ -169,7 +178,7 @@ fn slice_list(list: &List, args: Args<'_>) -> Result<Value, Fault> {
         Some(max) => list.slice_up_to(from, to, max),
         None => list.slice(from, to),
     };
-    part.map(Value::List).ok_or_else(|| Fault::from("reflect.Value.Slice: slice index out of bounds"))
+    part.map(Value::List).ok_or_else(|| Fault::from(OUT_OF_BOUNDS))
 }
 
 /// What the arguments of `slice` ask for. Unlike `index` it does not look into an `interface {}`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::error::Fault;
 use crate::run::{LIST_STEPS, MAP_STEPS, Run};
 use crate::types::Kind;
-use crate::value::{List, Map, Value};
+use crate::value::{Bytes, List, Map, Value};
 
 /// How deep values may lie in each other.
 const MAX_DEPTH: usize = 500;
@@ -35,7 +35,11 @@ fn equal_at(run: &mut Run<'_>, a: &Value, b: &Value, depth: usize) -> Result<boo
         (Value::Uint(_, a), Value::Uint(_, b)) => a == b,
         (Value::Float(_, a), Value::Float(_, b)) => a == b,
         (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
-        (Value::Str(a), Value::Str(b)) | (Value::Bytes(a), Value::Bytes(b)) => {
+        (Value::Bytes(a), Value::Bytes(b)) => {
+            run.spend(a.len().min(b.len()) as u64 / 1024)?;
+            a == b
+        }
+        (Value::Str(a), Value::Str(b)) => {
             run.spend(a.len().min(b.len()) as u64 / 1024)?;
             a == b
         }
@@ -109,6 +113,7 @@ fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Faul
             }
             Value::Map(Map::new(map.elem(), entries))
         }
+        Value::Bytes(bytes) => Value::Bytes(Bytes::with_capacity(&bytes.borrow(), bytes.capacity())),
         Value::Object(object) => object.copied().unwrap_or_else(|| value.clone()),
         other => other.clone(),
     })

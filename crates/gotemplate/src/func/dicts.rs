@@ -69,7 +69,8 @@ fn dict(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let map = Map::new::<Str>(ANY, []);
     for pair in args.all().chunks(2) {
         let key = match &pair[0] {
-            Value::Str(text) | Value::Bytes(text) => text.clone(),
+            Value::Str(text) => text.clone(),
+            Value::Bytes(bytes) => bytes.into(),
             other => {
                 let text = print::display_up_to(other, run.limits().output)?;
                 run.make(text.len())?;

@@ -46,9 +46,14 @@ pub(super) fn appended_by(elem: Type, items: Vec<Value>, portions: impl Iterator
 }
 
 /// The capacity of a list that had another one and that needs to hold so many items at once.
-pub(super) fn grown(elem: Type, old: usize, needed: usize) -> usize {
+pub(crate) fn grown(elem: Type, old: usize, needed: usize) -> usize {
     let size = size_of_one(elem);
     block(wanted(old, needed) * size, has_pointers(elem)) / size
+}
+
+/// The capacity of so many bytes that are copied.
+pub(super) fn copied(bytes: usize) -> usize {
+    grown(Type::BYTE, 0, bytes)
 }
 
 fn wanted(old: usize, needed: usize) -> usize {

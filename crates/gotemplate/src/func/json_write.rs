@@ -77,7 +77,7 @@ impl Writer<'_, '_> {
             Value::Str(text) => self.text(text)?,
             Value::Bytes(bytes) => {
                 self.room(bytes.len() / 3 * 4)?;
-                self.text(STANDARD.encode(bytes.as_bytes()).as_bytes())?;
+                self.text(STANDARD.encode(&*bytes.borrow()).as_bytes())?;
             }
             Value::List(list) if list.is_nil() => self.out.extend(b"null"),
             Value::List(list) => self.list(list)?,

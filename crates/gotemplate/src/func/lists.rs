@@ -56,7 +56,9 @@ pub(super) const NIL: &str = "runtime error: invalid memory address or nil point
 fn items(run: &mut Run<'_>, value: &Value, refusal: &str) -> Result<Vec<Value>, Fault> {
     let items = match value {
         Value::List(list) => list.to_vec(),
-        Value::Bytes(bytes) => bytes.iter().map(|byte| Value::Uint(Uint::Uint8, (*byte).into())).collect(),
+        Value::Bytes(bytes) => {
+            bytes.borrow().iter().map(|byte| Value::Uint(Uint::Uint8, (*byte).into())).collect()
+        }
         Value::Nil | Value::NoValue => return Err(Fault::from(NIL)),
         other => return Err(Fault::new(format!("{refusal} {}", other.kind()))),
     };
@@ -161,7 +163,7 @@ fn has(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let (len, capacity) = match args.value(0) {
         Value::List(list) => (list.len(), list.capacity()),
-        Value::Bytes(bytes) => (bytes.len(), bytes.len()),
+        Value::Bytes(bytes) => (bytes.len(), bytes.capacity()),
         Value::Nil | Value::NoValue => return Err(Fault::from(NIL)),
         other => {
             return Err(Fault::new(format!("list should be type of slice or array but {}", other.kind())));
@@ -178,7 +180,7 @@ fn slice(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let (Some(from), Some(to)) = (bound(1, 0), bound(2, len)) else { return Err(out_of_bounds()) };
     let part = match args.value(0) {
         Value::List(list) if to <= capacity => list.slice(from, to).map(Value::List),
-        Value::Bytes(bytes) => bytes.get(from..to).map(Value::bytes),
+        Value::Bytes(bytes) => bytes.slice(from, to).map(Value::Bytes),
         _ => None,
     };
     part.ok_or_else(out_of_bounds)

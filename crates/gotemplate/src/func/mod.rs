@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::error::Fault;
 use crate::run::Run;
 use crate::types::Type;
-use crate::value::{List, Map, Object, Str, Value};
+use crate::value::{Bytes, List, Map, Object, Str, Value};
 
 pub mod builtin;
 pub mod chance;
@@ -21,6 +21,7 @@ pub mod numbers;
 pub mod semver;
 pub mod yaml;
 
+mod calendar;
 mod cast;
 mod civil;
 mod constraint;
@@ -28,10 +29,11 @@ mod date_parse;
 mod decimal;
 mod deep;
 pub(crate) mod duration;
-mod growth;
+pub(crate) mod growth;
 mod json_read;
 mod json_write;
 mod layout;
+mod location;
 mod merge;
 mod time;
 mod zone;
@@ -345,7 +347,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// If it is none.
-    pub fn bytes(self, index: usize) -> Result<&'a Str, Fault> {
+    pub fn bytes(self, index: usize) -> Result<&'a Bytes, Fault> {
         match self.value(index) {
             Value::Bytes(bytes) => Ok(bytes),
             other => Err(unexpected(index, Type::BYTES, other)),

@@ -11,12 +11,12 @@ use regex::Regex;
 
 use super::constraint::Constraints;
 use super::failure::Failure;
-use super::{Args, Func, Method, Signature, json_read};
+use super::{Args, Func, Method, Signature, growth, json_read};
 use crate::error::Fault;
 use crate::interface::Interface;
 use crate::run::Run;
 use crate::types::{Kind, Type, Uint};
-use crate::value::{Object, Value};
+use crate::value::{Bytes, Object, Value};
 
 const POINTER: Type = Type::Named("*semver.Version", Kind::Ptr);
 const STRUCT: Type = Type::Named("semver.Version", Kind::Struct);
@@ -296,16 +296,19 @@ const fn shared<T: Holder>() -> [Method<T>; SHARED] {
             }
             Ok(Value::object(Plain(Version { metadata, ..Version::clone(&v.get()) }.rewritten())))
         }),
-        Method::new("MarshalText", &[], Type::BYTES, |v, _, _| {
-            Ok(Value::bytes(v.get().to_text().into_bytes()))
-        }),
+        Method::new("MarshalText", &[], Type::BYTES, |v, _, _| Ok(copied(&v.get().to_text()))),
         Method::new("MarshalJSON", &[], Type::BYTES, |v, _, _| {
-            Ok(Value::bytes(format!("\"{}\"", v.get().to_text()).into_bytes()))
+            Ok(copied(&format!("\"{}\"", v.get().to_text())))
         }),
         Method::new("Value", &[], DRIVER_VALUE, |v, _, _| {
             Ok(Interface::of(DRIVER_VALUE, v.get().to_text().into()))
         }),
     ]
+}
+
+/// A text as a `[]byte` of its own.
+fn copied(text: &str) -> Value {
+    Value::Bytes(Bytes::with_capacity(text.as_bytes(), growth::copied(text.len())))
 }
 
 const fn uint(number: u64) -> Value {
@@ -326,10 +329,10 @@ static OF_POINTER: &[Method<Pointer>] = &[
         Ok(order(v, args).is_ok_and(Ordering::is_eq).into())
     }),
     Method::new("UnmarshalText", &[Type::BYTES], Type::Error, |v, _, args| {
-        Ok(v.become_text(&String::from_utf8_lossy(args.bytes(0)?)))
+        Ok(v.become_text(&String::from_utf8_lossy(&args.bytes(0)?.borrow())))
     }),
     Method::new("UnmarshalJSON", &[Type::BYTES], Type::Error, |v, run, args| {
-        v.become_json(run, args.bytes(0)?)
+        v.become_json(run, &args.bytes(0)?.borrow())
     }),
     Method::new("Scan", &[Type::ANY], Type::Error, |v, _, args| {
         let text = if let Value::Str(text) = args.value(0) { text.to_text() } else { "".into() };
@@ -445,7 +448,7 @@ mod tests {
         let version = Pointer(RefCell::new(Version::parse("v1.2.3-a+b").unwrap()));
         let env = crate::run::Env::default();
         let called = |name: &str| version.call(name, &mut Run::new(&env), Args::new(&[])).unwrap();
-        assert!(matches!(called("MarshalJSON"), Value::Bytes(text) if &*text == b"\"1.2.3-a+b\""));
+        assert!(matches!(called("MarshalJSON"), Value::Bytes(text) if *text.borrow() == *b"\"1.2.3-a+b\""));
         assert!(matches!(called("Value").held(), Value::Str(text) if &*text == b"1.2.3-a+b"));
     }
 

@@ -347,7 +347,8 @@ impl Wrap<'_> {
 /// A value as sprig makes text of it: strings and bytes as they are, the rest as an action prints it.
 fn text_of(run: &Run<'_>, value: &Value) -> Result<Vec<u8>, Fault> {
     match value {
-        Value::Str(text) | Value::Bytes(text) => Ok(text.to_vec()),
+        Value::Str(text) => Ok(text.to_vec()),
+        Value::Bytes(bytes) => Ok(bytes.to_vec()),
         other => shown(run, other),
     }
 }
@@ -390,7 +391,8 @@ fn spaced(
 /// [`text_of`], shared where there is a string already.
 fn shared_text_of(run: &Run<'_>, value: &Value) -> Result<Str, Fault> {
     match value {
-        Value::Str(text) | Value::Bytes(text) => Ok(text.clone()),
+        Value::Str(text) => Ok(text.clone()),
+        Value::Bytes(bytes) => Ok(bytes.into()),
         other => Ok(text_of(run, other)?.into()),
     }
 }
@@ -403,7 +405,7 @@ fn to_strings(run: &mut Run<'_>, value: &Value) -> Result<List, Fault> {
         Value::Bytes(bytes) => {
             run.make(bytes.len().saturating_mul(ITEM))?;
             run.spend(bytes.len() as u64)?;
-            bytes.iter().map(|byte| byte.to_string().into()).collect()
+            bytes.borrow().iter().map(|byte| byte.to_string().into()).collect()
         }
         Value::Nil => Vec::new(),
         other => vec![shared_text_of(run, other)?],

@@ -1,30 +1,31 @@
-//! `time.Time`, `time.Month`, `time.Weekday` and `*time.Location`: moments, how layouts show them, their methods.
+//! `time.Time`: moments, how layouts show them, their methods.
 
 use std::any::Any;
-use std::rc::Rc;
 use std::time::SystemTime;
 
-use super::civil::{Date, MONTHS, WEEKDAYS, weekday};
+use super::calendar::{MONTH, Month, WEEKDAY, Weekday};
+use super::civil::{Date, weekday};
 use super::duration::{self, DURATION, Duration, SECOND};
-use super::failure::Pointed;
 use super::layout::{Cut, Fraction, Offset, Part, cut};
+use super::location::{LOCATION, Location, NoLocation};
 use super::zone::{Rule, Zone};
 use super::{Args, Method, Signature};
 use crate::error::Fault;
 use crate::run::Run;
-use crate::types::{Int, Kind, Type, Uint};
-use crate::value::{List, Object, Value};
+use crate::types::{Kind, Type, Uint};
+use crate::value::{Bytes, Object, Value};
 
 /// The type of moments.
 pub(super) const TIME: Type = Type::Named("time.Time", Kind::Struct);
-const MONTH: Type = Type::Named("time.Month", Kind::Int);
-const WEEKDAY: Type = Type::Named("time.Weekday", Kind::Int);
-const ZONE: Type = Type::Named("*time.zone", Kind::Ptr);
-const LOCATION: Type = Type::Named("*time.Location", Kind::Ptr);
 
 /// From the year 1, where Go's zero time is, to 1970.
 const YEAR_1_TO_1970: i64 = 62_135_596_800;
 const DAY: i64 = 86_400;
+
+/// As JSON and YAML show a moment: as long as what it shows at most.
+const RFC3339: &[u8] = b"2006-01-02T15:04:05.999999999Z07:00";
+/// The most bytes of a moment in `encoding/gob`.
+const BINARY: usize = 16;
 
 /// A moment, shown in a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ static METHODS: &[Method<Time>] = &[
     Method::new("AppendFormat", &[Type::BYTES, Type::String], Type::BYTES, |time, run, args| {
         let (before, layout) = (args.bytes(0)?, args.str(1)?);
         run.make(before.len().saturating_add(layout.len()))?;
-        Ok(Value::bytes([before, &*time.format(layout)].concat()))
+        Ok(Value::Bytes(time.append_format(before, layout)))
     }),
     Method::new("String", &[], Type::String, |time, _, _| Ok(time.to_text().into())),
     Method::new("GoString", &[], Type::String, |time, _, _| Ok(time.to_go_syntax().into())),
@@ -108,23 +109,26 @@ static METHODS: &[Method<Time>] = &[
     Method::new("IsZero", &[], Type::Bool, |time, _, _| Ok((time.moment() == Time::zero().moment()).into())),
     Method::new("IsDST", &[], Type::Bool, |time, _, _| Ok(time.zone.at(time.seconds).summer.into())),
     Method::new("AppendText", &[Type::BYTES], Type::BYTES, |time, run, args| {
-        let (before, text) = (args.bytes(0)?, time.to_rfc3339("AppendText")?);
-        run.make(before.len() + text.len())?;
-        Ok(Value::bytes([before, &*text].concat()))
+        run.make(args.bytes(0)?.len().saturating_add(RFC3339.len()))?;
+        Ok(Value::Bytes(time.append_rfc3339(args.bytes(0)?, "AppendText")?))
     }),
     Method::new("AppendBinary", &[Type::BYTES], Type::BYTES, |time, run, args| {
-        let (before, binary) = (args.bytes(0)?, time.to_binary()?);
-        run.make(before.len() + binary.len())?;
-        Ok(Value::bytes([before, &*binary].concat()))
+        run.make(args.bytes(0)?.len().saturating_add(BINARY))?;
+        Ok(Value::Bytes(time.append_binary(args.bytes(0)?)?))
     }),
-    Method::new("MarshalBinary", &[], Type::BYTES, |time, _, _| Ok(Value::bytes(time.to_binary()?))),
-    Method::new("GobEncode", &[], Type::BYTES, |time, _, _| Ok(Value::bytes(time.to_binary()?))),
+    Method::new("MarshalBinary", &[], Type::BYTES, |time, _, _| {
+        Ok(Value::Bytes(time.append_binary(&Bytes::with_capacity(&[], BINARY))?))
+    }),
+    Method::new("GobEncode", &[], Type::BYTES, |time, _, _| {
+        Ok(Value::Bytes(time.append_binary(&Bytes::with_capacity(&[], BINARY))?))
+    }),
     Method::new("MarshalText", &[], Type::BYTES, |time, _, _| {
-        Ok(Value::bytes(time.to_rfc3339("MarshalText")?))
+        let empty = Bytes::with_capacity(&[], RFC3339.len());
+        Ok(Value::Bytes(time.append_rfc3339(&empty, "MarshalText")?))
     }),
     Method::new("MarshalJSON", &[], Type::BYTES, |time, _, _| {
-        let text = time.to_rfc3339("MarshalJSON")?;
-        Ok(Value::bytes(format!("\"{}\"", String::from_utf8_lossy(&text)).into_bytes()))
+        let quote = Bytes::with_capacity(b"\"", RFC3339.len() + 2);
+        Ok(Value::Bytes(time.append_rfc3339(&quote, "MarshalJSON")?.append(b"\"")))
     }),
 ];
 
@@ -318,6 +322,11 @@ impl Time {
 
     /// As JSON and YAML show it.
     pub(super) fn to_rfc3339(&self, method: &str) -> Result<Vec<u8>, Fault> {
+        Ok(self.append_rfc3339(&Bytes::from(""), method)?.to_vec())
+    }
+
+    /// That, behind what is there already.
+    fn append_rfc3339(&self, before: &Bytes, method: &str) -> Result<Bytes, Fault> {
         let wall = self.wall();
         if !(0..=9999).contains(&wall.date.year) {
             return Err(Fault::new(format!("Time.{method}: year outside of range [0,9999]")));
@@ -325,39 +334,67 @@ impl Time {
         if wall.rule.offset.abs() >= DAY {
             return Err(Fault::new(format!("Time.{method}: timezone hour outside of range [0,23]")));
         }
-        Ok(self.format(b"2006-01-02T15:04:05.999999999Z07:00"))
+        Ok(self.append_format(before, RFC3339))
     }
 
     /// As `encoding/gob` has it: a version, the seconds since the year 1, the nanoseconds, the minutes east of UTC or
     /// -1 for UTC itself. The second version has the seconds of the offset too.
-    fn to_binary(&self) -> Result<Vec<u8>, Fault> {
-        let offset = if self.zone == Zone::Utc { -60 } else { self.zone.at(self.seconds).offset };
-        let (minutes, seconds) = (offset / 60, offset % 60);
-        let minutes = i16::try_from(minutes).ok().filter(|minutes| *minutes != -1 || self.zone == Zone::Utc);
+    fn append_binary(&self, before: &Bytes) -> Result<Bytes, Fault> {
+        let is_utc = self.zone == Zone::Utc;
+        let offset = if is_utc { -60 } else { self.zone.at(self.seconds).offset };
+        let minutes = i16::try_from(offset / 60).ok().filter(|minutes| *minutes != -1 || is_utc);
         let minutes = minutes.ok_or("Time.MarshalBinary: unexpected zone offset")?;
+        let seconds = (offset % 60) as i8;
         let mut out = vec![if seconds == 0 { 1 } else { 2 }];
         out.extend(self.seconds.wrapping_add(YEAR_1_TO_1970).to_be_bytes());
         out.extend((self.nanos as u32).to_be_bytes());
         out.extend(minutes.to_be_bytes());
-        if seconds != 0 {
-            out.push(seconds as u8);
-        }
-        Ok(out)
+        let out = before.append(&out);
+        Ok(if seconds == 0 { out } else { out.append(&seconds.to_be_bytes()) })
     }
 
     /// The moment as a layout shows it.
-    pub(super) fn format(&self, mut layout: &[u8]) -> Vec<u8> {
+    pub(super) fn format(&self, layout: &[u8]) -> Vec<u8> {
         let wall = self.wall();
         let mut out = Vec::with_capacity(layout.len() + 8);
-        while !layout.is_empty() {
-            let Cut { before, part, after } = cut(layout);
+        for Cut { before, part, .. } in cuts(layout) {
             out.extend(before);
             if let Some((part, _)) = part {
                 out.extend(self.show(part, &wall).into_bytes());
             }
-            layout = after;
         }
         out
+    }
+
+    /// The same, behind what is there already, in the pieces in which Go appends it: room for them grows with each.
+    fn append_format(&self, before: &Bytes, layout: &[u8]) -> Bytes {
+        let wall = self.wall();
+        let mut out = before.clone();
+        for Cut { before, part, .. } in cuts(layout) {
+            out = out.append(before);
+            if let Some((part, _)) = part {
+                let text = self.show(part, &wall);
+                out = match part {
+                    Part::Fraction(form) => self.append_fraction(&out, form, &text),
+                    _ => pieces(part, text.as_bytes(), &wall.rule)
+                        .iter()
+                        .fold(out, |out, piece| out.append(piece)),
+                };
+            }
+        }
+        out
+    }
+
+    /// Go appends all nine digits, and takes back what is too much.
+    fn append_fraction(&self, before: &Bytes, form: Fraction, text: &str) -> Bytes {
+        if form.trimmed && self.nanos == 0 {
+            return before.clone();
+        }
+        let digits = format!("{:09}", self.nanos);
+        let zeros = digits.bytes().take(8).take_while(|digit| *digit == b'0').count();
+        let (zeros, number) = digits.as_bytes().split_at(zeros);
+        let all = zeros.chunks(1).fold(before.append(&[form.separator]), |out, zero| out.append(zero));
+        all.append(number).slice(0, before.len() + text.len()).unwrap_or_default()
     }
 
     fn show(&self, part: Part, wall: &Wall) -> String {
@@ -400,6 +437,35 @@ impl Time {
     }
 }
 
+/// A layout cut into its parts.
+fn cuts(mut layout: &[u8]) -> impl Iterator<Item = Cut<'_>> {
+    std::iter::from_fn(move || {
+        let found = (!layout.is_empty()).then(|| cut(layout))?;
+        layout = found.after;
+        Some(found)
+    })
+}
+
+/// The pieces in which Go appends a part: signs, paddings and the numbers of an offset one by one.
+fn pieces<'t>(part: Part, text: &'t [u8], rule: &Rule) -> Vec<&'t [u8]> {
+    let padding = |byte: u8| text.iter().take(text.len() - 1).take_while(|other| **other == byte).count();
+    let alone = match part {
+        Part::Offset(_) => return in_pairs(text),
+        Part::ZoneName if rule.name.is_empty() => return in_pairs(text),
+        Part::DayPadded | Part::YearDayPadded => padding(b' '),
+        Part::YearDay => padding(b'0'),
+        Part::LongYear => usize::from(text.starts_with(b"-")),
+        _ => 0,
+    };
+    let (alone, rest) = text.split_at(alone);
+    alone.chunks(1).chain([rest]).collect()
+}
+
+fn in_pairs(offset: &[u8]) -> Vec<&[u8]> {
+    let digits = |a: &u8, b: &u8| a.is_ascii_digit() && b.is_ascii_digit();
+    offset.chunk_by(digits).flat_map(|run| run.chunks(2)).collect()
+}
+
 fn offset(seconds: i64, form: Offset) -> String {
     if form.z && seconds == 0 {
         return "Z".into();
@@ -425,201 +491,6 @@ fn fraction(nanos: i64, form: Fraction) -> String {
     format!("{}{digits}", char::from(form.separator))
 }
 
-/// `time.Month`, 1 for January.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Month(i64);
-
-/// `time.Weekday`, 0 for Sunday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Weekday(i64);
-
-impl Month {
-    fn name(self) -> &'static str {
-        usize::try_from(self.0 - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or_default()
-    }
-
-    /// Its name; Go has a text for a number that is no month, too.
-    fn shown(self) -> String {
-        if self.name().is_empty() { format!("%!Month({})", self.0) } else { self.name().to_owned() }
-    }
-}
-
-impl Weekday {
-    fn name(self) -> &'static str {
-        usize::try_from(self.0).ok().and_then(|at| WEEKDAYS.get(at)).copied().unwrap_or_default()
-    }
-
-    /// Its name; Go has a text for a number that is no day, too.
-    fn shown(self) -> String {
-        if self.name().is_empty() { format!("%!Weekday({})", self.0) } else { self.name().to_owned() }
-    }
-}
-
-static MONTH_METHODS: &[Method<Month>] =
-    &[Method::new("String", &[], Type::String, |month, _, _| Ok(month.shown().into()))];
-static WEEKDAY_METHODS: &[Method<Weekday>] =
-    &[Method::new("String", &[], Type::String, |day, _, _| Ok(day.shown().into()))];
-
-impl Object for Month {
-    fn go_type(&self) -> Type {
-        MONTH
-    }
-
-    fn method(&self, name: &str) -> Option<Signature> {
-        super::find(MONTH_METHODS, name)
-    }
-
-    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-        super::call(MONTH_METHODS, name, self, run, args)
-    }
-
-    fn text(&self) -> Option<Vec<u8>> {
-        Some(self.shown().into())
-    }
-
-    fn underlying(&self) -> Option<Value> {
-        Some(Value::Int(Int::Int, self.0))
-    }
-
-    fn with_number(&self, number: i64) -> Option<Value> {
-        Some(Value::object(Self(number)))
-    }
-
-    fn equals(&self, other: &dyn Object) -> Option<bool> {
-        let other: &dyn Any = other;
-        Some(other.downcast_ref::<Self>() == Some(self))
-    }
-}
-
-impl Object for Weekday {
-    fn go_type(&self) -> Type {
-        WEEKDAY
-    }
-
-    fn method(&self, name: &str) -> Option<Signature> {
-        super::find(WEEKDAY_METHODS, name)
-    }
-
-    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-        super::call(WEEKDAY_METHODS, name, self, run, args)
-    }
-
-    fn text(&self) -> Option<Vec<u8>> {
-        Some(self.shown().into())
-    }
-
-    fn underlying(&self) -> Option<Value> {
-        Some(Value::Int(Int::Int, self.0))
-    }
-
-    fn with_number(&self, number: i64) -> Option<Value> {
-        Some(Value::object(Self(number)))
-    }
-
-    fn equals(&self, other: &dyn Object) -> Option<bool> {
-        let other: &dyn Any = other;
-        Some(other.downcast_ref::<Self>() == Some(self))
-    }
-}
-
-/// `*time.Location`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Location(Zone);
-
-static LOCATION_METHODS: &[Method<Location>] =
-    &[Method::new("String", &[], Type::String, |location, _, _| Ok(location.0.name().into()))];
-
-impl Object for Location {
-    fn go_type(&self) -> Type {
-        LOCATION
-    }
-
-    fn method(&self, name: &str) -> Option<Signature> {
-        super::find(LOCATION_METHODS, name)
-    }
-
-    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-        super::call(LOCATION_METHODS, name, self, run, args)
-    }
-
-    fn text(&self) -> Option<Vec<u8>> {
-        Some(self.0.name().into())
-    }
-
-    fn copied(&self) -> Option<Value> {
-        Some(Value::object(Self(Zone::Empty(Rc::new(())))))
-    }
-
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        // But for UTC there would be zones, transitions and a cache: an address, at which printing ends anyway.
-        let cache: Value = match self.0 {
-            Zone::Utc | Zone::Empty(_) => Value::object(NoZone),
-            Zone::Named(..) | Zone::Fixed(_) => Value::object(CachedZone),
-        };
-        vec![
-            ("name", self.0.name().into()),
-            ("zone", Value::List(List::nil(Type::Named("time.zone", Kind::Struct)))),
-            ("tx", Value::List(List::nil(Type::Named("time.zoneTrans", Kind::Struct)))),
-            ("extend", "".into()),
-            ("cacheStart", Value::int64(0)),
-            ("cacheEnd", Value::int64(0)),
-            ("cacheZone", cache),
-        ]
-    }
-
-    fn pointed(&self) -> Option<Value> {
-        Some(Value::object(Pointed { of: "time.Location", fields: self.fields() }))
-    }
-
-    fn equals(&self, other: &dyn Object) -> Option<bool> {
-        let other: &dyn Any = other;
-        Some(other.downcast_ref::<Self>() == Some(self))
-    }
-
-    fn is_same(&self, other: &dyn Object) -> Option<bool> {
-        let other: &dyn Any = other;
-        Some(other.downcast_ref::<Self>().is_some_and(|other| self.0.is_same(&other.0)))
-    }
-}
-
-/// The nil `*time.Location`, which moments in UTC hold.
-#[derive(Clone, Copy, Debug)]
-struct NoLocation;
-
-impl Object for NoLocation {
-    fn go_type(&self) -> Type {
-        LOCATION
-    }
-
-    fn is_nil(&self) -> bool {
-        true
-    }
-}
-
-/// The nil `*time.zone` of a location without zones.
-#[derive(Clone, Copy, Debug)]
-struct NoZone;
-
-/// The `*time.zone` of one that has some.
-#[derive(Clone, Copy, Debug)]
-struct CachedZone;
-
-impl Object for NoZone {
-    fn go_type(&self) -> Type {
-        ZONE
-    }
-
-    fn is_nil(&self) -> bool {
-        true
-    }
-}
-
-impl Object for CachedZone {
-    fn go_type(&self) -> Type {
-        ZONE
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -638,7 +509,7 @@ mod tests {
         let env = crate::run::Env::default();
         let time = Time::from_unix(0, Zone::Utc);
         let made = time.call("AppendFormat", &mut Run::new(&env), Args::new(&args)).unwrap();
-        assert!(matches!(made, Value::Bytes(text) if &*text == b"in 1970"));
+        assert!(matches!(made, Value::Bytes(text) if *text.borrow() == *b"in 1970"));
     }
 
     #[test]
