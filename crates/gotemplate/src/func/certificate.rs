@@ -221,20 +221,14 @@ fn public_key<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], Refused> {
         EC => {
             let curve = parameters.filter(|parameters| parameters.tag == OID);
             let curve = curve.ok_or("x509: invalid ECDSA parameters")?;
-            match Curve::of_oid(curve.content) {
-                Some(curve) => curve.check(bits).map(|()| bits),
-                None if curve.content == P224 => Ok(bits),
-                None => Err("x509: unsupported elliptic curve".into()),
-            }
+            let curve = Curve::of_oid(curve.content).ok_or("x509: unsupported elliptic curve")?;
+            curve.check(bits).map(|()| bits)
         }
         ED25519 if parameters.is_some() => Err("x509: Ed25519 key encoded with illegal parameters".into()),
         ED25519 if bits.len() != 32 => Err("x509: wrong Ed25519 public key size".into()),
         _ => Ok(bits),
     }
 }
-
-/// A curve that Go knows and we do not check points on.
-pub(super) const P224: &[u8] = &[0x2b, 0x81, 4, 0, 0x21];
 
 fn rsa_public_key(bits: &[u8]) -> Result<(), Refused> {
     let mut fields = or(Reader::new(bits).sequence(""), "x509: invalid RSA public key")?;

@@ -147,6 +147,14 @@ impl<'a> Reader<'a> {
         self.any()
     }
 
+    /// What must have this tag as a member of a list.
+    pub(super) fn member(&mut self, tag: u8) -> Result<Element<'a>, Refused> {
+        if self.header()?.tag() != tag {
+            return Err(structure("sequence tag mismatch"));
+        }
+        self.any().map_err(|_| syntax("truncated sequence"))
+    }
+
     /// What may stand here with this tag.
     pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Refused> {
         if self.is_empty() {
@@ -338,6 +346,14 @@ pub(super) fn number(magnitude: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A Go `int`.
+pub(super) fn int(number: i64) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let is_superfluous = |pair: &[u8]| matches!(pair, [0, 0..=0x7f] | [0xff, 0x80..=0xff]);
+    let extra = bytes.windows(2).take_while(|pair| is_superfluous(pair)).count();
+    element(INTEGER, &bytes[extra..])
+}
+
 /// A small number.
 pub(super) fn small(number: u32) -> Vec<u8> {
     self::number(&number.to_be_bytes())
@@ -393,6 +409,9 @@ mod tests {
         assert!(Reader::new(&[2, 1, 0xff]).number().unwrap().is_negative());
         assert_eq!(Reader::new(&number(&[0x80])).number().unwrap().magnitude(), [0x80]);
         assert_eq!(number(&[]), [2, 1, 0]);
+        for value in [0, 1, -1, 127, 128, -128, -129, 65537, i64::MAX, i64::MIN] {
+            assert_eq!(Reader::new(&int(value)).int(), Ok(value));
+        }
     }
 
     #[test]

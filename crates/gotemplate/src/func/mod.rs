@@ -63,6 +63,8 @@ mod letter;
 mod pem;
 mod random_bytes;
 mod read_key;
+mod rsa_key;
+mod rsa_use;
 mod store_cipher;
 mod words;
 
