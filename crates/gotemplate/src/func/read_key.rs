@@ -308,4 +308,54 @@ mod tests {
             }
         }
     }
+
+    /// The content of a PEM text among the test data.
+    fn content(name: &str) -> Vec<u8> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/");
+        let text = std::fs::read(format!("{path}{name}")).unwrap();
+        pem::decode(&text).unwrap().0.bytes
+    }
+
+    #[test]
+    fn a_key_of_any_number_of_bits_is_read_and_written_for_its_steps() {
+        let der = content("rsa-17000.key");
+        let read = |steps| {
+            let env = Env { limits: Limits { steps, ..Limits::default() }, ..Env::default() };
+            any(&mut Run::new(&env), &der)
+        };
+        assert!(read(1_000_000).is_err_and(|fault| fault.wants_steps()));
+        let key = read(1_200_000).unwrap().unwrap();
+        assert_eq!(key.to_pem().bytes, der);
+        assert_eq!(pkcs8_fields(&key.to_pkcs8().unwrap()).unwrap().key, der);
+    }
+
+    #[test]
+    fn keys_of_several_primes_are_written_as_they_are_read() {
+        for name in ["primes3", "primes4"] {
+            let (bare, wrapped) = (content(&format!("{name}-pkcs1.key")), content(&format!("{name}.key")));
+            for der in [&bare, &wrapped] {
+                let key = of_any(der).unwrap();
+                assert_eq!((key.to_pem().bytes, key.to_pkcs8().unwrap()), (bare.clone(), wrapped.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn each_of_many_primes_is_paid_for_before_any_is_divided_by() {
+        let one = der::sequence(&[&der::small(3), &der::small(1), &der::small(1)]);
+        let numbers = [3, 5, 7, 11, 13].map(der::small).concat();
+        let key = der::sequence(&[&der::small(1), &numbers, &der::sequence(&[&one.repeat(10_000)])]);
+        assert!(any(&mut Run::new(&Env::default()), &key).is_err_and(|fault| fault.wants_steps()));
+    }
+
+    #[test]
+    fn a_list_of_primes_holds_nothing_else() {
+        let member = der::sequence(&[&der::small(3), &der::small(1), &der::small(1)]);
+        let read = |list: &[u8]| further_primes(Reader::new(list)).map(|primes| primes.len());
+        assert_eq!(read(&member.repeat(2)), Ok(2));
+        let refused =
+            [[&*member, &der::small(1)].concat(), [&member, &member[..5]].concat()].map(|list| read(&list));
+        let want = ["structure error: sequence tag mismatch", "syntax error: truncated sequence"];
+        assert_eq!(refused, want.map(|text| Err(format!("asn1: {text}"))));
+    }
 }

@@ -38,9 +38,9 @@ pub(super) fn steps_of_modulus(bytes: usize) -> u64 {
     u64::try_from(cube >> 22).unwrap_or(u64::MAX)
 }
 
-/// The steps that it takes to multiply or to divide numbers that have so many bytes together.
+/// The steps that it takes to multiply, divide and invert numbers that have so many bytes together.
 fn steps_of_product(bytes: usize) -> u64 {
-    (bytes as u64).saturating_pow(2) >> 12
+    (bytes as u64).saturating_pow(2) >> 10
 }
 
 fn number(bytes: &[u8]) -> BoxedUint {
@@ -121,10 +121,16 @@ fn check_public(n: &BoxedUint, e: i64) -> Result<u32, Refused> {
 impl RsaNumbers<'_> {
     /// The steps that it takes to see whether the numbers fit each other.
     pub(super) fn steps(&self) -> u64 {
+        let n = trimmed(self.n).len();
         // However short a number is, it takes a word.
-        let primes = self.primes.iter().map(|prime| trimmed(prime).len().max(8)).sum::<usize>();
-        let all = trimmed(self.n).len() + trimmed(self.d).len() + primes;
-        steps_of_modulus(trimmed(self.n).len()).max(steps_of_product(all))
+        let primes = || self.primes.iter().map(|prime| trimmed(prime).len().max(8));
+        let products = steps_of_product(n + trimmed(self.d).len() + primes().sum::<usize>());
+        // A power by the first prime, if its inverse is not given. Primes longer than the modulus are refused before.
+        let power = match self.remainders {
+            None => steps_of_modulus(primes().next().unwrap_or_default().min(n)).saturating_mul(4),
+            Some(_) => 0,
+        };
+        steps_of_modulus(n).max(power).max(products)
     }
 
     /// The key, if Go takes it for one: `PrivateKey.Precompute` and `PrivateKey.Validate`.

@@ -81,6 +81,8 @@ for primes in 3:2048 4:4096; do
     openssl pkey -in "$name.key" -traditional -out "$name-pkcs1.key"
     signed "$name" intermediate "subjectAltName=DNS:$name.example"
 done
+# This takes minutes.
+openssl genrsa -traditional -out rsa-17000.key 17000
 
 cat leaf.crt intermediate.crt root.crt >chain.pem
 cat root.crt leaf.crt intermediate.crt >shuffled.pem
