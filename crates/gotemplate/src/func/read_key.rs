@@ -1,7 +1,7 @@
 //! Reading private keys as Go's `crypto/x509` and sprig do, with their error texts. What reads one pays for it first.
 
 use super::curve::Curve;
-use super::der::{self, Element, Number, OID, Reader, Refused, SEQUENCE, context};
+use super::der::{self, BIT_STRING, Element, Number, OID, Reader, Refused, SEQUENCE};
 use super::pem;
 use super::private_key::{EC, ED25519, EcKey, PrivateKey, RSA, X25519};
 use super::rsa_key::RsaNumbers;
@@ -228,9 +228,10 @@ fn ec_fields(der: &[u8]) -> Result<Ec<'_>, Refused> {
     let mut fields = Reader::new(der).sequence("ecPrivateKey")?;
     let version = fields.int()?;
     let scalar = fields.octets()?;
-    let curve = fields.optional(context(0))?.map(|curve| curve.fields().oid()).transpose()?;
-    if let Some(point) = fields.optional(context(1))? {
-        point.fields().bits()?;
+    let curve = fields.explicit(0, OID)?.map(|curve| curve.content);
+    curve.map(der::dotted).transpose()?;
+    if let Some(point) = fields.explicit(1, BIT_STRING)? {
+        point.bits()?;
     }
     Ok(Ec { version, scalar, curve })
 }
