@@ -267,6 +267,10 @@ def pkcs8(algorithm, key):
     return sequence(integer(0), sequence(algorithm), element(4, key))
 
 
+def sec1_head(scalar):
+    return integer(1) + element(4, scalar)
+
+
 def sec1(scalar, curve=None, point=None, version=1):
     return sequence(
         integer(version),
@@ -280,6 +284,7 @@ def damage_scalars():
     scalar, point = [content for tag, content in parts(parts(read("p224-sec1.key"))[0][1]) if tag in (4, 0xA1)]
     point = parts(point)[0][1][1:]
     off = point[:-1] + bytes([point[-1] ^ 1])
+    named = element(0xA0, CURVES["P-224"])
     for name, der in {
         "short": sec1(b"\1" * 27, "P-224"),
         "empty": sec1(b"", "P-224"),
@@ -292,6 +297,15 @@ def damage_scalars():
         "other-curve": sec1(scalar, "secp224k1"),
         "larger-curve": sec1(scalar, "P-256"),
         "version": sec1(scalar, "P-224", version=2),
+        # What stands within the tags, and how long these say that it is.
+        "no-bits": sequence(sec1_head(scalar), named, element(0xA1, element(4, point))),
+        "bits-odd": sequence(sec1_head(scalar), named, element(0xA1, bytes.fromhex("03020701"))),
+        "no-name": sequence(sec1_head(scalar), element(0xA0, integer(7))),
+        "tag-empty": sequence(sec1_head(scalar), element(0xA0, b"")),
+        "tag-short": sequence(sec1_head(scalar), b"\xa0\1", CURVES["P-224"]),
+        "tag-long": sequence(sec1_head(scalar), b"\xa0\x50", CURVES["P-224"]),
+        "tag-plain": sequence(sec1_head(scalar), element(0x80, CURVES["P-224"])),
+        "tag-last": sequence(sec1_head(scalar), b"\xa0\x50"),
     }.items():
         write(f"p224-{name}.key", "EC PRIVATE KEY", der)
     write("p224-other-curve-inside.key", "PRIVATE KEY", pkcs8(EC + CURVES["P-224"], sec1(scalar, "P-256")))
@@ -321,9 +335,12 @@ def damage_points():
             "zero": b"\4" + bytes(2 * size),
         }.items():
             write(f"{name}-{how}.crt", "CERTIFICATE", der.replace(point, other))
+        even = point[:-1] + bytes([point[-1] & 0xFE])
+        write(f"{name}-unused-bit.crt", "CERTIFICATE", der.replace(b"\0" + point, b"\1" + even))
     der = read("p224.crt")
     write("p224-larger-curve.crt", "CERTIFICATE", der.replace(CURVES["P-224"], CURVES["P-521"], 1))
     write("p224-other-curve.crt", "CERTIFICATE", der.replace(CURVES["P-224"], CURVES["secp224k1"], 1))
+    write("p224-no-name.crt", "CERTIFICATE", der.replace(CURVES["P-224"], CURVES["P-224"][:-1] + b"\x80", 1))
 
 
 damage_two()
