@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-var stores = []string{"aes256", "aes256-empty", "aes128", "triple-des", "legacy", "legacy-empty", "plain", "without-mac", "shuffled", "disjunct", "named", "ec", "ed25519", "umlauts", "without-key", "without-certificate", "cut", "wrong-mac"}
+var stores = []string{"aes256", "aes256-empty", "aes128", "triple-des", "legacy", "legacy-empty", "plain", "without-mac", "shuffled", "disjunct", "named", "ec", "ed25519", "umlauts", "without-key", "without-certificate", "cut", "wrong-mac", "p224", "primes3"}
 
-var bundles = []string{"leaf.crt", "root.crt", "intermediate.crt", "ec.crt", "ed25519.crt", "p384.crt", "bare.crt", "expired.crt", "chain.pem", "shuffled.pem", "without-root.pem", "authorities.pem", "disjunct.pem", "two-leaves.pem", "key-and-chain.pem", "commented.pem", "crlf.pem", "chain.p7b", "leaf.der", "leaf.key", "leaf.pub", "leaf-encrypted-pkcs1.key", "dsa.key"}
+var bundles = []string{"leaf.crt", "root.crt", "intermediate.crt", "ec.crt", "ed25519.crt", "p384.crt", "bare.crt", "expired.crt", "chain.pem", "shuffled.pem", "without-root.pem", "authorities.pem", "disjunct.pem", "two-leaves.pem", "key-and-chain.pem", "commented.pem", "crlf.pem", "chain.p7b", "leaf.der", "leaf.key", "leaf.pub", "leaf-encrypted-pkcs1.key", "dsa.key", "p224.crt", "primes3.crt"}
 
-var keys = []string{"leaf.key", "leaf-pkcs1.key", "ec.key", "ec-sec1.key", "p384.key", "ed25519.key", "x25519.key", "leaf-encrypted.key", "leaf-encrypted-pkcs1.key", "dsa.key", "leaf.crt", "leaf.pub"}
+var keys = []string{"leaf.key", "leaf-pkcs1.key", "ec.key", "ec-sec1.key", "p384.key", "ed25519.key", "x25519.key", "leaf-encrypted.key", "leaf-encrypted-pkcs1.key", "dsa.key", "leaf.crt", "leaf.pub", "p224.key", "primes3.key"}
 
-var webKeys = []string{"rsa.jwk", "rsa-public.jwk", "rsa-without-primes.jwk", "ec.jwk", "ec-public.jwk", "p384.jwk", "p384-public.jwk", "p521.jwk", "p521-public.jwk", "ed25519.jwk", "ed25519-public.jwk", "x25519.jwk", "x25519-public.jwk", "symmetric.jwk", "set.jwk", "off-curve.jwk"}
+var webKeys = []string{"rsa.jwk", "rsa-public.jwk", "rsa-without-primes.jwk", "ec.jwk", "ec-public.jwk", "p384.jwk", "p384-public.jwk", "p521.jwk", "p521-public.jwk", "ed25519.jwk", "ed25519-public.jwk", "x25519.jwk", "x25519-public.jwk", "symmetric.jwk", "set.jwk", "off-curve.jwk", "p224.jwk", "p224-public.jwk"}
 
 // onFile is each text with one file as `.f`.
 func onFile(file string, all ...string) []question {
@@ -19,7 +19,7 @@ func onFile(file string, all ...string) []question {
 }
 
 func certificateCases() []question {
-	return join(storeCases(), bundleCases(), encoderCases(), webKeyCases(), decryptCases())
+	return join(storeCases(), bundleCases(), encoderCases(), webKeyCases(), decryptCases(), rareKeyCases(), damagedKeyCases(), damagedPointCases(), rareWebKeyCases())
 }
 
 func storeCases() []question {

@@ -6,6 +6,7 @@ mod set;
 use std::cell::Cell;
 use std::time::Duration;
 
+use base64::Engine as _;
 use gotemplate::func::map;
 use gotemplate::{Engine, Env, Limits, Step, Template, Value};
 
@@ -219,6 +220,44 @@ fn looking_at_long_texts_again_and_again_is_paid_for() {
     {
         let text = format!("{{{{ range 100000 }}}}{{{{ $x := {call} }}}}{{{{ end }}}}");
         is_refused(&text, &text_data("x".repeat(500_000)));
+    }
+}
+
+/// An element of DER.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length = &length[length.iter().take_while(|byte| **byte == 0).count()..];
+    match length {
+        [] | [..0x80] => [&[tag, content.len() as u8], content].concat(),
+        _ => [&[tag, 0x80 | length.len() as u8], length, content].concat(),
+    }
+}
+
+/// A key of RSA with so many more primes than two, each as long, in PEM.
+fn key_of_primes(count: usize, length: usize) -> String {
+    const INTEGER: u8 = 2;
+    const SEQUENCE: u8 = 0x30;
+    let prime = element(INTEGER, &vec![0x7f; length]);
+    let one = element(INTEGER, &[1]);
+    let member = element(SEQUENCE, &[&prime[..], &one, &one].concat());
+    let numbers =
+        [&one[..], &element(INTEGER, &[0x7f; 64]), &element(INTEGER, &[3]), &one, &prime, &prime].concat();
+    let key = element(SEQUENCE, &[&numbers[..], &element(SEQUENCE, &member.repeat(count))].concat());
+    let text = base64::engine::general_purpose::STANDARD.encode(key);
+    format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n")
+}
+
+#[test]
+fn keys_of_many_or_of_long_primes_are_paid_for() {
+    for (count, length) in [(10_000, 1), (1_000, 100), (3, 10_000), (1, 200_000)] {
+        let data = text_data(key_of_primes(count, length));
+        for call in [
+            "genCAWithKey `a` 1 .text",
+            "genSelfSignedCertWithKey `a` nil nil 1 .text",
+            "rsaDecrypt `RSA-OAEP` `SHA256` `` .text",
+        ] {
+            is_refused(&format!("{{{{ $x := {call} }}}}"), &data);
+        }
     }
 }
 

@@ -87,13 +87,13 @@ impl Certificate {
 
     /// What versions 2 and 3 may add.
     fn read_rest(&mut self, body: &mut Reader<'_>, version: i64) -> Result<(), Refused> {
-        or(body.optional(implicit(1)), "x509: malformed issuerUniqueID")?;
-        or(body.optional(implicit(2)), "x509: malformed subjectUniqueID")?;
+        or(body.present(implicit(1)), "x509: malformed issuerUniqueID")?;
+        or(body.present(implicit(2)), "x509: malformed subjectUniqueID")?;
         if version < 2 {
             return Ok(());
         }
         let malformed = "x509: malformed extensions";
-        let Some(extensions) = or(body.optional(context(3)), malformed)? else { return Ok(()) };
+        let Some(extensions) = or(body.present(context(3)), malformed)? else { return Ok(()) };
         let mut extensions = or(extensions.fields().sequence(""), malformed)?;
         let mut all: Vec<Extension<'_>> = Vec::new();
         let mut seen = HashSet::new();
@@ -129,7 +129,7 @@ impl Certificate {
             35 => {
                 let invalid = "x509: invalid authority key identifier";
                 let mut fields = or(value.sequence(""), invalid)?;
-                let id = or(fields.optional(implicit(0)), invalid)?;
+                let id = or(fields.present(implicit(0)), invalid)?;
                 self.authority_key_id = id.map(|id| id.content.to_vec()).unwrap_or_default();
             }
             37 => {
@@ -159,7 +159,7 @@ impl Certificate {
 
 fn version(body: &mut Reader<'_>) -> Result<i64, Refused> {
     let malformed = "x509: malformed version";
-    let Some(version) = or(body.optional(context(0)), malformed)? else { return Ok(0) };
+    let Some(version) = or(body.present(context(0)), malformed)? else { return Ok(0) };
     match or(version.fields().int(), malformed)? {
         version @ 0..=2 => Ok(version),
         i64::MIN..0 => Err(malformed.into()),
@@ -213,20 +213,18 @@ fn public_key<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], Refused> {
     let mut info = or(body.sequence(""), "x509: malformed spki")?;
     let fields = or(info.sequence(""), "x509: malformed public key algorithm identifier")?;
     let (oid, parameters) = algorithm(fields)?;
-    let (bits, _) = or(info.bits(), "x509: malformed subjectPublicKey")?;
+    let (bits, unused) = or(info.bits(), "x509: malformed subjectPublicKey")?;
     match oid {
         RSA if parameters.is_none_or(|parameters| parameters.whole != der::NULL) => {
             Err("x509: RSA key missing NULL parameters".into())
         }
-        RSA => rsa_public_key(bits).map(|()| bits),
+        RSA => rsa_public_key(&right_aligned(bits, unused)).map(|()| bits),
         EC => {
-            let curve = parameters.filter(|parameters| parameters.tag == OID);
-            let curve = curve.ok_or("x509: invalid ECDSA parameters")?;
-            match Curve::of_oid(curve.content) {
-                Some(curve) => curve.check(bits).map(|()| bits),
-                None if curve.content == P224 => Ok(bits),
-                None => Err("x509: unsupported elliptic curve".into()),
-            }
+            let is_name =
+                |parameters: &Element<'_>| parameters.tag == OID && der::dotted(parameters.content).is_ok();
+            let curve = parameters.filter(is_name).ok_or("x509: invalid ECDSA parameters")?;
+            let curve = Curve::of_oid(curve.content).ok_or("x509: unsupported elliptic curve")?;
+            curve.check(&right_aligned(bits, unused)).map(|()| bits)
         }
         ED25519 if parameters.is_some() => Err("x509: Ed25519 key encoded with illegal parameters".into()),
         ED25519 if bits.len() != 32 => Err("x509: wrong Ed25519 public key size".into()),
@@ -234,8 +232,12 @@ fn public_key<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], Refused> {
     }
 }
 
-/// A curve that Go knows and we do not check points on.
-pub(super) const P224: &[u8] = &[0x2b, 0x81, 4, 0, 0x21];
+/// The bits moved to the end of their bytes.
+fn right_aligned(bytes: &[u8], unused: u8) -> Vec<u8> {
+    let before = std::iter::once(&0).chain(bytes);
+    let both = before.zip(bytes).map(|(before, byte)| u16::from_be_bytes([*before, *byte]));
+    both.map(|both| (both >> unused) as u8).collect()
+}
 
 fn rsa_public_key(bits: &[u8]) -> Result<(), Refused> {
     let mut fields = or(Reader::new(bits).sequence(""), "x509: invalid RSA public key")?;
@@ -261,7 +263,7 @@ impl<'a> Extension<'a> {
         const BOOLEAN: u8 = 1;
         let oid = or(fields.oid(), "x509: malformed extension OID field")?;
         let malformed = "x509: malformed extension critical field";
-        let critical = match or(fields.optional(BOOLEAN), malformed)?.map(|critical| critical.content) {
+        let critical = match or(fields.present(BOOLEAN), malformed)?.map(|critical| critical.content) {
             None | Some([0]) => false,
             Some([0xff]) => true,
             Some(_) => return Err(malformed.into()),
@@ -569,6 +571,12 @@ mod tests {
     fn shown(attributes: &[Vec<u8>]) -> Result<String, Refused> {
         let name = der::sequence(&[&attributes.concat()]);
         Name::parse(Reader::new(&name).any()?).map(|name| name.text())
+    }
+
+    #[test]
+    fn bits_are_moved_to_the_end_of_their_bytes() {
+        assert_eq!(right_aligned(&[0b1010_0001, 0b1100_0000], 6), [0b10, 0b1000_0111]);
+        assert_eq!((right_aligned(&[4, 5], 0), right_aligned(&[], 0)), (vec![4, 5], vec![]));
     }
 
     #[test]

@@ -38,6 +38,16 @@ impl<'a> Element<'a> {
     pub(super) const fn fields(self) -> Reader<'a> {
         Reader::new(self.content)
     }
+
+    /// The bytes of a bit string, and how many bits of the last one are unused.
+    pub(super) fn bits(self) -> Result<(&'a [u8], u8), Refused> {
+        let (unused, bytes) = self.content.split_first().ok_or_else(|| syntax("zero length BIT STRING"))?;
+        let padding = 1_u8.checked_shl((*unused).into()).unwrap_or_default().wrapping_sub(1);
+        if *unused > 7 || bytes.last().map_or(*unused > 0, |last| last & padding != 0) {
+            return Err(syntax("invalid padding bits in BIT STRING"));
+        }
+        Ok((bytes, *unused))
+    }
 }
 
 struct Header {
@@ -147,12 +157,50 @@ impl<'a> Reader<'a> {
         self.any()
     }
 
+    /// What must have this tag as a member of a list.
+    pub(super) fn member(&mut self, tag: u8) -> Result<Element<'a>, Refused> {
+        if self.header()?.tag() != tag {
+            return Err(structure("sequence tag mismatch"));
+        }
+        self.any().map_err(|_| syntax("truncated sequence"))
+    }
+
     /// What may stand here with this tag.
     pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Refused> {
         if self.is_empty() {
             return Ok(None);
         }
         if self.header()?.tag() == tag { self.any().map(Some) } else { Ok(None) }
+    }
+
+    /// What may stand here with this tag. As Go's `cryptobyte` does it, only the first byte tells whether it is there.
+    pub(super) fn present(&mut self, tag: u8) -> Result<Option<Element<'a>>, Refused> {
+        if self.rest().first() == Some(&tag) { self.any().map(Some) } else { Ok(None) }
+    }
+
+    /// What may stand here within the tag `[number]`. As in Go, what is in it ends where it says itself, whatever the tag
+    /// says of its length, and what has another tag within is not there.
+    pub(super) fn explicit(&mut self, number: u32, tag: u8) -> Result<Option<Element<'a>>, Refused> {
+        const CONTEXT: u8 = 2;
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let outer = self.header()?;
+        if outer.content == self.bytes.len() {
+            return Err(structure("explicit tag has no child"));
+        }
+        if (outer.class, outer.number) != (CONTEXT, number) || outer.length > 0 && !outer.compound {
+            return Ok(None);
+        }
+        if outer.length == 0 {
+            return Err(structure("zero length explicit tag was not an asn1.Flag"));
+        }
+        let mut inner = Self { bytes: self.bytes, at: outer.content };
+        let found = inner.optional(tag)?;
+        if found.is_some() {
+            self.at = inner.at;
+        }
+        Ok(found)
     }
 
     /// The elements of a sequence.
@@ -188,13 +236,7 @@ impl<'a> Reader<'a> {
 
     /// The bytes of a bit string, and how many bits of the last one are unused.
     pub(super) fn bits(&mut self) -> Result<(&'a [u8], u8), Refused> {
-        let content = self.expect(BIT_STRING, "BitString")?.content;
-        let (unused, bytes) = content.split_first().ok_or_else(|| syntax("zero length BIT STRING"))?;
-        let padding = 1_u8.checked_shl((*unused).into()).unwrap_or_default().wrapping_sub(1);
-        if *unused > 7 || bytes.last().map_or(*unused > 0, |last| last & padding != 0) {
-            return Err(syntax("invalid padding bits in BIT STRING"));
-        }
-        Ok((bytes, *unused))
+        self.expect(BIT_STRING, "BitString")?.bits()
     }
 
     /// An algorithm: its identifier and its parameters, which may be absent.
@@ -338,6 +380,14 @@ pub(super) fn number(magnitude: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A Go `int`.
+pub(super) fn int(number: i64) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let is_superfluous = |pair: &[u8]| matches!(pair, [0, 0..=0x7f] | [0xff, 0x80..=0xff]);
+    let extra = bytes.windows(2).take_while(|pair| is_superfluous(pair)).count();
+    element(INTEGER, &bytes[extra..])
+}
+
 /// A small number.
 pub(super) fn small(number: u32) -> Vec<u8> {
     self::number(&number.to_be_bytes())
@@ -388,11 +438,45 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tagged_explicitly_ends_where_it_says_itself() {
+        let read = |der: &[u8]| {
+            let mut reader = Reader::new(der);
+            let found = reader.explicit(1, INTEGER)?.map(|found| found.content.to_vec());
+            Ok::<_, Refused>((found, reader.rest().len()))
+        };
+        assert_eq!(read(&[0xa1, 3, 2, 1, 7, 9]), Ok((Some(vec![7]), 1)));
+        assert_eq!(read(&[0xa1, 1, 2, 1, 7, 9]), Ok((Some(vec![7]), 1)));
+        assert_eq!(read(&[0xa1, 0x7f, 2, 1, 7, 9]), Ok((Some(vec![7]), 1)));
+        assert_eq!(read(&[0xa1, 3, 4, 1, 7, 9]), Ok((None, 6)));
+        assert_eq!((read(&[0xa0, 3, 2, 1, 7]), read(&[0x81, 1, 7])), (Ok((None, 5)), Ok((None, 3))));
+        assert_eq!(read(&[]), Ok((None, 0)));
+        let refused = [&[0xa1, 0][..], &[0xa1, 0, 9], &[0xa1, 3, 2, 3, 7]].map(|der| read(der).unwrap_err());
+        let want = [
+            "structure error: explicit tag has no child",
+            "structure error: zero length explicit tag was not an asn1.Flag",
+            "syntax error: data truncated",
+        ];
+        assert_eq!(refused, want.map(|text| format!("asn1: {text}")));
+    }
+
+    #[test]
+    fn what_may_be_there_is_told_by_its_first_byte_or_by_its_header() {
+        let other = &[0x82, 0x85];
+        assert!(Reader::new(other).present(0xa1).unwrap().is_none());
+        assert!(Reader::new(other).optional(0xa1).is_err());
+        assert!(Reader::new(other).present(0x82).is_err());
+        assert_eq!(Reader::new(&[0x82, 1, 9]).present(0x82).unwrap().unwrap().content, [9]);
+    }
+
+    #[test]
     fn numbers_are_signed() {
         assert_eq!(Reader::new(&[2, 1, 0xff]).int(), Ok(-1));
         assert!(Reader::new(&[2, 1, 0xff]).number().unwrap().is_negative());
         assert_eq!(Reader::new(&number(&[0x80])).number().unwrap().magnitude(), [0x80]);
         assert_eq!(number(&[]), [2, 1, 0]);
+        for value in [0, 1, -1, 127, 128, -128, -129, 65537, i64::MAX, i64::MIN] {
+            assert_eq!(Reader::new(&int(value)).int(), Ok(value));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::der::{self, BIT_STRING, OCTETS, OID, PRINTABLE, SET, UTF8, context, i
 use super::encoding::base64_decode;
 use super::private_key::PrivateKey;
 use super::random_bytes::random;
+use super::rsa_use::is_panic;
 use super::{pem, read_key};
 use crate::error::Fault;
 use crate::func::{Args, Func};
@@ -236,7 +237,7 @@ fn issue(
         &der::compound(context(3), &[&extensions]),
     ]);
     let signature = signing_key.sign(run, &body);
-    let signature = signature.map_err(|fault| match fault.is_limit() {
+    let signature = signature.map_err(|fault| match fault.is_limit() || is_panic(&fault) {
         true => fault,
         false => Fault::new(format!("error creating certificate: {fault}")),
     })?;

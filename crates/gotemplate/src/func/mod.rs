@@ -67,6 +67,8 @@ mod letter;
 mod pem;
 mod random_bytes;
 mod read_key;
+mod rsa_key;
+mod rsa_use;
 mod store_cipher;
 mod words;
 

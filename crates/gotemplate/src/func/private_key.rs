@@ -1,14 +1,12 @@
 //! Private keys: made, read and written as Go's `crypto/x509` and sprig do, with their error texts.
 
 use dsa::{Components, KeySize};
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use rsa::{BoxedUint, Pkcs1v15Sign, RsaPrivateKey};
-use sha2::{Digest, Sha256};
 
 use super::curve::Curve;
-use super::der::{self, Refused, context, trimmed};
+use super::der::{self, Refused, context};
 use super::pem;
 use super::random_bytes::{Chance, random};
+use super::rsa_key::RsaKey;
 use crate::error::Fault;
 use crate::func::Func;
 use crate::run::Run;
@@ -21,7 +19,7 @@ pub static ROWS: &[Func] = &[Func::fixed("genPrivateKey", &[Type::String], Type:
     let key = match &**kind {
         b"" | b"rsa" => PrivateKey::generate_rsa(run, 4096)?,
         b"dsa" => generate_dsa(run)?,
-        b"ecdsa" => generate_ec(run)?,
+        b"ecdsa" => generate_ec(run, Curve::P256)?,
         b"ed25519" => PrivateKey::Ed25519(random(run)?),
         _ => return Ok(Value::str([b"Unknown type ", &**kind].concat())),
     };
@@ -35,13 +33,10 @@ pub(super) const X25519: &[u8] = &[0x2b, 0x65, 0x6e];
 const SHA256_WITH_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11];
 const ECDSA_WITH_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3];
 
-/// More bits than any key has that is used: the time to check one grows with the third power.
-const MAX_RSA_BITS: usize = 16384;
-
 /// A private key of any kind that Go reads.
 #[derive(Clone)]
 pub(super) enum PrivateKey {
-    Rsa(Box<RsaPrivateKey>),
+    Rsa(Box<RsaKey>),
     Ec(EcKey),
     /// The seed.
     Ed25519([u8; 32]),
@@ -62,8 +57,8 @@ pub(super) struct EcKey {
 
 /// A public key that can stand in a certificate.
 pub(super) enum PublicKey {
-    /// Modulus and exponent, big-endian.
-    Rsa(Vec<u8>, Vec<u8>),
+    /// Modulus, big-endian, and exponent.
+    Rsa(Vec<u8>, i64),
     /// The uncompressed point.
     Ec(Curve, Vec<u8>),
     Ed25519(Vec<u8>),
@@ -73,7 +68,7 @@ impl PublicKey {
     /// The content of the bit string.
     pub(super) fn bits(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(modulus, exponent) => der::sequence(&[&der::number(modulus), &der::number(exponent)]),
+            Self::Rsa(modulus, exponent) => der::sequence(&[&der::number(modulus), &der::int(*exponent)]),
             Self::Ec(_, point) => point.clone(),
             Self::Ed25519(bytes) => bytes.clone(),
         }
@@ -95,9 +90,10 @@ impl PrivateKey {
     pub(super) fn generate_rsa(run: &mut Run<'_>, bits: usize) -> Result<Self, Fault> {
         // A third of what such a key takes: a template may make several.
         run.spend(if bits > 2048 { 200_000 } else { 50_000 })?;
-        let key = RsaPrivateKey::new(&mut Chance::new(run)?, bits);
-        let key = key.map_err(|error| format!("failed to generate private key: {}", rsa_refusal(&error)))?;
-        Ok(Self::Rsa(Box::new(key)))
+        let failed = |why: String| Fault::new(format!("failed to generate private key: {why}"));
+        let made = rsa::RsaPrivateKey::new(&mut Chance::new(run)?, bits);
+        let made = made.map_err(|error| failed(format!("crypto/rsa: {error}")))?;
+        Ok(Self::Rsa(Box::new(RsaKey::of_parts(&made).map_err(failed)?)))
     }
 
     /// The name of its type in Go.
@@ -114,10 +110,10 @@ impl PrivateKey {
     /// Its public key, if a certificate can have it; else the name of the public key's type in Go.
     pub(super) fn public(&self) -> Result<PublicKey, &'static str> {
         match self {
-            Self::Rsa(key) => Ok(PublicKey::Rsa(
-                key.n().to_be_bytes_trimmed_vartime().into_vec(),
-                key.e().to_be_bytes_trimmed_vartime().into_vec(),
-            )),
+            Self::Rsa(key) => {
+                let (modulus, exponent) = key.public();
+                Ok(PublicKey::Rsa(modulus, exponent))
+            }
             Self::Ec(key) => Ok(PublicKey::Ec(key.curve, key.point.clone())),
             Self::Ed25519(seed) => {
                 let key = ed25519_dalek::SigningKey::from_bytes(seed);
@@ -130,12 +126,9 @@ impl PrivateKey {
 
     /// The algorithm of its signatures; `None` if it cannot sign.
     pub(super) fn signature_algorithm(&self) -> Option<Vec<u8>> {
-        let ecdsa = |digest: u8| der::algorithm(&[ECDSA_WITH_SHA2, &[digest]].concat(), &[]);
         match self {
             Self::Rsa(_) => Some(der::algorithm(SHA256_WITH_RSA, der::NULL)),
-            Self::Ec(EcKey { curve: Curve::P256, .. }) => Some(ecdsa(2)),
-            Self::Ec(EcKey { curve: Curve::P384, .. }) => Some(ecdsa(3)),
-            Self::Ec(EcKey { curve: Curve::P521, .. }) => Some(ecdsa(4)),
+            Self::Ec(key) => Some(der::algorithm(&[ECDSA_WITH_SHA2, &[key.curve.signature()]].concat(), &[])),
             Self::Ed25519(_) => Some(der::algorithm(ED25519, &[])),
             Self::X25519(_) | Self::Dsa(_) => None,
         }
@@ -144,13 +137,7 @@ impl PrivateKey {
     /// The signature of a message.
     pub(super) fn sign(&self, run: &mut Run<'_>, message: &[u8]) -> Result<Vec<u8>, Fault> {
         match self {
-            Self::Rsa(key) => {
-                check_size(key)?;
-                run.spend(steps_of_use(key))?;
-                let scheme = Pkcs1v15Sign::new::<Sha256>();
-                let signed = key.sign_with_rng(&mut Chance::new(run)?, scheme, &Sha256::digest(message));
-                signed.map_err(|error| rsa_refusal(&error).into())
-            }
+            Self::Rsa(key) => key.sign(run, message),
             Self::Ec(key) => {
                 key.curve.sign(&key.scalar, message).ok_or_else(|| "ecdsa: private key is zero".into())
             }
@@ -167,7 +154,7 @@ impl PrivateKey {
     /// As sprig writes it.
     pub(super) fn to_pem(&self) -> pem::Block {
         match self {
-            Self::Rsa(key) => pem::Block::new("RSA PRIVATE KEY", pkcs1(key)),
+            Self::Rsa(key) => pem::Block::new("RSA PRIVATE KEY", key.to_pkcs1()),
             Self::Ec(key) => pem::Block::new("EC PRIVATE KEY", sec1(key, true)),
             Self::Dsa(der) => pem::Block::new("DSA PRIVATE KEY", der.clone()),
             Self::Ed25519(seed) => pem::Block::new("PRIVATE KEY", pkcs8_of_seed(ED25519, seed)),
@@ -178,7 +165,7 @@ impl PrivateKey {
     /// `x509.MarshalPKCS8PrivateKey`.
     pub(super) fn to_pkcs8(&self) -> Result<Vec<u8>, Refused> {
         match self {
-            Self::Rsa(key) => Ok(pkcs8(&der::algorithm(RSA, der::NULL), &pkcs1(key))),
+            Self::Rsa(key) => Ok(pkcs8(&der::algorithm(RSA, der::NULL), &key.to_pkcs1())),
             Self::Ec(key) => {
                 let curve = der::element(der::OID, key.curve.oid());
                 Ok(pkcs8(&der::algorithm(EC, &curve), &sec1(key, false)))
@@ -192,28 +179,6 @@ impl PrivateKey {
     }
 }
 
-/// The steps that it takes to sign or to decrypt.
-pub(super) fn steps_of_use(key: &RsaPrivateKey) -> u64 {
-    steps_of_modulus(key.size())
-}
-
-/// The steps that it takes to do something with an RSA key whose modulus has so many bytes.
-pub(super) fn steps_of_modulus(bytes: usize) -> u64 {
-    // The third power of the bits: 2000 steps for 2048 of them, a million for 16384. Longer keys are refused.
-    (bytes.min(MAX_RSA_BITS / 8) as u64 * 8).pow(3) >> 22
-}
-
-/// That Go uses a key of its size.
-pub(super) fn check_size(key: &RsaPrivateKey) -> Result<(), Refused> {
-    let bits = key.n().bits_vartime();
-    if bits >= 1024 {
-        return Ok(());
-    }
-    Err(format!(
-        "crypto/rsa: {bits}-bit keys are insecure (see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)"
-    ))
-}
-
 fn generate_dsa(run: &mut Run<'_>) -> Result<PrivateKey, Fault> {
     run.spend(200_000)?;
     let mut chance = Chance::new(run)?;
@@ -225,90 +190,11 @@ fn generate_dsa(run: &mut Run<'_>) -> Result<PrivateKey, Fault> {
     Ok(PrivateKey::Dsa(der::sequence(&[&der::small(0), &numbers.concat()])))
 }
 
-fn generate_ec(run: &mut Run<'_>) -> Result<PrivateKey, Fault> {
+fn generate_ec(run: &mut Run<'_>, curve: Curve) -> Result<PrivateKey, Fault> {
     run.spend(200)?;
-    let curve = Curve::P256;
     let scalar = curve.generate(&mut Chance::new(run)?);
-    let point = curve.public(&scalar).ok_or("failed to generate private key")?;
+    let point = curve.public(&scalar).map_err(|_| "failed to generate private key")?;
     Ok(PrivateKey::Ec(EcKey { curve, scalar, point }))
-}
-
-fn pkcs1(key: &RsaPrivateKey) -> Vec<u8> {
-    let [p, q] = [0, 1].map(|i| key.primes()[i].as_ref());
-    let numbers = [key.n().as_ref(), key.e(), key.d(), p, q].map(|number| der::number(&number.to_be_bytes()));
-    let remainders = remainders(key).map(|bytes| der::number(&bytes));
-    der::sequence(&[&der::small(0), &numbers.concat(), &remainders.concat()])
-}
-
-/// `d mod p-1`, `d mod q-1` and the inverse of `q mod p`, big-endian.
-pub(super) fn remainders(key: &RsaPrivateKey) -> [Vec<u8>; 3] {
-    let bytes = |number: Option<&BoxedUint>| {
-        number.map(|number| number.to_be_bytes_trimmed_vartime().into_vec()).unwrap_or_default()
-    };
-    let inverse = key.qinv().map(|inverse| inverse.retrieve());
-    [bytes(key.dp()), bytes(key.dq()), bytes(inverse.as_ref())]
-}
-
-/// The numbers of an RSA key, big-endian.
-pub(super) struct RsaNumbers<'a> {
-    pub(super) n: &'a [u8],
-    pub(super) e: &'a [u8],
-    pub(super) d: &'a [u8],
-    pub(super) primes: [&'a [u8]; 2],
-    /// What [`remainders`] gives; empty where it is not given.
-    pub(super) remainders: [&'a [u8]; 3],
-}
-
-impl RsaNumbers<'_> {
-    /// The steps that it takes to see whether the numbers fit each other.
-    pub(super) fn steps(&self) -> u64 {
-        steps_of_modulus(trimmed(self.n).len())
-    }
-
-    /// The key, if the numbers fit each other.
-    pub(super) fn key(&self) -> Result<PrivateKey, Refused> {
-        let most = trimmed(self.n).len();
-        if most * 8 > MAX_RSA_BITS {
-            return Err(format!("crypto/rsa: keys of more than {MAX_RSA_BITS} bits are not supported"));
-        }
-        // Only numbers of bounded length may be multiplied.
-        let is_too_long = |number: &&[u8]| trimmed(number).len() > most;
-        if is_too_long(&self.d) {
-            return Err("input overflows the modulus".into());
-        }
-        if is_too_long(&self.e) {
-            return Err("crypto/rsa: public exponent too large".into());
-        }
-        if self.primes.iter().any(|prime| matches!(trimmed(prime), [] | [1])) {
-            return Err("modulus must be > 1".into());
-        }
-        if self.primes.iter().any(is_too_long) {
-            return Err("crypto/rsa: p * q != n".into());
-        }
-        let [n, e, d, p, q] = [self.n, self.e, self.d, self.primes[0], self.primes[1]]
-            .map(|bytes| BoxedUint::from_be_slice_vartime(trimmed(bytes)));
-        let key = RsaPrivateKey::from_components(n, e, d, vec![p, q]);
-        let key = key.map_err(|error| rsa_refusal(&error))?;
-        let texts = ["invalid CRT exponent", "invalid CRT exponent", "invalid CRT coefficient"];
-        for ((given, right), text) in self.remainders.iter().zip(remainders(&key)).zip(texts) {
-            if !given.is_empty() && trimmed(given) != right {
-                return Err(format!("crypto/rsa: {text}"));
-            }
-        }
-        Ok(PrivateKey::Rsa(Box::new(key)))
-    }
-}
-
-fn rsa_refusal(error: &rsa::Error) -> Refused {
-    let text = match error {
-        rsa::Error::InvalidPrime => "invalid prime",
-        rsa::Error::InvalidModulus => "p * q != n",
-        rsa::Error::InvalidExponent => "invalid CRT exponent",
-        rsa::Error::PublicExponentTooSmall => "public exponent too small or negative",
-        rsa::Error::PublicExponentTooLarge => "public exponent too large",
-        _ => "internal error",
-    };
-    format!("crypto/rsa: {text}")
 }
 
 fn sec1(key: &EcKey, with_curve: bool) -> Vec<u8> {
@@ -331,6 +217,8 @@ fn pkcs8_of_seed(oid: &[u8], seed: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::super::read_key;
     use super::*;
     use crate::run::Env;
@@ -354,7 +242,8 @@ mod tests {
         let keys = [
             PrivateKey::generate_rsa(&mut run, 1024).unwrap(),
             generate_dsa(&mut run).unwrap(),
-            generate_ec(&mut run).unwrap(),
+            generate_ec(&mut run, Curve::P256).unwrap(),
+            generate_ec(&mut run, Curve::P224).unwrap(),
             PrivateKey::Ed25519([7; 32]),
             PrivateKey::X25519([7; 32]),
         ];
@@ -369,41 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_do_not_fit_are_no_key() {
-        let count = std::cell::Cell::new(0);
-        let random = counting(&count);
-        let env = Env { random: Some(&random), ..Env::default() };
-        let Ok(PrivateKey::Rsa(key)) = PrivateKey::generate_rsa(&mut Run::new(&env), 1024) else { panic!() };
-        let bytes = |number: &BoxedUint| number.to_be_bytes_trimmed_vartime().into_vec();
-        let (n, e, d) = (bytes(key.n()), bytes(key.e()), bytes(key.d()));
-        let primes = [0, 1].map(|i| bytes(&key.primes()[i]));
-        let refusal = |e: &[u8], primes: [&[u8]; 2], first: &[u8]| {
-            let remainders = [first, &[], &[]];
-            RsaNumbers { n: &n, e, d: &d, primes, remainders }.key().err()
-        };
-        let both = [&*primes[0], &*primes[1]];
-        assert_eq!(refusal(&e, both, &[]), None);
-        assert_eq!(refusal(&[3], both, &[]).unwrap(), "crypto/rsa: invalid CRT exponent");
-        assert_eq!(refusal(&e, both, &[1]).unwrap(), "crypto/rsa: invalid CRT exponent");
-        assert_eq!(refusal(&e, [both[0]; 2], &[]).unwrap(), "crypto/rsa: p * q != n");
-        assert_eq!(refusal(&e, [both[0], &[]], &[]).unwrap(), "modulus must be > 1");
-    }
-
-    #[test]
-    fn numbers_longer_than_the_modulus_are_not_multiplied() {
-        let (n, one, huge) = ([0xff; 256], [1], vec![0xff; 4 << 20]);
-        let refusal = |e: &[u8], d: &[u8], primes: [&[u8]; 2]| {
-            RsaNumbers { n: &n, e, d, primes, remainders: [&[], &[], &[]] }.key().err().unwrap()
-        };
-        assert_eq!(refusal(&one, &one, [&huge, &huge]), "crypto/rsa: p * q != n");
-        assert_eq!(refusal(&one, &huge, [&n, &n]), "input overflows the modulus");
-        assert_eq!(refusal(&huge, &one, [&n, &n]), "crypto/rsa: public exponent too large");
-    }
-
-    #[test]
     fn without_chance_there_is_no_key() {
         let env = Env::default();
         assert!(PrivateKey::generate_rsa(&mut Run::new(&env), 2048).is_err());
-        assert!(generate_ec(&mut Run::new(&env)).is_err());
+        assert!(generate_ec(&mut Run::new(&env), Curve::P256).is_err());
     }
 }

@@ -1,10 +1,10 @@
 //! Reading private keys as Go's `crypto/x509` and sprig do, with their error texts. What reads one pays for it first.
 
-use super::certificate::P224;
 use super::curve::Curve;
-use super::der::{self, Element, Number, OID, Reader, Refused, SEQUENCE, context};
+use super::der::{self, BIT_STRING, Element, Number, OID, Reader, Refused, SEQUENCE};
 use super::pem;
-use super::private_key::{EC, ED25519, EcKey, PrivateKey, RSA, RsaNumbers, X25519};
+use super::private_key::{EC, ED25519, EcKey, PrivateKey, RSA, X25519};
+use super::rsa_key::RsaNumbers;
 use crate::error::Fault;
 use crate::run::Run;
 
@@ -84,16 +84,9 @@ pub(super) fn any(run: &mut Run<'_>, der: &[u8]) -> Read {
 }
 
 fn of_any(der: &[u8]) -> Result<PrivateKey, Refused> {
-    let mut why = "unable to parse private key type".to_owned();
-    for read in [pkcs1, of_pkcs8, |der: &[u8]| ec(None, der)] {
-        match read(der) {
-            Ok(key) => return Ok(key),
-            // Go reads such a key, so it is told what ails it.
-            Err(refused) if refused.ends_with("not supported") => why = refused,
-            Err(_) => {}
-        }
-    }
-    Err(why)
+    let readers = [pkcs1, of_pkcs8, |der: &[u8]| ec(None, der)];
+    let key = readers.into_iter().find_map(|read| read(der).ok());
+    key.ok_or_else(|| "unable to parse private key type".into())
 }
 
 struct Pkcs8<'a> {
@@ -149,17 +142,23 @@ fn seed(kind: &str, fields: &Pkcs8<'_>) -> Result<[u8; 32], Refused> {
 }
 
 struct Pkcs1<'a> {
+    /// Whether nothing follows it.
+    is_all: bool,
     version: i64,
-    /// Modulus, public exponent, private exponent, primes, and the remainders if they are there.
+    exponent: i64,
+    /// Modulus, private exponent, the first two primes, and the remainders if they are there.
     numbers: Vec<Number<'a>>,
-    more_primes: bool,
+    /// The primes after the second.
+    further: Vec<Number<'a>>,
 }
 
 impl<'a> Pkcs1<'a> {
     fn rsa(&self) -> RsaNumbers<'a> {
         let number = |i: usize| self.numbers.get(i).map(|number| number.magnitude()).unwrap_or_default();
-        let [n, e, d] = [0, 1, 2].map(number);
-        RsaNumbers { n, e, d, primes: [3, 4].map(number), remainders: [5, 6, 7].map(number) }
+        let [n, d, p, q] = [0, 1, 2, 3].map(number);
+        let primes = [p, q].into_iter().chain(self.further.iter().map(|prime| prime.magnitude())).collect();
+        let remainders = (self.numbers.len() == 7).then(|| [4, 5, 6].map(number));
+        RsaNumbers { n, e: self.exponent, d, primes, remainders }
     }
 }
 
@@ -168,39 +167,55 @@ fn pkcs1_fields(der: &[u8]) -> Result<Pkcs1<'_>, Refused> {
     let mut fields = outer.sequence("pkcs1PrivateKey")?;
     let version = fields.int()?;
     let mut numbers = vec![fields.number()?];
-    // The public exponent is a Go `int`.
-    let mut exponent = fields;
-    numbers.push(fields.number()?);
-    exponent.int()?;
+    let exponent = fields.int()?;
     for _ in 0..3 {
         numbers.push(fields.number()?);
     }
-    while numbers.len() < 8 && fields.peek() == Some(der::INTEGER) {
+    while numbers.len() < 7 && fields.peek() == Some(der::INTEGER) {
         numbers.push(fields.number()?);
     }
-    let more_primes = fields.optional(SEQUENCE)?.is_some_and(|primes| !primes.content.is_empty());
-    outer.end("asn1: syntax error: trailing data")?;
-    Ok(Pkcs1 { version, numbers, more_primes })
+    let further = match fields.optional(SEQUENCE)? {
+        Some(further) => further_primes(further.fields())?,
+        None => Vec::new(),
+    };
+    Ok(Pkcs1 { is_all: outer.is_empty(), version, exponent, numbers, further })
+}
+
+/// The primes of a list of primes, each with two numbers, which are read but never looked at.
+fn further_primes<'a>(list: Reader<'a>) -> Result<Vec<Number<'a>>, Refused> {
+    let mut each = list;
+    // All of the list is looked through before any of it is read.
+    while !each.is_empty() {
+        each.member(SEQUENCE)?;
+    }
+    let mut list = list;
+    let mut primes = Vec::new();
+    while !list.is_empty() {
+        let mut fields = list.sequence("pkcs1AdditionalRSAPrime")?;
+        primes.push(fields.number()?);
+        fields.number()?;
+        fields.number()?;
+    }
+    Ok(primes)
 }
 
 /// `x509.ParsePKCS1PrivateKey`.
 fn pkcs1(der: &[u8]) -> Result<PrivateKey, Refused> {
     let fields =
         pkcs1_fields(der).map_err(|refused| advice(der, [Form::Ec, Form::Pkcs8]).unwrap_or(refused))?;
+    if !fields.is_all {
+        return Err("asn1: syntax error: trailing data".into());
+    }
     if fields.version > 1 {
         return Err("x509: unsupported private key version".into());
     }
-    if fields.more_primes {
-        return Err("x509: RSA keys of more than two primes are not supported".into());
-    }
-    let mut others = fields.numbers.iter().enumerate().filter(|(i, _)| *i != 1);
-    if !others.all(|(_, number)| number.is_positive()) {
+    if !fields.numbers.iter().all(|number| number.is_positive()) {
         return Err("x509: private key contains zero or negative value".into());
     }
-    if fields.numbers.get(1).is_some_and(|exponent| exponent.is_negative()) {
-        return Err("crypto/rsa: public exponent too small or negative".into());
+    if !fields.further.iter().all(|prime| prime.is_positive()) {
+        return Err("x509: private key contains zero or negative prime".into());
     }
-    fields.rsa().key()
+    Ok(PrivateKey::Rsa(Box::new(fields.rsa().key()?)))
 }
 
 struct Ec<'a> {
@@ -213,9 +228,10 @@ fn ec_fields(der: &[u8]) -> Result<Ec<'_>, Refused> {
     let mut fields = Reader::new(der).sequence("ecPrivateKey")?;
     let version = fields.int()?;
     let scalar = fields.octets()?;
-    let curve = fields.optional(context(0))?.map(|curve| curve.fields().oid()).transpose()?;
-    if let Some(point) = fields.optional(context(1))? {
-        point.fields().bits()?;
+    let curve = fields.explicit(0, OID)?.map(|curve| curve.content);
+    curve.map(der::dotted).transpose()?;
+    if let Some(point) = fields.explicit(1, BIT_STRING)? {
+        point.bits()?;
     }
     Ok(Ec { version, scalar, curve })
 }
@@ -229,18 +245,14 @@ fn ec(curve: Option<&[u8]>, der: &[u8]) -> Result<PrivateKey, Refused> {
     if fields.version != 1 {
         return Err(format!("x509: unknown EC private key version {}", fields.version));
     }
-    let curve = curve.or(fields.curve);
-    if curve == Some(P224) {
-        return Err("x509: keys on the elliptic curve P-224 are not supported".into());
-    }
-    let curve = curve.and_then(Curve::of_oid).ok_or("x509: unknown elliptic curve")?;
+    let curve = curve.or(fields.curve).and_then(Curve::of_oid).ok_or("x509: unknown elliptic curve")?;
     let extra = fields.scalar.len().saturating_sub(curve.size());
     let (zeros, scalar) = fields.scalar.split_at(extra);
     if zeros.iter().any(|byte| *byte != 0) {
         return Err("x509: invalid private key length".into());
     }
     let scalar = [&vec![0; curve.size() - scalar.len()][..], scalar].concat();
-    let point = curve.public(&scalar).ok_or("input overflows the modulus")?;
+    let point = curve.public(&scalar)?;
     Ok(PrivateKey::Ec(EcKey { curve, scalar, point }))
 }
 
@@ -259,20 +271,6 @@ fn dsa(der: &[u8]) -> Result<PrivateKey, Refused> {
 mod tests {
     use super::*;
     use crate::run::{Env, Limits};
-
-    #[test]
-    fn keys_that_only_go_reads_are_refused_by_name() {
-        let p224 = der::compound(context(0), &[&der::element(OID, P224)]);
-        let key = der::sequence(&[&der::small(1), &der::element(der::OCTETS, &[1; 28]), &p224]);
-        let why = "x509: keys on the elliptic curve P-224 are not supported";
-        assert_eq!(of_any(&key).err().as_deref(), Some(why));
-        assert_eq!(ec(None, &key).err().as_deref(), Some(why));
-        let numbers = vec![der::small(3); 8].concat();
-        let third = der::sequence(&[&der::sequence(&[&der::small(3), &der::small(1), &der::small(1)])]);
-        let key = der::sequence(&[&der::small(1), &numbers, &third]);
-        let why = "x509: RSA keys of more than two primes are not supported";
-        assert_eq!(of_any(&key).err().as_deref(), Some(why));
-    }
 
     #[test]
     fn each_reader_gives_advice() {
@@ -310,5 +308,55 @@ mod tests {
                 assert!(read.is_err_and(|fault| fault.wants_steps()));
             }
         }
+    }
+
+    /// The content of a PEM text among the test data.
+    fn content(name: &str) -> Vec<u8> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/");
+        let text = std::fs::read(format!("{path}{name}")).unwrap();
+        pem::decode(&text).unwrap().0.bytes
+    }
+
+    #[test]
+    fn a_key_of_any_number_of_bits_is_read_and_written_for_its_steps() {
+        let der = content("rsa-17000.key");
+        let read = |steps| {
+            let env = Env { limits: Limits { steps, ..Limits::default() }, ..Env::default() };
+            any(&mut Run::new(&env), &der)
+        };
+        assert!(read(1_000_000).is_err_and(|fault| fault.wants_steps()));
+        let key = read(1_200_000).unwrap().unwrap();
+        assert_eq!(key.to_pem().bytes, der);
+        assert_eq!(pkcs8_fields(&key.to_pkcs8().unwrap()).unwrap().key, der);
+    }
+
+    #[test]
+    fn keys_of_several_primes_are_written_as_they_are_read() {
+        for name in ["primes3", "primes4"] {
+            let (bare, wrapped) = (content(&format!("{name}-pkcs1.key")), content(&format!("{name}.key")));
+            for der in [&bare, &wrapped] {
+                let key = of_any(der).unwrap();
+                assert_eq!((key.to_pem().bytes, key.to_pkcs8().unwrap()), (bare.clone(), wrapped.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn each_of_many_primes_is_paid_for_before_any_is_divided_by() {
+        let one = der::sequence(&[&der::small(3), &der::small(1), &der::small(1)]);
+        let numbers = [3, 5, 7, 11, 13].map(der::small).concat();
+        let key = der::sequence(&[&der::small(1), &numbers, &der::sequence(&[&one.repeat(10_000)])]);
+        assert!(any(&mut Run::new(&Env::default()), &key).is_err_and(|fault| fault.wants_steps()));
+    }
+
+    #[test]
+    fn a_list_of_primes_holds_nothing_else() {
+        let member = der::sequence(&[&der::small(3), &der::small(1), &der::small(1)]);
+        let read = |list: &[u8]| further_primes(Reader::new(list)).map(|primes| primes.len());
+        assert_eq!(read(&member.repeat(2)), Ok(2));
+        let refused =
+            [[&*member, &der::small(1)].concat(), [&member, &member[..5]].concat()].map(|list| read(&list));
+        let want = ["structure error: sequence tag mismatch", "syntax error: truncated sequence"];
+        assert_eq!(refused, want.map(|text| Err(format!("asn1: {text}"))));
     }
 }

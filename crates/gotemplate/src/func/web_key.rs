@@ -7,7 +7,8 @@ use super::curve::Curve;
 use super::der::{Refused, trimmed};
 use super::encoding::Base64;
 use super::pem;
-use super::private_key::{EcKey, PrivateKey, PublicKey, RsaNumbers, steps_of_modulus};
+use super::private_key::{EcKey, PrivateKey, PublicKey};
+use super::rsa_key::RsaNumbers;
 use crate::error::Fault;
 use crate::func::{Args, Func};
 use crate::run::Run;
@@ -227,7 +228,7 @@ impl WebKey {
     /// `x509.MarshalPKIXPublicKey`.
     fn to_public(&self) -> Result<Vec<u8>, Refused> {
         let key = match self.go_type()? {
-            "*rsa.PublicKey" => PublicKey::Rsa(self.bytes("n"), self.bytes("e")),
+            "*rsa.PublicKey" => PublicKey::Rsa(self.bytes("n"), self.exponent()),
             "*ecdsa.PublicKey" => {
                 let curve = self.curve()?;
                 let point = self.point(curve)?;
@@ -259,15 +260,26 @@ impl WebKey {
 
     /// Pays for what is computed to see whether the numbers of a private key fit each other.
     fn pay(&self, run: &mut Run<'_>) -> Result<(), Fault> {
-        let n = if self.kind.name == "RSA" { self.bytes("n") } else { Vec::new() };
-        run.spend(steps_of_modulus(trimmed(&n).len()))
+        run.spend(if self.kind.name == "RSA" { self.with_numbers(|numbers| numbers.steps()) } else { 0 })
+    }
+
+    /// The exponent of an RSA key. Go keeps its last 64 bits.
+    fn exponent(&self) -> i64 {
+        self.bytes("e").iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
+    }
+
+    /// What comes of the numbers of an RSA key.
+    fn with_numbers<T>(&self, of: impl FnOnce(RsaNumbers<'_>) -> T) -> T {
+        let [n, d, p, q] = ["n", "d", "p", "q"].map(|name| self.bytes(name));
+        let remainders = ["dp", "dq", "qi"].map(|name| self.bytes(name));
+        let are_given = remainders.iter().all(|number| !number.is_empty());
+        let remainders = are_given.then(|| remainders.each_ref().map(Vec::as_slice));
+        of(RsaNumbers { n: &n, e: self.exponent(), d: &d, primes: vec![&p, &q], remainders })
     }
 
     fn rsa(&self) -> Result<PrivateKey, Refused> {
-        let [n, e, d, p, q] = ["n", "e", "d", "p", "q"].map(|name| self.bytes(name));
-        let remainders = ["dp", "dq", "qi"].map(|name| self.bytes(name));
-        let remainders = [&*remainders[0], &*remainders[1], &*remainders[2]];
-        RsaNumbers { n: &n, e: &e, d: &d, primes: [&p, &q], remainders }.key()
+        let key = self.with_numbers(|numbers| numbers.key())?;
+        Ok(PrivateKey::Rsa(Box::new(key)))
     }
 
     fn ec(&self) -> Result<PrivateKey, Refused> {
@@ -283,7 +295,7 @@ impl WebKey {
         }
         curve.check(&point)?;
         let scalar = [&vec![0; curve.size() - bytes.len()][..], bytes].concat();
-        curve.public(&scalar).ok_or("input overflows the modulus")?;
+        curve.public(&scalar).map_err(|_| "input overflows the modulus")?;
         Ok(PrivateKey::Ec(EcKey { curve, scalar, point }))
     }
 

@@ -326,6 +326,8 @@ pub(crate) const TEXTS: &[&str] = &[
     "utf-16",
     "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     "-----BEGIN X-----\n-----END X-----",
+    "-----BEGIN RSA PRIVATE KEY-----\nMCsCAQECAgSDAgEHAgEHAgEDAgEFMBYwCQIBBwIBAQIBATAJAgELAgEHAgEB\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN EC PRIVATE KEY-----\nMCoCAQEEHAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQWgBwYFK4EEACE=\n-----END EC PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAA==\n-----END RSA PRIVATE KEY-----",
     "MIIB",
     "MP//////////",

@@ -86,6 +86,8 @@ fn openssl_reads_the_stores_that_we_make_of_every_kind_of_key() {
         ("leaf-pkcs1.key", "leaf.crt"),
         ("ec-sec1.key", "ec.crt"),
         ("p384.key", "p384.crt"),
+        ("p224.key", "p224.crt"),
+        ("primes3.key", "primes3.crt"),
         ("ed25519.key", "ed25519.crt"),
     ] {
         for password in ["", "secret", "pässwörd"] {
@@ -129,6 +131,30 @@ fn openssl_reads_the_trust_stores_that_we_make_and_finds_java_s_mark() {
         assert!(blocks(&keys).is_empty(), "{bundle}");
         let marks = certificates.matches("2.16.840.1.113894.746875.1.1").count();
         assert_eq!(marks, blocks(&certificates).len(), "{certificates}");
+    }
+}
+
+#[test]
+#[ignore = "needs OpenSSL's command line"]
+fn openssl_verifies_what_keys_of_every_kind_sign() {
+    let authority = folder("signed").join("authority.crt");
+    let text = "{{ $ca := genCAWithKey \"authority\" 30 .k }}{{ $c := genSignedCertWithKey \"leaf\" nil nil 7 $ca .k }}{{ $ca.Cert }}&{{ $c.Cert }}";
+    for key in [
+        "leaf.key",
+        "ec.key",
+        "p224.key",
+        "p384.key",
+        "p521.key",
+        "ed25519.key",
+        "primes3.key",
+        "primes4.key",
+        "rsa-uneven.key",
+        "primes3-third-other.key",
+    ] {
+        let made = String::from_utf8(rendered(text, &[("k", &file(key))])).unwrap();
+        let (own, leaf) = made.split_once('&').unwrap();
+        fs::write(&authority, own).unwrap();
+        openssl(&["verify", "-CAfile", authority.to_str().unwrap()], leaf.as_bytes());
     }
 }
 

@@ -3,7 +3,7 @@
 # TEST KEYS: they are public and guard nothing. A new run makes new ones; record the cases again after it.
 set -eu
 cd "$(dirname "$0")"
-find . -type f ! -name recipe.sh ! -name README.md -delete
+find . -type f ! -name recipe.sh ! -name damage.py ! -name README.md -delete
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 days=36500
@@ -69,6 +69,21 @@ openssl req -new -key leaf.key -subj /CN=expired -config "$work/plain.cnf" -out 
         -startdate 20200101000000Z -enddate 20210101000000Z -extfile expired.ext -out "$here/expired.crt"
 )
 
+# Keys on P-224 and of more than two primes, and what is wrong in many ways.
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-224 -out p224.key
+openssl pkey -in p224.key -traditional -out p224-sec1.key
+signed p224 root 'subjectAltName=DNS:p224.example'
+openssl req -x509 -key p224.key -out p224-authority.crt -days $days -subj /CN=p224-authority -config "$work/plain.cnf" \
+    -addext basicConstraints=critical,CA:TRUE -addext subjectKeyIdentifier=hash
+for primes in 3:2048 4:4096; do
+    name=primes${primes%:*}
+    openssl genrsa -primes "${primes%:*}" -out "$name.key" "${primes#*:}"
+    openssl pkey -in "$name.key" -traditional -out "$name-pkcs1.key"
+    signed "$name" intermediate "subjectAltName=DNS:$name.example"
+done
+# This takes minutes.
+openssl genrsa -traditional -out rsa-17000.key 17000
+
 cat leaf.crt intermediate.crt root.crt >chain.pem
 cat root.crt leaf.crt intermediate.crt >shuffled.pem
 cat leaf.crt intermediate.crt >without-root.pem
@@ -110,6 +125,8 @@ store shuffled secret -inkey leaf.key -in leaf.crt -certfile shuffled.pem $aes
 store disjunct secret -inkey leaf.key -in leaf.crt -certfile other-root.crt $aes
 store named secret -inkey leaf.key -in leaf.crt -certfile root.crt -name 'a friendly name' -caname 'the root' $aes
 store ec secret -inkey ec.key -in ec.crt -certfile authorities.pem $aes
+store p224 secret -inkey p224.key -in p224.crt -certfile root.crt $aes
+store primes3 secret -inkey primes3.key -in primes3.crt -certfile authorities.pem $aes
 store ed25519 secret -inkey ed25519.key -in ed25519.crt -certfile root.crt $aes
 store umlauts 'pässwörd' -inkey leaf.key -in leaf.crt $aes
 store without-key secret -nokeys -in chain.pem $aes
@@ -126,6 +143,10 @@ for digest in sha1 sha256 sha512; do
     oaep $digest $digest
 done
 oaep sha256 label 6c6162656c
+for name in primes3 primes4; do
+    printf 'the hidden text' | openssl pkeyutl -encrypt -inkey $name.key -pkeyopt rsa_padding_mode:oaep \
+        -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256 -out "oaep-$name.bin"
+done
 
 # JSON web keys, written from the numbers that OpenSSL prints.
 url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
@@ -146,6 +167,7 @@ elliptic() {
     printf '{"kty":"EC","crv":"%s","x":"%s","y":"%s","d":"%s"}' "$2" "$x" "$y" "$d" >"$1.jwk"
 }
 elliptic ec P-256 32
+elliptic p224 P-224 28
 elliptic p384 P-384 48
 elliptic p521 P-521 66
 
@@ -161,3 +183,4 @@ octets x25519 X25519
 printf '{"kty":"oct","k":"%s"}' "$(printf 'a shared key' | url)" >symmetric.jwk
 printf '{"keys":[%s,%s]}' "$(cat rsa-public.jwk)" "$(cat ec-public.jwk)" >set.jwk
 printf '{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}' >off-curve.jwk
+python3 damage.py
