@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"text/template"
-	"time"
 	"unicode/utf8"
 )
 
@@ -58,7 +57,7 @@ func (q question) name() string {
 }
 
 func (q question) answer() answer {
-	out, err := q.render(functions(time.Unix(q.Now, 0).UTC()))
+	out, err := q.render(functionsAt(q.Now))
 	if err != nil {
 		return answer{ID: q.ID, Error: err.Error()}
 	}
@@ -72,6 +71,10 @@ func (q question) render(functions template.FuncMap) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return q.execute(parsed)
+}
+
+func (q question) execute(parsed *template.Template) (string, error) {
 	dot := map[string]string{}
 	for key, value := range q.Data {
 		dot[key] = string(value)
