@@ -58,7 +58,7 @@ record-templates:
 
 # Gives 200 000 random templates to Go and to us; prints what they cover and where the answers differ: `./justw compare-templates -seed 7`.
 compare-templates *ARGS:
-    cd tests/oracle && go run . diff -each 900 -damaged 20000 -least 200000 {{ ARGS }} cargo run --release --locked --quiet --package keyferry-gotemplate --example oracle
+    cd tests/oracle && go test . && go run . diff -each 900 -damaged 20000 -least 200000 {{ ARGS }} cargo run --release --locked --quiet --package keyferry-gotemplate --example oracle
 
 # Gives hostile templates and values to the template engine for so many minutes: `./justw fuzz 10`; the report names what it finds.
 fuzz MINUTES="60":

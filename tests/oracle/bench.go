@@ -63,7 +63,7 @@ func bench(in io.Reader, out io.Writer) error {
 }
 
 func (q question) prepared() (prepared, error) {
-	parsed, err := q.parse(functions(time.Unix(q.Now, 0).UTC()))
+	parsed, err := q.parse(functionsAt(q.Now))
 	dot := map[string]string{}
 	for key, value := range q.Data {
 		dot[key] = string(value)

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 )
 
 // samples are an argument of each type that a function's parameter has, and what is none of it.
@@ -21,7 +20,7 @@ var loud = []string{"randAlphaNum", "randAlpha", "randAscii", "randNumeric", "ra
 
 // wrongArgumentCases call each function with too few and too many arguments, and with each argument in turn of a wrong type.
 func wrongArgumentCases() []question {
-	all := functions(time.Unix(moment, 0).UTC())
+	all := functionsAt(moment)
 	var out []question
 	for _, name := range functionNames() {
 		if slices.Contains(builtins, name) {

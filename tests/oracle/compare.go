@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,18 +14,12 @@ import (
 	"strings"
 )
 
-//go:embed differences.txt
-var differencesText string
-
 // difference is a way in which two answers may differ. Groups that both expressions name must hold the same text.
 type difference struct {
 	golang, ours *regexp.Regexp
 	reason       string
 	seen         int
 }
-
-// shown is how many differences are printed.
-const shown = 40
 
 // pair is a case and Go's answer.
 type pair struct {
@@ -40,18 +33,20 @@ func diff(arguments []string) error {
 	var want wanted
 	flags := want.flags()
 	flags.IntVar(&want.least, "least", 0, "fail if fewer cases are compared, unless -only asks for few")
+	listed := flags.String("differences", "../../crates/gotemplate/tests/data/differences.txt", "where the list of differences lies")
+	shown := flags.Int("shown", 40, "how many differences are printed")
 	recordedIn := flags.String("recorded", "", "compare the recorded cases of this directory instead")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("usage: diff [-seed N] [-each N] [-only NAMES] [-least N] [-recorded DIRECTORY] PROGRAM …")
+		return errors.New("usage: diff [-seed N] [-each N] [-only NAMES] [-least N] [-shown N] [-differences FILE] [-recorded DIRECTORY] PROGRAM …")
 	}
-	pairs, rare, err := want.pairs(*recordedIn)
+	differences, err := readDifferences(*listed)
 	if err != nil {
 		return err
 	}
-	differences, err := parseDifferences(differencesText)
+	pairs, rare, err := want.pairs(*recordedIn)
 	if err != nil {
 		return err
 	}
@@ -59,7 +54,7 @@ func diff(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(rare, compare(os.Stdout, pairs, ours, differences), want.tooFew(len(pairs)))
+	return errors.Join(rare, compare(os.Stdout, pairs, ours, differences, *shown), want.tooFew(len(pairs)))
 }
 
 func (w wanted) tooFew(compared int) error {
@@ -177,20 +172,24 @@ func send(in io.WriteCloser, pairs []pair) {
 	writer.Flush()
 }
 
-func parseDifferences(text string) (out []*difference, err error) {
-	for line := range strings.Lines(text) {
+func readDifferences(path string) (out []*difference, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		columns := strings.Split(line, "\t")
 		if len(columns) != 3 {
-			return nil, fmt.Errorf("differences.txt: not three columns: %q", line)
+			return nil, fmt.Errorf("%s: not three columns: %q", path, line)
 		}
 		each := &difference{reason: columns[2]}
 		for i, compiled := range []**regexp.Regexp{&each.golang, &each.ours} {
 			if *compiled, err = regexp.Compile("(?s)^(?:" + columns[i] + ")$"); err != nil {
-				return nil, fmt.Errorf("differences.txt: %w", err)
+				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 		}
 		out = append(out, each)
@@ -198,8 +197,8 @@ func parseDifferences(text string) (out []*difference, err error) {
 	return out, nil
 }
 
-// compare prints the first differences that no line explains, and how often each line did.
-func compare(out io.Writer, pairs []pair, ours map[string]string, differences []*difference) error {
+// compare prints the first of the differences that no line explains, and how often each line did.
+func compare(out io.Writer, pairs []pair, ours map[string]string, differences []*difference, shown int) error {
 	equal, unexplained := 0, 0
 	for _, each := range pairs {
 		answered, ok := ours[each.asked.ID]

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"maps"
 	"strings"
 	"text/template"
-	"time"
 	"unicode/utf8"
 )
 
@@ -59,8 +59,9 @@ func (q question) name() string {
 }
 
 func (q question) answer() answer {
-	all := functions(time.Unix(q.Now, 0).UTC())
+	all := functionsAt(q.Now)
 	if q.Builtins {
+		all = maps.Clone(all)
 		delete(all, "slice")
 	}
 	out, err := q.render(all)
@@ -77,6 +78,10 @@ func (q question) render(functions template.FuncMap) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return q.execute(parsed)
+}
+
+func (q question) execute(parsed *template.Template) (string, error) {
 	dot := map[string]string{}
 	for key, value := range q.Data {
 		dot[key] = string(value)

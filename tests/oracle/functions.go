@@ -25,6 +25,17 @@ func functions(now time.Time) template.FuncMap {
 	return all
 }
 
+// functionsBySecond keeps what functions makes.
+var functionsBySecond = map[int64]template.FuncMap{}
+
+// functionsAt are the functions at a second since 1970. The map is not to be changed.
+func functionsAt(second int64) template.FuncMap {
+	if functionsBySecond[second] == nil {
+		functionsBySecond[second] = functions(time.Unix(second, 0).UTC())
+	}
+	return functionsBySecond[second]
+}
+
 // own is what ESO adds to sprig.
 var own = template.FuncMap{
 	"pkcs12key":                 func(store string) (string, error) { return pkcs12key("", store) },

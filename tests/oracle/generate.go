@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ func generate(arguments []string) error {
 type generator struct {
 	*rand.Rand
 	byResult map[string][]signature
+	// Methods by the type and by the kind that they give.
+	makers          map[reflect.Type][]method
+	methodsByResult map[string][]method
 	// What the case at hand has: the files that it names, the variables in scope that hold text, the templates that can be
 	// called and the definitions to put at the end, how many blocks with a dot of their own and how many loops are open.
 	files       map[string]string
@@ -74,6 +78,7 @@ func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
 			g.byResult[each.result] = append(g.byResult[each.result], each)
 		}
 	}
+	g.learn(methods())
 	covered := newCoverage()
 	for range w.damaged {
 		if err := w.keep(covered, g.damaged(all[g.Intn(len(all))]), "damaged", hand); err != nil {
@@ -81,21 +86,50 @@ func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
 		}
 	}
 	for _, each := range all {
-		if w.only != "" && !slices.Contains(strings.Fields(w.only), each.name) {
-			continue
+		goal := goal{each.name, w.count(each), w.count(each) / 4}
+		if slices.Contains(neverSucceeds, each.name) {
+			goal.succeed = 0
 		}
-		count := w.count(each)
-		for range count * 8 {
-			make := g.next(each, covered, count)
-			if make == nil {
-				break
-			}
-			if err := w.keep(covered, make(each), each.name, hand); err != nil {
-				return nil, err
-			}
+		if err := w.reach(covered, goal, func() question { return g.working(each) }, func() question { return g.failing(each) }, hand); err != nil {
+			return nil, err
+		}
+	}
+	for _, each := range methods() {
+		goal := goal{each.name(), w.each / 4, w.each / 8}
+		if !each.isCallable() {
+			goal.succeed = 0
+		}
+		if err := w.reach(covered, goal, func() question { return g.workingMethod(each) }, func() question { return g.failingMethod(each) }, hand); err != nil {
+			return nil, err
 		}
 	}
 	return covered, nil
+}
+
+// goal is how many cases of a function or a method are to succeed, and how many are to fail.
+type goal struct {
+	name          string
+	succeed, fail int
+}
+
+// reach makes cases that succeed, then cases that fail, until there are enough or too many were made.
+func (w wanted) reach(covered *coverage, goal goal, working, failing func() question, hand func(question, answer) error) error {
+	if w.only != "" && !slices.Contains(strings.Fields(w.only), goal.name) {
+		return nil
+	}
+	for range (goal.succeed + goal.fail) * 8 {
+		next := failing
+		switch {
+		case covered.succeeded[goal.name] < goal.succeed:
+			next = working
+		case covered.failed[goal.name] >= goal.fail:
+			return nil
+		}
+		if err := w.keep(covered, next(), goal.name, hand); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count is how many cases of a function succeed.
@@ -106,21 +140,10 @@ func (w wanted) count(s signature) int {
 	return w.each
 }
 
-// next is what a function still lacks: cases that succeed, then cases that fail, then nothing.
-func (g *generator) next(s signature, covered *coverage, each int) func(signature) question {
-	switch {
-	case covered.succeeded[s.name] < each:
-		return g.working
-	case covered.failed[s.name] < each/4:
-		return g.failing
-	}
-	return nil
-}
-
 // keep answers a case, counts it for what it is about and hands it on.
 func (w wanted) keep(covered *coverage, asked question, about string, hand func(question, answer) error) error {
 	asked.ID = fmt.Sprintf("%s/%d", about, covered.cases)
-	answered, err := covered.add(asked, about, w.certificates)
+	answered, err := covered.add(asked, w.certificates)
 	if err != nil || answered == nil {
 		return err
 	}
@@ -162,23 +185,36 @@ func (g *generator) working(s signature) question {
 // failing is a case that calls the function as it should not be.
 func (g *generator) failing(s signature) question {
 	asked := g.started()
-	arguments := g.arguments(s, 0)
-	bad := g.one("nil", "1", "1.5", `"x"`, `""`, "true", "(list 1)", `(dict "a" 1)`, "now", "-1", "1i", `"("`, "99", ".")
-	switch choice := g.Intn(6); {
+	arguments := g.arguments(s, g.Intn(2))
+	bad := g.one(misfits...)
+	choice := g.Intn(12)
+	if slices.Contains(slow, s.name) {
+		// The first two blame another, after all the work or before it.
+		choice = max(choice, 2)
+	}
+	switch {
 	case choice == 0:
-		arguments = append(arguments, bad)
-	case choice == 1 && len(arguments) > 0:
-		arguments = arguments[1:]
-	case choice == 2:
 		arguments = append([]string{g.one(`(fail "stop")`, ".nope", "(.nope | upper)", "(index (list) 3)")}, arguments...)
-	case choice == 3:
+	case choice == 1:
 		return g.delimited(asked, fmt.Sprintf("{{ (%s).nope.deeper }}", g.written(s, arguments)))
+	case choice < 4:
+		arguments = append(arguments, g.one(bad, overflowing))
+	case choice < 6 && len(arguments) > 0:
+		arguments = arguments[g.Intn(len(arguments))+1:]
+	case choice < 7 && len(arguments) > 0:
+		arguments[g.Intn(len(arguments))] = overflowing
 	case len(arguments) > 0:
 		arguments[g.Intn(len(arguments))] = bad
 	}
 	s.form = strings.ReplaceAll(s.form, "or 1 (@)", "@")
 	return g.delimited(asked, g.one("", "text ", "\n\n  ", "{{- /* c */ -}} ")+"{{ "+g.written(s, arguments)+" }}")
 }
+
+// misfits are arguments that a call may not take.
+var misfits = slices.Concat(wrong, []string{`"x"`, `""`, `"("`, "99", `"{"`, `(semver "1.2.3")`, overflowing})
+
+// overflowing is a constant that fits no integer of Go.
+const overflowing = "9223372036854775808"
 
 var longNumber = regexp.MustCompile(`\d{4}`)
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -83,6 +84,10 @@ func (g *generator) expression(kind string, depth int) string {
 	case depth > 0 && g.Intn(2) == 0 && len(g.byResult[kind]) > 0:
 		made := g.byResult[kind][g.Intn(len(g.byResult[kind]))]
 		return "(" + g.call(made, depth-1) + ")"
+	case depth > 0 && g.Intn(10) == 0:
+		return g.held(g.expression(kind, depth-1))
+	case depth > 0 && g.Intn(8) == 0 && len(g.methodsByResult[kind]) > 0:
+		return g.madeByMethod(kind)
 	case kind == "int" && g.Intn(2) == 0:
 		return strconv.Itoa(g.Intn(2000) - 1000)
 	case kind == "float" && g.Intn(2) == 0:
@@ -98,6 +103,9 @@ func (g *generator) call(s signature, depth int) string {
 	return g.written(s, g.arguments(s, depth))
 }
 
+// choosy are functions that look at the types of their arguments: every third comes out of a dict or a list.
+var choosy = []string{"index", "slice", "mustSlice", "eq", "ne", "lt", "le", "gt", "ge"}
+
 func (g *generator) arguments(s signature, depth int) []string {
 	var out []string
 	for _, kind := range s.arguments {
@@ -106,7 +114,11 @@ func (g *generator) arguments(s signature, depth int) []string {
 			kind, count = many, g.Intn(4)
 		}
 		for range count {
-			out = append(out, g.expression(kind, depth))
+			argument := g.expression(kind, depth)
+			if slices.Contains(choosy, s.name) && g.Intn(3) == 0 {
+				argument = g.held(argument)
+			}
+			out = append(out, argument)
 		}
 	}
 	return out
@@ -158,7 +170,11 @@ func (g *generator) format() string {
 		}
 		width := g.one("", "", "5", "12", ".2", "8.3", "-6", "06")
 		format.WriteString(g.one("", "x", "%%", " ", "ü") + "%" + g.one(flags...) + width + verb)
-		arguments = append(arguments, g.one(literals[kind]...))
+		argument := g.one(literals[kind]...)
+		if g.Intn(5) == 0 {
+			argument = g.held(argument)
+		}
+		arguments = append(arguments, argument)
 	}
 	if g.Intn(12) == 0 {
 		arguments = append(arguments, "1")

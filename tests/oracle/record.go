@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"text/template/parse"
-	"time"
 	"unicode/utf8"
 )
 
@@ -129,7 +128,7 @@ func (q question) withFiles(directory string) (question, error) {
 
 // called is every function that the text names, if it can be parsed; else what stands in it like one.
 func (q question) called() map[string]bool {
-	parsed, err := q.parse(functions(time.Unix(0, 0)))
+	parsed, err := q.parse(functionsAt(0))
 	if err != nil {
 		return nil
 	}
@@ -167,7 +166,7 @@ var builtins = []string{"and", "call", "eq", "ge", "gt", "html", "index", "js", 
 
 func functionNames() []string {
 	names := slices.Clone(builtins)
-	for name := range functions(time.Unix(0, 0)) {
+	for name := range functionsAt(0) {
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -22,7 +22,7 @@ struct Compared {
     ours: Vec<u8>,
 }
 
-/// A line of `tests/oracle/differences.txt`.
+/// A line of `tests/data/differences.txt`.
 struct Difference {
     golang: Regex,
     ours: Regex,
@@ -107,8 +107,7 @@ impl Difference {
 }
 
 fn differences() -> Vec<Difference> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/differences.txt");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = std::fs::read_to_string(data().join("differences.txt")).unwrap();
     let whole = |pattern: &str| Regex::new(&format!("(?s)^(?:{pattern})$")).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines

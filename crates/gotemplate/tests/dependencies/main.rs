@@ -1,0 +1,4 @@
+//! What this crate is built from.
+
+#[cfg(test)]
+mod tree;
