@@ -8,8 +8,9 @@ var (
 	damagedTriples   = []string{"third-other", "third-zero", "third-negative", "third-one", "third-two", "third-even", "third-twice", "third-is-p", "third-long", "exponent-other", "exponent-negative", "version-zero", "version-two", "bare", "remainders-other", "remainder-zero", "n-other", "n-even", "e-other", "e-even", "e-one", "e-long", "d-other", "d-long", "d-longer", "p-one", "p-two", "p-is-q", "swapped", "further-none", "further-empty-member", "further-short-member", "further-long-member", "further-number", "further-cut", "further-no-list", "behind", "third-other-pkcs8", "small"}
 	damagedScalars   = []string{"p224-short", "p224-empty", "p224-long", "p224-zeros", "p224-zero", "p224-high", "p224-off", "p224-no-curve", "p224-other-curve", "p224-larger-curve", "p224-version", "p224-other-curve-inside", "p224-curve-inside", "p224-zero-pkcs8", "p224-order", "p224-above", "p224-below", "p256-zero", "p256-order", "p256-above", "p256-below", "p521-order", "p521-order-twice", "p521-above", "p521-below", "p224-no-bits", "p224-bits-odd", "p224-no-name", "p224-tag-empty", "p224-tag-short", "p224-tag-long", "p224-tag-plain", "p224-tag-last"}
 	damagedPoints    = []string{"p224-off", "p224-high-x", "p224-high-y", "p224-compressed", "p224-zero", "p384-off", "p384-high-x", "p384-high-y", "p384-compressed", "p384-zero", "ec-off", "ec-high-x", "ec-high-y", "ec-compressed", "ec-zero", "p224-larger-curve", "p224-other-curve", "p224-no-name", "p224-unused-bit", "p384-unused-bit", "ec-unused-bit"}
+	damagedDSA       = []string{"without", "null", "no-list", "two", "more", "p-zero", "q-negative", "g-zero", "g-padded", "y-zero", "y-negative", "y-padded", "y-no-number", "y-none", "y-behind"}
 	rareKeys         = []string{"p224.key", "p224-sec1.key", "primes3.key", "primes3-pkcs1.key", "primes4.key", "primes4-pkcs1.key"}
-	rareCertificates = []string{"p224.crt", "p224-authority.crt", "primes3.crt", "primes4.crt"}
+	rareCertificates = []string{"dsa.crt", "p224.crt", "p224-authority.crt", "primes3.crt", "primes4.crt"}
 )
 
 // eachOf is each text with a certificate as `.c`, each of the keys as `.k` and a hidden text as `.f`.
@@ -66,12 +67,15 @@ func rareKeyCases() []question {
 	return out
 }
 
-// damagedPointCases are certificates whose public keys are no points of the curve.
-func damagedPointCases() []question {
+// damagedPublicCases are certificates with rare public keys, and with such as are none.
+func damagedPublicCases() []question {
 	var out []question
 	names := append([]string{}, rareCertificates...)
 	for _, name := range damagedPoints {
 		names = append(names, name+".crt")
+	}
+	for _, how := range damagedDSA {
+		names = append(names, "dsa-"+how+".crt")
 	}
 	for _, name := range names {
 		out = append(out, withFiles([]string{"c", name, "k", "p224.key"}, texts("point "+name, `{{ certSANs .c }}`, `{{ filterCertChain "leaf" .c }}`, `{{ filterPEM "CERTIFICATE" .c | len }}`, `{{ pemTruststoreToPKCS12 .c | regexMatch "^[A-Za-z0-9+/]+=*$" }}`, `{{ pemToPkcs12 .c .k | b64dec | pkcs12cert }}`, `{{ fullPemToPkcs12 .c .k | b64dec | pkcs12cert }}`, `{{ (buildCustomCert (.c | b64enc) (.k | b64enc)).Cert | eq .c }}`, `{{ $ca := buildCustomCert (.c | b64enc) (.k | b64enc) }}{{ certSANs (genSignedCertWithKey "a" nil (list "b.example") 30 $ca .k).Cert }}`))...)

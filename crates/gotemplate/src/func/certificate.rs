@@ -208,6 +208,9 @@ fn validity(mut fields: Reader<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Keys of `id-dsa`: RFC 3279, section 2.3.2.
+const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1];
+
 /// The content of the public key's bit string, after a look at the keys that are known.
 fn public_key<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], Refused> {
     let mut info = or(body.sequence(""), "x509: malformed spki")?;
@@ -226,6 +229,7 @@ fn public_key<'a>(body: &mut Reader<'a>) -> Result<&'a [u8], Refused> {
             let curve = Curve::of_oid(curve.content).ok_or("x509: unsupported elliptic curve")?;
             curve.check(&right_aligned(bits, unused)).map(|()| bits)
         }
+        DSA => dsa_public_key(&right_aligned(bits, unused), parameters).map(|()| bits),
         ED25519 if parameters.is_some() => Err("x509: Ed25519 key encoded with illegal parameters".into()),
         ED25519 if bits.len() != 32 => Err("x509: wrong Ed25519 public key size".into()),
         _ => Ok(bits),
@@ -237,6 +241,20 @@ fn right_aligned(bytes: &[u8], unused: u8) -> Vec<u8> {
     let before = std::iter::once(&0).chain(bytes);
     let both = before.zip(bytes).map(|(before, byte)| u16::from_be_bytes([*before, *byte]));
     both.map(|both| (both >> unused) as u8).collect()
+}
+
+fn dsa_public_key(bits: &[u8], parameters: Option<Element<'_>>) -> Result<(), Refused> {
+    const INVALID: &str = "x509: invalid DSA parameters";
+    let mut numbers = vec![or(Reader::new(bits).number(), "x509: invalid DSA public key")?];
+    let parameters = parameters.ok_or(INVALID)?;
+    let mut fields = or(Reader::new(parameters.whole).sequence(""), INVALID)?;
+    for _ in 0..3 {
+        numbers.push(or(fields.number(), INVALID)?);
+    }
+    match numbers.iter().all(|number| number.is_positive()) {
+        true => Ok(()),
+        false => Err("x509: zero or negative DSA parameter".into()),
+    }
 }
 
 fn rsa_public_key(bits: &[u8]) -> Result<(), Refused> {

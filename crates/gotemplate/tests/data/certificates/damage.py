@@ -343,8 +343,40 @@ def damage_points():
     write("p224-no-name.crt", "CERTIFICATE", der.replace(CURVES["P-224"], CURVES["P-224"][:-1] + b"\x80", 1))
 
 
+def damage_dsa():
+    """Certificates with other DSA keys, and other parameters of them. Nobody looks at their signatures."""
+    (_, body), *signed = parts(parts(read("dsa.crt"))[0][1])
+    fields = parts(body)
+    (_, algorithm), (_, bits) = parts(fields[6][1])
+    (_, oid), (_, parameters) = parts(algorithm)
+    p, q, g = (element(2, number) for _, number in parts(parameters))
+    key = bits[1:]
+    numbers, zero = sequence(p, q, g), integer(0)
+    for how, (parameters, key) in {
+        "without": (b"", key),
+        "null": (element(5, b""), key),
+        "no-list": (element(4, p + q + g), key),
+        "two": (sequence(p, q), key),
+        "more": (sequence(p, q, g, p), key),
+        "p-zero": (sequence(zero, q, g), key),
+        "q-negative": (sequence(p, integer(-3), g), key),
+        "g-zero": (sequence(p, q, zero), key),
+        "g-padded": (sequence(p, q, element(2, b"\0\1")), key),
+        "y-zero": (numbers, zero),
+        "y-negative": (numbers, integer(-3)),
+        "y-padded": (numbers, element(2, b"\0\1")),
+        "y-no-number": (numbers, element(4, b"\1")),
+        "y-none": (numbers, b""),
+        "y-behind": (numbers, key + b"\0"),
+    }.items():
+        fields[6] = (0x30, sequence(element(6, oid), parameters) + element(3, b"\0" + key))
+        body = sequence(*(element(*field) for field in fields))
+        write(f"dsa-{how}.crt", "CERTIFICATE", sequence(body, *(element(*part) for part in signed)))
+
+
 damage_two()
 damage_shape()
 damage_many()
 damage_scalars()
 damage_points()
+damage_dsa()

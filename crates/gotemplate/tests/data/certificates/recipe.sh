@@ -105,6 +105,7 @@ openssl pkey -in leaf.key -pubout -out leaf.pub
 openssl pkey -in ed25519.key -pubout -out ed25519.pub
 openssl genpkey -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:2048 -out "$work/dsa.params"
 openssl genpkey -paramfile "$work/dsa.params" -out dsa.key
+signed dsa root 'subjectAltName=DNS:dsa.example'
 
 # store NAME PASSWORD OPTIONS…: a PKCS#12 store.
 store() {
