@@ -625,10 +625,9 @@ pub trait Object: Any {
         None
     }
 
-    /// What stands for it in JSON and YAML: its fields, unless it says otherwise.
-    fn json(&self) -> Value {
+    /// What stands for it in JSON and YAML, if not its exported fields.
+    fn json(&self) -> Option<Value> {
         self.underlying()
-            .unwrap_or_else(|| Value::dict(self.fields().into_iter().filter(|(name, _)| is_exported(name))))
     }
 
     /// What Go's `copystructure` makes of it, if that is another value: it leaves out fields that are not exported.

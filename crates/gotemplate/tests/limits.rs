@@ -223,6 +223,23 @@ fn looking_at_long_texts_again_and_again_is_paid_for() {
     }
 }
 
+#[test]
+fn bytes_that_are_appended_to_again_and_again_are_paid_for() {
+    for call in ["$.now.AppendFormat $b $.text", "$.now.AppendText $b", "$.now.AppendBinary $b"] {
+        let start = "{{ $b := $.now.AppendFormat nil \"2006\" }}";
+        let text = format!("{start}{{{{ range 1000000 }}}}{{{{ $b = {call} }}}}{{{{ end }}}}");
+        let text = text.replace("$.now", "(toDate \"2006\" \"2024\")");
+        is_refused(&text, &text_data("x".repeat(10_000)));
+    }
+}
+
+#[test]
+fn room_behind_a_list_grows_with_its_items_alone() {
+    let longer = "{{ $l = append $l 1 }}{{ $l = slice $l 0 (add (len $l) (div (sub (len $l) 1) 4)) }}";
+    let text = format!("{{{{ $l := until 8 }}}}{{{{ range 60 }}}}{longer}{{{{ end }}}}");
+    is_refused(&text, &Value::Nil);
+}
+
 /// An element of DER.
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();

@@ -9,7 +9,7 @@ use crate::float;
 use crate::quote::first_char;
 use crate::run::Run;
 use crate::types::Float;
-use crate::value::{List, Map, Value};
+use crate::value::{List, Map, Value, is_exported};
 
 /// How deep values may lie in each other.
 const MAX_DEPTH: usize = 500;
@@ -85,9 +85,10 @@ impl Writer<'_, '_> {
             Value::Map(map) => self.map(map)?,
             Value::Object(object) => {
                 check_time(value)?;
-                self.deeper()?;
-                self.value(&object.json())?;
-                self.depth -= 1;
+                match object.json() {
+                    Some(json) => self.instead(&json)?,
+                    None => self.fields(&object.fields())?,
+                }
             }
             Value::Complex(..) | Value::Func(_) => {
                 return Err(Fault::new(format!("json: unsupported type: {}", value.type_name())));
@@ -120,14 +121,35 @@ impl Writer<'_, '_> {
     }
 
     fn map(&mut self, map: &Map) -> Result<(), Fault> {
+        let entries = map.entries();
+        self.entries(entries.iter().map(|(key, value)| (&**key, value)))
+    }
+
+    /// What stands for another value.
+    fn instead(&mut self, value: &Value) -> Result<(), Fault> {
+        self.deeper()?;
+        self.value(value)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The fields of a struct, in its order.
+    fn fields(&mut self, fields: &[(&str, Value)]) -> Result<(), Fault> {
+        let exported = fields.iter().filter(|(name, _)| is_exported(name));
+        self.entries(exported.map(|(name, value)| (name.as_bytes(), value)))
+    }
+
+    fn entries<'v>(&mut self, entries: impl Iterator<Item = (&'v [u8], &'v Value)>) -> Result<(), Fault> {
         self.open(b'{')?;
-        for (at, (key, value)) in map.entries().iter().enumerate() {
+        let mut empty = true;
+        for (at, (key, value)) in entries.enumerate() {
+            empty = false;
             self.separate(at)?;
             self.text(key)?;
             self.out.extend(if self.style == Style::Pretty { &b": "[..] } else { b":" });
             self.value(value)?;
         }
-        self.close(b'}', map.is_empty())
+        self.close(b'}', empty)
     }
 
     fn open(&mut self, mark: u8) -> Result<(), Fault> {

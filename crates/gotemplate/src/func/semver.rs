@@ -373,8 +373,8 @@ impl Object for Pointer {
         Some(self.get().to_text().into_bytes())
     }
 
-    fn json(&self) -> Value {
-        self.get().to_text().into()
+    fn json(&self) -> Option<Value> {
+        Some(self.get().to_text().into())
     }
 
     fn pointed(&self) -> Option<Value> {
@@ -416,8 +416,8 @@ impl Object for Plain {
         Some(self.0.to_text().into_bytes())
     }
 
-    fn json(&self) -> Value {
-        self.0.to_text().into()
+    fn json(&self) -> Option<Value> {
+        Some(self.0.to_text().into())
     }
 
     fn copied(&self) -> Option<Value> {

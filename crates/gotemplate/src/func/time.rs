@@ -177,8 +177,8 @@ impl Object for Time {
         Some(self.to_go_syntax().into_bytes())
     }
 
-    fn json(&self) -> Value {
-        self.to_rfc3339("MarshalJSON").map_or(Value::Nil, Value::str)
+    fn json(&self) -> Option<Value> {
+        Some(self.to_rfc3339("MarshalJSON").map_or(Value::Nil, Value::str))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {
