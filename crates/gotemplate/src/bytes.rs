@@ -25,14 +25,21 @@ struct Room {
 }
 
 impl Bytes {
-    /// These bytes, with room up to a capacity behind them.
+    /// These bytes, with room up to a capacity behind them. Of more than `u32::MAX` those beyond are not seen.
     #[must_use]
     pub fn with_capacity(bytes: &[u8], capacity: usize) -> Self {
-        let mut all = bytes.to_vec();
-        let end = capacity.max(bytes.len());
+        Self::joined(bytes, &[], capacity)
+    }
+
+    fn joined(bytes: &[u8], more: &[u8], capacity: usize) -> Self {
+        let len = bytes.len() + more.len();
+        let end = capacity.max(len);
+        let mut all = Vec::with_capacity(end);
+        all.extend_from_slice(bytes);
+        all.extend_from_slice(more);
         all.resize(end, 0);
         let room = Room { all: Rc::new(RefCell::new(all)), end };
-        Self { room: Rc::new(room), start: 0, len: small(bytes.len()) }
+        Self { room: Rc::new(room), start: 0, len: small(len) }
     }
 
     /// How many bytes.
@@ -54,8 +61,7 @@ impl Bytes {
     }
 
     /// The bytes, as they are now. Nothing may be appended meanwhile.
-    #[must_use]
-    pub fn borrow(&self) -> Ref<'_, [u8]> {
+    pub(crate) fn borrow(&self) -> Ref<'_, [u8]> {
         let (start, end) = (self.start as usize, self.start as usize + self.len());
         Ref::map(self.room.all.borrow(), |all| all.get(start..end).unwrap_or_default())
     }
@@ -91,7 +97,7 @@ impl Bytes {
         let (old, new) = (self.len(), self.len() + more.len());
         let capacity = self.capacity();
         if new > capacity {
-            return Self::with_capacity(&[&*self.borrow(), more].concat(), grown(Type::BYTE, capacity, new));
+            return Self::joined(&self.borrow(), more, grown(Type::BYTE, capacity, new));
         }
         let at = self.start as usize + old;
         if let Some(room) = self.room.all.borrow_mut().get_mut(at..at + more.len()) {

@@ -16,7 +16,7 @@ use crate::print;
 use crate::run::{BYTES_PER_STEP, Run};
 use crate::span::line_and_column;
 use crate::types::{Kind, Type};
-use crate::value::{List, Map, Object, Str, Value, is_exported};
+use crate::value::{Bytes, List, Map, Object, Str, Value, is_exported};
 use crate::veil::{VEIL, veiled};
 
 /// How many controls, pipelines in parentheses and templates may be under way inside each other. More would not fit
@@ -377,7 +377,7 @@ impl<'t> State<'t, '_, '_> {
                 self.range_numbers(branch, 0..end, |n| Value::Uint(of, n))?
             }
             Value::List(list) => self.range_list(branch, &list)?,
-            Value::Bytes(bytes) => self.range_bytes(branch, &bytes.to_vec())?,
+            Value::Bytes(bytes) => self.range_bytes(branch, &bytes)?,
             Value::Map(map) => self.range_map(branch, &map)?,
             Value::NoValue | Value::Nil => false,
             other => {
@@ -435,9 +435,10 @@ impl<'t> State<'t, '_, '_> {
         Ok(!list.is_empty())
     }
 
-    fn range_bytes(&mut self, branch: &'t Branch, bytes: &[u8]) -> Result<bool, Error> {
-        for (i, byte) in bytes.iter().enumerate() {
-            let item = Cell::plain(Value::Uint(crate::Uint::Uint8, u64::from(*byte)));
+    fn range_bytes(&mut self, branch: &'t Branch, bytes: &Bytes) -> Result<bool, Error> {
+        for i in 0..bytes.len() {
+            let byte = bytes.borrow().get(i).copied().unwrap_or_default();
+            let item = Cell::plain(Value::Uint(crate::Uint::Uint8, u64::from(byte)));
             if !self.iterate(branch, || Value::int(i as i64), item)? {
                 break;
             }
@@ -446,7 +447,8 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn range_map(&mut self, branch: &'t Branch, map: &Map) -> Result<bool, Error> {
-        self.spend(map.len() as u64 / 16)?;
+        // They are copied: what is put into the map meanwhile is not met.
+        self.spend(map.len() as u64 / 3)?;
         let entries = map.entries();
         let any = !entries.is_empty();
         for (key, value) in entries {

@@ -61,7 +61,8 @@ impl Drop for Store {
 }
 
 impl List {
-    /// A slice of `elem`. Each item must be of that type. Of bytes use [`Value::bytes`].
+    /// A slice of `elem`. Each item must be of that type. Of bytes use [`Value::bytes`]. Of more than `u32::MAX` items those
+    /// beyond are not seen.
     #[must_use]
     pub fn new(elem: Type, items: Vec<Value>) -> Self {
         let capacity = items.len();

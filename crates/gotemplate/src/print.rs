@@ -7,7 +7,7 @@ use crate::float;
 use crate::quote::{can_backquote, count_chars, first_char, is_print, quote_char_into, quote_into};
 use crate::run::too_long;
 use crate::types::{Float, Kind, Type, Uint};
-use crate::value::{List, Map, Object, Value};
+use crate::value::{List, Map, Object, Value, is_exported};
 
 /// What the functions here make at most, unless the caller has a limit of its own.
 const MAX_TEXT: usize = 16 << 20;
@@ -331,6 +331,8 @@ struct Printer<'o> {
     flags: Flags,
     /// Printing what does not fit a verb: methods are not called then.
     erroring: bool,
+    /// Within a field that is not exported: methods are not called there either.
+    hidden: bool,
     depth: usize,
 }
 
@@ -348,7 +350,7 @@ impl<'o> Printer<'o> {
             plus_v: false,
             sharp_v: false,
         };
-        Self { out, max, flags, erroring: false, depth: 0 }
+        Self { out, max, flags, erroring: false, hidden: false, depth: 0 }
     }
 
     /// `%#v` and `%+v` are formats of their own.
@@ -466,9 +468,10 @@ impl<'o> Printer<'o> {
             'X' => self.hex(bytes, b"0123456789ABCDEFX"),
             'q' => self.quoted(bytes),
             _ => {
-                self.out.push(b'[');
+                let (open, close) = if self.flags.sharp_v { ("[]uint8{", b'}') } else { ("[", b']') };
+                self.out.extend(open.bytes());
                 self.numbers(bytes, verb)?;
-                self.out.push(b']');
+                self.out.push(close);
             }
         }
         self.check_size()
@@ -586,7 +589,7 @@ impl<'o> Printer<'o> {
 
     /// What the object's own methods make of it, where the verb takes a text.
     fn text_of(&self, object: &dyn Object, verb: char) -> Option<Vec<u8>> {
-        if self.erroring {
+        if self.erroring || self.hidden {
             return None;
         }
         if self.flags.sharp_v {
@@ -606,7 +609,10 @@ impl<'o> Printer<'o> {
             if self.flags.plus_v || self.flags.sharp_v {
                 self.out.extend(format!("{field}:").bytes());
             }
+            let hidden = self.hidden;
+            self.hidden |= !is_exported(field);
             self.value(&value, verb)?;
+            self.hidden = hidden;
         }
         self.out.push(b'}');
         self.depth -= 1;

@@ -409,24 +409,24 @@ impl Map {
     /// # Errors
     /// If it is the nil map, or if the value holds this map.
     pub fn insert(&self, key: impl Into<Str>, value: Value) -> Result<(), Fault> {
-        self.put(key.into(), value).map(drop)
+        self.put(key.into(), value, |_| Ok(()))
     }
 
     /// [`Map::insert`], paid for: the value is searched for this map.
     pub(crate) fn insert_within(&self, run: &mut Run<'_>, key: Str, value: Value) -> Result<(), Fault> {
-        run.spend(self.put(key, value)? / 8)
+        self.put(key, value, |steps| run.spend(steps))
     }
 
-    /// How many containers were looked at.
-    fn put(&self, key: Str, value: Value) -> Result<u64, Fault> {
+    fn put(&self, key: Str, value: Value, pay: impl FnMut(u64) -> Result<(), Fault>) -> Result<(), Fault> {
         if self.0.nil {
             return Err(Fault::from("assignment to entry in nil map"));
         }
         // A map that nobody else holds cannot be in the value.
-        let is_shared = Rc::strong_count(&self.0) > 1;
-        let looked_at = if is_shared { searched(&value, self.address())? } else { 0 };
+        if Rc::strong_count(&self.0) > 1 {
+            search(&value, self.address(), pay)?;
+        }
         self.0.entries.borrow_mut().insert(key, value);
-        Ok(looked_at)
+        Ok(())
     }
 
     /// Removes what is under `key`, for all who hold the map.
@@ -487,33 +487,38 @@ impl fmt::Debug for Map {
     }
 }
 
-/// How many containers a search for a cycle looks at.
-const MAX_SEARCH: usize = 50_000;
-
-/// How many containers there are in a value, which must not hold the map at `address`.
-fn searched(value: &Value, address: *const ()) -> Result<u64, Fault> {
+/// Searches a value for the map at `address`, which must not be in it. What is looked at is paid for before.
+fn search(
+    value: &Value,
+    address: *const (),
+    mut pay: impl FnMut(u64) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    // In parts of a step: what a container and an item of it take.
+    const STEP: usize = 128;
+    const CONTAINER: usize = STEP / 8;
     if !matches!(value, Value::List(_) | Value::Map(_)) {
-        return Ok(0);
+        return Ok(());
     }
     let mut open = vec![value.clone()];
     let mut seen = std::collections::HashSet::new();
+    let mut owed = 0;
     while let Some(value) = open.pop() {
-        let at = match &value {
-            Value::List(list) => list.address(),
-            Value::Map(map) => map.address(),
+        let (at, items) = match &value {
+            Value::List(list) => (list.address(), list.all().len()),
+            Value::Map(map) => (map.address(), map.len()),
             _ => continue,
         };
         if at == address {
             return Err(Fault::from("a map cannot be put into itself"));
         }
         if seen.insert(at) {
+            owed += CONTAINER + items;
+            pay((owed / STEP) as u64)?;
+            owed %= STEP;
             open.extend(children(&value));
         }
-        if seen.len() > MAX_SEARCH {
-            return Err(Fault::from("the value is too large to be put into a map"));
-        }
     }
-    Ok(seen.len() as u64)
+    Ok(())
 }
 
 /// The lists and maps right under a list (all that its windows share) or a map.

@@ -65,17 +65,39 @@ struct Texts {
 }
 
 impl Texts {
-    /// False if there is too much to look at.
+    /// False if there is too much to look at. Values are looked at one after the other: in each other, they might be too
+    /// deep for the stack.
     fn collect(&mut self, value: &Value) -> bool {
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        self.left = left;
+        let mut open = vec![value.clone()];
+        while let Some(value) = open.pop() {
+            let Some(left) = self.left.checked_sub(1) else { return false };
+            self.left = left;
+            if !self.collect_one(&value, &mut open) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What is in the value is opened, as far as it may be looked at.
+    fn collect_one(&mut self, value: &Value, open: &mut Vec<Value>) -> bool {
         match value {
             Value::NoValue | Value::Nil | Value::Bool(_) | Value::Func(_) => true,
             Value::Str(text) => self.add_text(text),
             Value::Bytes(bytes) => self.add_text(&bytes.into()),
-            Value::List(list) => (0..list.len()).all(|i| self.collect(&list.get(i).unwrap_or_default())),
+            Value::List(list) => {
+                let is_short = list.len() <= self.left;
+                if is_short {
+                    list.each(|item| open.push(item.clone()));
+                }
+                is_short
+            }
             Value::Map(map) => {
-                map.entries().into_iter().all(|(key, value)| self.add(&key) && self.collect(&value))
+                let is_short = map.len() <= self.left;
+                if is_short {
+                    open.extend(map.entries().into_iter().flat_map(|(key, value)| [Value::Str(key), value]));
+                }
+                is_short
             }
             Value::Int(..) | Value::Uint(..) | Value::Float(..) | Value::Complex(..) | Value::Object(_) => {
                 print::display(value).is_ok_and(|text| self.add(&text))
@@ -189,6 +211,19 @@ mod tests {
 
     fn veiled_of(message: &str, value: impl Into<Value>, source: &str) -> String {
         veiled(message, [value.into()].iter(), source.as_bytes())
+    }
+
+    #[test]
+    fn values_in_each_other_are_looked_through_on_a_small_stack() {
+        let work = || {
+            let mut value = Value::from("hunter22");
+            for _ in 0..VALUES - 1 {
+                value = Value::list(vec![value]);
+            }
+            veiled("it was hunter22", std::iter::once(&value), b"")
+        };
+        let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap();
+        assert_eq!(thread.join().unwrap(), "it was <value>");
     }
 
     #[test]

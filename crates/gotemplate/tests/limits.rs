@@ -234,6 +234,12 @@ fn bytes_that_are_appended_to_again_and_again_are_paid_for() {
 }
 
 #[test]
+fn copies_of_a_map_in_loops_within_each_other_are_paid_for() {
+    let (start, open) = ("{{ $m := split \",\" (repeat 40000 \",\") }}", "{{ range $m }}");
+    is_refused(&format!("{start}{}", repeat(open, "", "{{ break }}{{ end }}", 100)), &Value::Nil);
+}
+
+#[test]
 fn room_behind_a_list_grows_with_its_items_alone() {
     let longer = "{{ $l = append $l 1 }}{{ $l = slice $l 0 (add (len $l) (div (sub (len $l) 1) 4)) }}";
     let text = format!("{{{{ $l := until 8 }}}}{{{{ range 60 }}}}{longer}{{{{ end }}}}");

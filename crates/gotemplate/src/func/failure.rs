@@ -17,7 +17,7 @@ pub(super) enum Failure {
     /// `errors.New`, once and for all.
     Text(String),
     /// `fmt.Errorf` with a `%w`: the whole text, and what it wraps.
-    Wrap(String, Rc<Self>),
+    Wrap(String, Option<Rc<Self>>),
     /// `*strconv.NumError`: the function, its argument, what was wrong with it.
     Number(&'static str, String, &'static str),
     /// `*json.SyntaxError`: the message, the bytes read before the error.
@@ -54,7 +54,7 @@ impl Failure {
     /// What it wraps.
     fn wrapped(&self) -> Option<Value> {
         match self {
-            Self::Wrap(_, inner) => {
+            Self::Wrap(_, Some(inner)) => {
                 Some(Interface::error(Some(Value::Object(Rc::clone(inner) as Rc<dyn Object>))))
             }
             Self::Number(_, _, why) => Some(Self::Text((*why).to_owned()).value()),
@@ -90,7 +90,10 @@ impl Object for Failure {
         match self {
             Self::Text(text) => vec![("s", text.as_str().into())],
             Self::Wrap(text, _) => {
-                vec![("msg", text.as_str().into()), ("err", self.wrapped().unwrap_or_default())]
+                vec![
+                    ("msg", text.as_str().into()),
+                    ("err", self.wrapped().unwrap_or_else(|| Interface::error(None))),
+                ]
             }
             Self::Number(func, text, why) => {
                 let why = Self::Text((*why).to_owned()).value();
@@ -112,7 +115,8 @@ impl Object for Failure {
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
-        let wraps = self.wrapped().and_then(|_| super::find(WRAPPERS, name));
+        let wraps =
+            matches!(self, Self::Wrap(..) | Self::Number(..)).then(|| super::find(WRAPPERS, name)).flatten();
         super::find(METHODS, name).or(wraps)
     }
 
@@ -123,6 +127,16 @@ impl Object for Failure {
 
     fn text(&self) -> Option<Vec<u8>> {
         Some(self.message().into_bytes())
+    }
+
+    fn copied(&self) -> Option<Value> {
+        Some(Value::object(match self {
+            Self::Text(_) => Self::Text(String::new()),
+            Self::Wrap(..) => Self::Wrap(String::new(), None),
+            Self::Number(func, text, _) => Self::Number(func, text.clone(), ""),
+            Self::Syntax(_, at) => Self::Syntax(String::new(), *at),
+            Self::NoString(value, at) => Self::NoString(value, *at),
+        }))
     }
 
     fn is_error(&self) -> bool {
@@ -136,7 +150,7 @@ impl Object for Failure {
 
     /// Of each text there is one error in Go, which all return.
     fn is_same(&self, other: &dyn Object) -> Option<bool> {
-        Some(matches!(self, Self::Text(_)) && self.equals(other) == Some(true))
+        Some(matches!(self, Self::Text(text) if !text.is_empty()) && self.equals(other) == Some(true))
     }
 
     fn pointed(&self) -> Option<Value> {

@@ -160,7 +160,7 @@ fn number(digits: &str) -> Result<u64, Failure> {
     }
     digits.parse().map_err(|_| {
         let why = Failure::Number("ParseUint", digits.to_owned(), "value out of range");
-        Failure::Wrap(format!("error parsing version segment: {}", why.message()), Rc::new(why))
+        Failure::Wrap(format!("error parsing version segment: {}", why.message()), Some(Rc::new(why)))
     })
 }
 
