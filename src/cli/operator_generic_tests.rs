@@ -66,8 +66,8 @@ async fn a_config_map_is_filled_by_one_get_and_one_post() {
     story.object("es", &filling("1h", &json!({}))).await;
     let made = found(&story, "es").unwrap();
     assert_eq!(data(&story, "es"), json!({ "a": "v" }));
-    assert!(made.is_managed() && made.annotations.contains_key(DATA_HASH_ANNOTATION));
-    let [owner] = made.owners.as_slice() else { panic!("one owner") };
+    assert!(made.meta.is_managed() && made.meta.annotations.contains_key(DATA_HASH_ANNOTATION));
+    let [owner] = made.meta.owners.as_slice() else { panic!("one owner") };
     assert!(owner.is_external_secret() && owner.controller && owner.name == "es");
     assert_eq!(words(&story, "es"), ["True", "ResourceSynced", "secret synced"]);
     let count = |verb| story.cluster.count(verb, OBJECTS);
@@ -110,7 +110,7 @@ async fn an_object_that_was_changed_or_is_gone_is_repaired_at_once() {
                 drop(object.body.insert("data".into(), json!({ "a": "v", "b": "x" })));
             });
         }),
-        ("the label", |story| change(story, "es", |object| drop(object.labels.remove(MANAGED_LABEL)))),
+        ("the label", |story| change(story, "es", |object| drop(object.meta.labels.remove(MANAGED_LABEL)))),
         ("gone", |story| story.cluster.remove_generic(&config_map(), &key("es"))),
     ];
     for (name, damage) in damages {
@@ -120,7 +120,7 @@ async fn an_object_that_was_changed_or_is_gone_is_repaired_at_once() {
         damage(&story);
         story.pass(2).await;
         assert_eq!(data(&story, "es"), json!({ "a": "v" }), "{name}");
-        assert!(found(&story, "es").unwrap().is_managed(), "{name}");
+        assert!(found(&story, "es").unwrap().meta.is_managed(), "{name}");
     }
 }
 
@@ -213,7 +213,7 @@ async fn merging_needs_an_object_and_keeps_what_others_wrote() {
     story.cluster.put_generic(foreign("es", &json!({ "b": "theirs" })), "kubectl");
     story.pass(67).await;
     assert_eq!(data(&story, "es"), json!({ "a": "v", "b": "theirs" }));
-    assert!(found(&story, "es").unwrap().owners.is_empty());
+    assert!(found(&story, "es").unwrap().meta.owners.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,9 +224,9 @@ async fn labels_and_annotations_of_others_stay_and_ours_go_with_their_source() {
         filling("60s", &json!({ "template": template }))
     };
     story.object("es", &labelled(&json!({ "ours": "1", "kept": "1" }))).await;
-    change(&story, "es", |object| drop(object.labels.insert("theirs".into(), "1".into())));
+    change(&story, "es", |object| drop(object.meta.labels.insert("theirs".into(), "1".into())));
     story.object("es", &labelled(&json!({ "kept": "2" }))).await;
-    let labels = found(&story, "es").unwrap().labels;
+    let labels = found(&story, "es").unwrap().meta.labels;
     let shown: Vec<_> = labels.iter().filter(|(name, _)| !name.contains('/')).collect();
     assert_eq!(shown, [(&"kept".to_string(), &"2".to_string()), (&"theirs".into(), &"1".into())]);
     story.cluster.forget_requests();
@@ -239,8 +239,8 @@ async fn what_stores_do_not_hold_any_more_is_deleted_if_it_is_ours() {
     type Owners = fn(&mut GenericObject);
     let table: [(&str, Owners, bool); 3] = [
         ("ours", |_| (), false),
-        ("another's", |object| object.owners[0].uid = "another".into(), true),
-        ("nobody's", |object| object.owners.clear(), true),
+        ("another's", |object| object.meta.owners[0].uid = "another".into(), true),
+        ("nobody's", |object| object.meta.owners.clear(), true),
     ];
     for (whose, owners, stays) in table {
         let story = story().await;
@@ -265,7 +265,7 @@ async fn a_deleted_external_secret_takes_its_object_along_if_it_controls_it() {
         let story = story().await;
         story.object("es", &filling("1h", &json!({ "deletionPolicy": policy }))).await;
         if stranger {
-            change(&story, "es", |object| object.owners[0].uid = "another".into());
+            change(&story, "es", |object| object.meta.owners[0].uid = "another".into());
         }
         story.cluster.change_object(ES, &key("es"), |object| {
             object.finalizers = Box::new([crate::sync::pull::ESO_FINALIZER.into()]);

@@ -148,7 +148,7 @@ fn vault(namespace: Option<&str>) -> Value {
 
 fn token(namespace: &str, value: &str) -> Secret {
     let data = BTreeMap::from([("t".to_string(), SecretBytes::from(value))]);
-    Secret { namespace: namespace.into(), name: "token".into(), data, ..Secret::default() }
+    Secret { data, ..Secret::new(&ObjectKey::new(namespace, "token")) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -360,10 +360,10 @@ async fn a_secret_that_lost_our_label_gets_it_back() {
     story.object("es", &hourly()).await;
     story.pass(5).await;
     let mut secret = story.cluster.secret(&key("es")).unwrap();
-    let labels = std::mem::take(&mut secret.labels);
+    let labels = std::mem::take(&mut secret.meta.labels);
     story.cluster.put_secret(secret, "kubectl");
     story.settle().await;
-    assert_eq!(story.cluster.secret(&key("es")).unwrap().labels, labels);
+    assert_eq!(story.cluster.secret(&key("es")).unwrap().meta.labels, labels);
 }
 
 #[tokio::test(start_paused = true)]
@@ -573,8 +573,7 @@ async fn a_secret_that_is_a_template_and_its_own_target_makes_no_loop() {
     let template = json!({ "mergePolicy": "Merge", "templateFrom": [{ "secret": { "name": "es", "items": [{ "key": "a" }] } }] });
     let target = json!({ "creationPolicy": "Merge", "template": template });
     let data = BTreeMap::from([("a".to_string(), SecretBytes::from("x{{ \"{{\" }} .a }}"))]);
-    let (namespace, name) = ("team".to_string(), "es".to_string());
-    story.cluster.put_secret(Secret { namespace, name, data, ..Secret::default() }, "kubectl");
+    story.cluster.put_secret(Secret { data, ..Secret::new(&key("es")) }, "kubectl");
     story.object("es", &spec(&json!({ "refreshInterval": "1h", "target": target }))).await;
     story.pass(60).await;
     assert_eq!(story.value("es").as_deref(), Some("x{{ .a }}"), "what was written is not rendered again");
@@ -630,7 +629,7 @@ async fn a_renamed_target_leaves_no_orphan() {
     story.object("es", &spec(&json!({ "target": { "name": "before" } }))).await;
     assert!(story.cluster.secret(&key("before")).is_some());
     story.object("es", &spec(&json!({ "target": { "name": "after" } }))).await;
-    let names: Vec<_> = story.cluster.secrets().into_iter().map(|secret| secret.name).collect();
+    let names: Vec<_> = story.cluster.secrets().into_iter().map(|secret| secret.meta.name).collect();
     assert_eq!(names, ["after"]);
     assert_eq!(story.events("Deleted").len(), 1);
 }
@@ -894,7 +893,7 @@ async fn a_touched_target_does_not_put_the_next_try_of_a_failing_object_off() {
         }
     }
     let mut secret = story.cluster.secret(&key("es")).unwrap();
-    secret.labels.insert("touched".into(), "yes".into());
+    secret.meta.labels.insert("touched".into(), "yes".into());
     story.cluster.put_secret(secret, "kubectl");
     story.pass(5).await;
     assert_eq!((story.value("es").as_deref(), story.ready("es").0.as_str()), (Some("new"), "True"));
@@ -925,8 +924,8 @@ async fn a_target_of_strangers_that_is_given_free_is_taken_though_nobody_watched
         controller: true,
         block_owner_deletion: false,
     };
-    let (namespace, name) = ("team".to_string(), "es".to_string());
-    let theirs = Secret { namespace, name, owners: vec![owner], ..Secret::default() };
+    let mut theirs = Secret::new(&key("es"));
+    theirs.meta.owners = vec![owner];
     story.cluster.put_secret(theirs, "kubectl");
     story.object("es", &hourly()).await;
     assert_eq!(story.ready("es").0, "False");
@@ -1051,8 +1050,8 @@ fn leaky_cluster() -> FakeCluster {
     cluster.put_object(STORE, &key("vault"), &vault(None));
     cluster.put_secret(token("team", MARKERS[1]), "kubectl");
     let mut taken = token("team", MARKERS[2]);
-    taken.name = "taken".into();
-    taken.owners = vec![crate::cluster::OwnerReference {
+    taken.meta.name = "taken".into();
+    taken.meta.owners = vec![crate::cluster::OwnerReference {
         api_version: "apps/v1".into(),
         kind: "Deployment".into(),
         name: "d".into(),

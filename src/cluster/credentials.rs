@@ -162,14 +162,10 @@ mod tests {
         for namespace in NAMESPACES {
             let data =
                 BTreeMap::from([("k".to_string(), namespace.into()), ("d".to_string(), "default".into())]);
-            let (namespace, name) = (namespace.to_string(), "s".to_string());
-            cluster.put_secret(
-                Secret { namespace: namespace.clone(), name, data, ..Secret::default() },
-                "kubectl",
-            );
-            let key = ObjectKey::new(&*namespace, "s");
-            cluster.put_config_map(&key, &[("k", &namespace)]);
-            cluster.put_service_account(&key, &[("in", &namespace)]);
+            let key = ObjectKey::new(namespace, "s");
+            cluster.put_secret(Secret { data, ..Secret::new(&key) }, "kubectl");
+            cluster.put_config_map(&key, &[("k", namespace)]);
+            cluster.put_service_account(&key, &[("in", namespace)]);
         }
         cluster
     }

@@ -29,7 +29,8 @@ use keyferry_stores::{
 use serde_json::{Map, Value};
 
 use super::{
-    Cluster, Event, FieldOwner, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit,
+    Cluster, Event, FieldOwner, HasMeta, Meta, ObjectKey, Precondition, Secret, StatusKind, Subject,
+    WritePermit,
     generic::{GenericObject, ManagedObject, ObjectKind, check_content},
     kinds::{cluster_scoped, unknown},
     managed::{DigestKey, ManagedSecret},
@@ -66,6 +67,128 @@ pub struct Request {
     pub key: ObjectKey,
     /// The field manager of a write that names one.
     pub manager: Option<String>,
+}
+
+/// A Secret or an object of any kind, as the cluster keeps it.
+trait Stored: HasMeta + Clone + PartialEq {
+    /// What tells it apart from others.
+    type Place: Ord;
+
+    fn place(&self) -> Self::Place;
+
+    /// Under which name requests about it are written down, and namespace and name.
+    fn named(place: &Self::Place) -> Result<(String, &ObjectKey)>;
+
+    fn all(state: &mut State) -> &mut BTreeMap<Self::Place, Self>;
+
+    /// What the API server checks, as far as stories run into it.
+    fn check(&self, known: Option<&Self>) -> Result<()>;
+
+    /// What the API server fills in or leaves away.
+    fn settle(&mut self);
+
+    /// The data whose owners are told; nobody asks for those of an object of any kind.
+    fn data(&self) -> &BTreeMap<String, SecretBytes> {
+        const { &BTreeMap::new() }
+    }
+
+    /// Tells the feeds what became of it: those of managed objects, and those of all.
+    fn tell(&self, feeds: &mut Feeds, managed: Option<Change<()>>, any: Change<()>);
+}
+
+impl Stored for Secret {
+    type Place = ObjectKey;
+
+    fn place(&self) -> ObjectKey {
+        self.meta.key()
+    }
+
+    fn named(key: &ObjectKey) -> Result<(String, &ObjectKey)> {
+        Ok(("secrets".into(), key))
+    }
+
+    fn all(state: &mut State) -> &mut BTreeMap<ObjectKey, Self> {
+        &mut state.secrets
+    }
+
+    fn check(&self, known: Option<&Self>) -> Result<()> {
+        let invalid = |what: String| {
+            Err(Error::new(Kind::Invalid, format!("Secret \"{}\" is invalid: {what}", self.meta.name)))
+        };
+        if let Some(key) = self.data.keys().find(|key| !is_data_key(key)) {
+            return invalid(format!("data[{key}]: Invalid value"));
+        }
+        if self.data.values().map(SecretBytes::len).sum::<usize>() > limits::SECRET_BYTES {
+            return invalid("data: Too long".into());
+        }
+        let Some(known) = known else { return Ok(()) };
+        let type_ = if self.type_.is_empty() { "Opaque" } else { &self.type_ };
+        if known.type_ != type_ {
+            return invalid("type: field is immutable".into());
+        }
+        if known.immutable == Some(true) && (known.data != self.data || self.immutable != Some(true)) {
+            return invalid("data: Forbidden: field is immutable when `immutable` is set".into());
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        if self.type_.is_empty() {
+            self.type_ = "Opaque".into();
+        }
+    }
+
+    fn data(&self) -> &BTreeMap<String, SecretBytes> {
+        &self.data
+    }
+
+    fn tell(&self, feeds: &mut Feeds, managed: Option<Change<()>>, any: Change<()>) {
+        if let Some(change) = managed {
+            feeds.tell_secrets(&change.map(|()| self.clone()));
+        }
+        feeds.tell_metadata(MetadataKind::Secret, &any.map(|()| metadata(self)));
+    }
+}
+
+impl Stored for GenericObject {
+    type Place = (ObjectKind, ObjectKey);
+
+    fn place(&self) -> (ObjectKind, ObjectKey) {
+        (self.kind.clone(), self.meta.key())
+    }
+
+    fn named((kind, key): &(ObjectKind, ObjectKey)) -> Result<(String, &ObjectKey)> {
+        Ok((resource(kind)?, key))
+    }
+
+    fn all(state: &mut State) -> &mut BTreeMap<(ObjectKind, ObjectKey), Self> {
+        &mut state.generics
+    }
+
+    fn check(&self, _: Option<&Self>) -> Result<()> {
+        check_content(self)?;
+        let data = self.body.get("data").and_then(Value::as_object).filter(|_| is_config_map(self));
+        for (key, value) in data.into_iter().flatten() {
+            if !is_data_key(key) || !value.is_string() {
+                let text = format!("ConfigMap \"{}\" is invalid: data[{key}]: Invalid value", self.meta.name);
+                return Err(Error::new(Kind::Invalid, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Of a ConfigMap no empty map is kept.
+    fn settle(&mut self) {
+        if is_config_map(self) {
+            self.body.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+        }
+    }
+
+    fn tell(&self, feeds: &mut Feeds, managed: Option<Change<()>>, _: Change<()>) {
+        if let Some(change) = managed {
+            feeds.tell_targets(&self.kind, &change.map(|()| ManagedObject::of(self)));
+        }
+    }
 }
 
 /// The cluster. Clones share it.
@@ -161,11 +284,8 @@ impl FakeCluster {
     }
 
     /// Writes a Secret as somebody else does: made or replaced whatever its resourceVersion is.
-    pub fn put_secret(&self, mut secret: Secret, manager: &str) -> Secret {
-        let mut state = self.state();
-        let known = state.secrets.get(&secret.key()).cloned();
-        secret.uid = known.as_ref().map_or_else(|| state.uid(), |known| known.uid.clone());
-        state.store_secret(secret, known.as_ref(), manager)
+    pub fn put_secret(&self, secret: Secret, manager: &str) -> Secret {
+        self.state().put(secret, manager)
     }
 
     /// A Secret as it is.
@@ -182,26 +302,23 @@ impl FakeCluster {
 
     /// Takes a Secret away, whatever its finalizers are.
     pub fn remove_secret(&self, key: &ObjectKey) {
-        self.state().drop_secret(key);
+        self.state().remove::<Secret>(key);
     }
 
     /// Writes an object of any kind as somebody else does: made or replaced whatever its resourceVersion is.
-    pub fn put_generic(&self, mut object: GenericObject, manager: &str) -> GenericObject {
-        let mut state = self.state();
-        let known = state.generic(&object.kind, &object.key());
-        object.uid = known.as_ref().map_or_else(|| state.uid(), |known| known.uid.clone());
-        state.store_generic(object, known.as_ref(), manager)
+    pub fn put_generic(&self, object: GenericObject, manager: &str) -> GenericObject {
+        self.state().put(object, manager)
     }
 
     /// An object of any kind as it is.
     #[must_use]
     pub fn generic(&self, kind: &ObjectKind, key: &ObjectKey) -> Option<GenericObject> {
-        self.state().generic(kind, key)
+        self.state().generics.get(&(kind.clone(), key.clone())).cloned()
     }
 
     /// Takes an object of any kind away, whatever its finalizers are.
     pub fn remove_generic(&self, kind: &ObjectKind, key: &ObjectKey) {
-        self.state().drop_generic(kind, key);
+        self.state().remove::<GenericObject>(&(kind.clone(), key.clone()));
     }
 
     /// Makes or changes a ConfigMap.
@@ -282,6 +399,60 @@ impl FakeCluster {
             None => Ok(state),
         }
     }
+
+    fn get<T: Stored>(&self, place: &T::Place) -> Result<T> {
+        let (resource, key) = T::named(place)?;
+        let mut state = self.enter(Request::new(Verb::Get, &resource, key))?;
+        T::all(&mut state).get(place).cloned().ok_or_else(|| absent(&resource, key))
+    }
+
+    fn create<T: Stored>(&self, object: &T, manager: &str) -> Result<T> {
+        let place = object.place();
+        let (resource, key) = T::named(&place)?;
+        let mut state = self.enter(Request::new(Verb::Create, &resource, key).by(manager))?;
+        object.check(None)?;
+        if T::all(&mut state).contains_key(&place) {
+            return Err(conflict(format!("{resource} \"{}\" already exists", key.name())));
+        }
+        let mut fresh = object.clone();
+        fresh.meta_mut().uid = state.uid();
+        fresh.meta_mut().deleting = false;
+        Ok(state.store(fresh, None, manager))
+    }
+
+    fn replace<T: Stored>(&self, object: &T, manager: &str) -> Result<T> {
+        let (place, meta) = (object.place(), object.meta());
+        let (resource, key) = T::named(&place)?;
+        let mut state = self.enter(Request::new(Verb::Update, &resource, key).by(manager))?;
+        let known = T::all(&mut state).get(&place).cloned().ok_or_else(|| absent(&resource, key))?;
+        let (uid, deleting) = (known.meta().uid.clone(), known.meta().deleting);
+        if known.meta().resource_version != meta.resource_version || (!meta.uid.is_empty() && uid != meta.uid)
+        {
+            return Err(conflict(format!("{resource} \"{}\": the object has been modified", key.name())));
+        }
+        object.check(Some(&known))?;
+        let mut next = object.clone();
+        next.meta_mut().uid = uid;
+        next.meta_mut().deleting = deleting;
+        Ok(state.store(next, Some(&known), manager))
+    }
+
+    fn delete<T: Stored>(&self, place: &T::Place, expected: &Precondition) -> Result<()> {
+        let (resource, key) = T::named(place)?;
+        let mut state = self.enter(Request::new(Verb::Delete, &resource, key))?;
+        let known = T::all(&mut state).get(place).cloned().ok_or_else(|| absent(&resource, key))?;
+        if known.meta().state() != *expected {
+            return Err(conflict(format!("{resource} \"{}\": the precondition failed", key.name())));
+        }
+        if known.meta().finalizers.is_empty() {
+            state.remove::<T>(place);
+        } else {
+            let mut marked = known.clone();
+            marked.meta_mut().deleting = true;
+            state.store(marked, Some(&known), "");
+        }
+        Ok(())
+    }
 }
 
 impl Request {
@@ -297,54 +468,23 @@ impl Request {
 #[async_trait]
 impl Cluster for FakeCluster {
     async fn get_secret(&self, key: &ObjectKey) -> Result<Secret> {
-        let state = self.enter(Request::new(Verb::Get, "secrets", key))?;
-        state.secrets.get(key).cloned().ok_or_else(|| absent("secrets", key))
+        self.get(key)
     }
 
     async fn create_secret(&self, _: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        let key = secret.key();
-        let mut state = self.enter(Request::new(Verb::Create, "secrets", &key).by(manager))?;
-        check_secret(secret, None)?;
-        if state.secrets.contains_key(&key) {
-            return Err(conflict(format!("secrets \"{}\" already exists", key.name())));
-        }
-        let fresh = Secret { uid: state.uid(), deleting: false, ..secret.clone() };
-        Ok(state.store_secret(fresh, None, manager))
+        self.create(secret, manager)
     }
 
     async fn replace_secret(&self, _: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        let key = secret.key();
-        let mut state = self.enter(Request::new(Verb::Update, "secrets", &key).by(manager))?;
-        let known = state.secrets.get(&key).cloned().ok_or_else(|| absent("secrets", &key))?;
-        if known.resource_version != secret.resource_version
-            || (!secret.uid.is_empty() && known.uid != secret.uid)
-        {
-            return Err(conflict(format!("secrets \"{}\": the object has been modified", key.name())));
-        }
-        check_secret(secret, Some(&known))?;
-        let next = Secret { uid: known.uid.clone(), deleting: known.deleting, ..secret.clone() };
-        Ok(state.store_secret(next, Some(&known), manager))
+        self.replace(secret, manager)
     }
 
     async fn delete_secret(&self, _: WritePermit, key: &ObjectKey, expected: &Precondition) -> Result<()> {
-        let mut state = self.enter(Request::new(Verb::Delete, "secrets", key))?;
-        let known = state.secrets.get(key).cloned().ok_or_else(|| absent("secrets", key))?;
-        if known.uid != expected.uid || known.resource_version != expected.resource_version {
-            return Err(conflict(format!("secrets \"{}\": the precondition failed", key.name())));
-        }
-        if known.finalizers.is_empty() {
-            state.drop_secret(key);
-        } else {
-            let marked = Secret { deleting: true, ..known.clone() };
-            state.store_secret(marked, Some(&known), "");
-        }
-        Ok(())
+        self.delete::<Secret>(key, expected)
     }
 
     async fn get_object(&self, kind: &ObjectKind, key: &ObjectKey) -> Result<GenericObject> {
-        let resource = resource(kind)?;
-        let state = self.enter(Request::new(Verb::Get, &resource, key))?;
-        state.generic(kind, key).ok_or_else(|| absent(&resource, key))
+        self.get(&(kind.clone(), key.clone()))
     }
 
     async fn create_object(
@@ -353,14 +493,7 @@ impl Cluster for FakeCluster {
         object: &GenericObject,
         manager: &str,
     ) -> Result<GenericObject> {
-        let (resource, key) = (resource(&object.kind)?, object.key());
-        let mut state = self.enter(Request::new(Verb::Create, &resource, &key).by(manager))?;
-        check_generic(object)?;
-        if state.generic(&object.kind, &key).is_some() {
-            return Err(conflict(format!("{resource} \"{}\" already exists", key.name())));
-        }
-        let fresh = GenericObject { uid: state.uid(), deleting: false, ..object.clone() };
-        Ok(state.store_generic(fresh, None, manager))
+        self.create(object, manager)
     }
 
     async fn replace_object(
@@ -369,17 +502,7 @@ impl Cluster for FakeCluster {
         object: &GenericObject,
         manager: &str,
     ) -> Result<GenericObject> {
-        let (resource, key) = (resource(&object.kind)?, object.key());
-        let mut state = self.enter(Request::new(Verb::Update, &resource, &key).by(manager))?;
-        let known = state.generic(&object.kind, &key).ok_or_else(|| absent(&resource, &key))?;
-        if known.resource_version != object.resource_version
-            || (!object.uid.is_empty() && known.uid != object.uid)
-        {
-            return Err(conflict(format!("{resource} \"{}\": the object has been modified", key.name())));
-        }
-        check_generic(object)?;
-        let next = GenericObject { uid: known.uid.clone(), deleting: known.deleting, ..object.clone() };
-        Ok(state.store_generic(next, Some(&known), manager))
+        self.replace(object, manager)
     }
 
     async fn delete_object(
@@ -389,19 +512,7 @@ impl Cluster for FakeCluster {
         key: &ObjectKey,
         expected: &Precondition,
     ) -> Result<()> {
-        let resource = resource(kind)?;
-        let mut state = self.enter(Request::new(Verb::Delete, &resource, key))?;
-        let known = state.generic(kind, key).ok_or_else(|| absent(&resource, key))?;
-        if known.uid != expected.uid || known.resource_version != expected.resource_version {
-            return Err(conflict(format!("{resource} \"{}\": the precondition failed", key.name())));
-        }
-        if known.finalizers.is_empty() {
-            state.drop_generic(kind, key);
-        } else {
-            let marked = GenericObject { deleting: true, ..known.clone() };
-            state.store_generic(marked, Some(&known), "");
-        }
-        Ok(())
+        self.delete::<GenericObject>(&(kind.clone(), key.clone()), expected)
     }
 
     async fn patch_status(&self, _: WritePermit, subject: &Subject, status: Value) -> Result<String> {
@@ -564,101 +675,50 @@ impl State {
         object
     }
 
-    /// Stores a Secret as written by a manager. A write that changes nothing keeps the resourceVersion, as the API server does.
-    fn store_secret(&mut self, mut secret: Secret, known: Option<&Secret>, manager: &str) -> Secret {
-        if secret.type_.is_empty() {
-            secret.type_ = "Opaque".into();
-        }
-        secret.field_owners = owners_after(known, &secret, manager);
+    /// Stores an object whatever its resourceVersion is.
+    fn put<T: Stored>(&mut self, mut object: T, manager: &str) -> T {
+        let known = T::all(self).get(&object.place()).cloned();
+        object.meta_mut().uid = known.as_ref().map_or_else(|| self.uid(), |known| known.meta().uid.clone());
+        self.store(object, known.as_ref(), manager)
+    }
+
+    /// Stores an object as written by a manager. A write that changes nothing keeps the resourceVersion, as the API server does.
+    fn store<T: Stored>(&mut self, mut object: T, known: Option<&T>, manager: &str) -> T {
+        object.settle();
+        object.meta_mut().field_owners = owners_after(known, &object, manager);
         if let Some(known) = known {
-            secret.resource_version.clone_from(&known.resource_version);
-            if secret == *known {
-                return secret;
-            }
-        }
-        if secret.deleting && secret.finalizers.is_empty() {
-            self.drop_secret(&secret.key());
-            return secret;
-        }
-        secret.resource_version = self.next();
-        let was = known.is_some_and(Secret::is_managed);
-        self.secrets.insert(secret.key(), secret.clone());
-        self.tell_secret(&secret, was);
-        secret
-    }
-
-    fn drop_secret(&mut self, key: &ObjectKey) {
-        let Some(mut secret) = self.secrets.remove(key) else { return };
-        secret.resource_version = self.next();
-        let gone = gone(&secret);
-        if secret.is_managed() {
-            self.feeds.tell_secrets(&Change::Deleted(gone.clone()), &gone.key);
-        }
-        self.feeds.tell_metadata(MetadataKind::Secret, &Change::Deleted(gone));
-    }
-
-    /// A Secret that loses the label leaves the feed of managed ones.
-    fn tell_secret(&mut self, secret: &Secret, was_managed: bool) {
-        let key = secret.key();
-        match (secret.is_managed(), was_managed) {
-            (true, _) => self.feeds.tell_secrets(&Change::Applied(secret.clone()), &key),
-            (false, true) => self.feeds.tell_secrets(&Change::Deleted(gone(secret)), &key),
-            (false, false) => {}
-        }
-        self.feeds.tell_metadata(MetadataKind::Secret, &Change::Applied(metadata(secret)));
-    }
-
-    fn generic(&self, kind: &ObjectKind, key: &ObjectKey) -> Option<GenericObject> {
-        self.generics.get(&(kind.clone(), key.clone())).cloned()
-    }
-
-    /// Stores an object as [`State::store_secret`] does a Secret.
-    fn store_generic(
-        &mut self,
-        mut object: GenericObject,
-        known: Option<&GenericObject>,
-        manager: &str,
-    ) -> GenericObject {
-        drop_empty(&mut object);
-        object.field_owners = owners_after(known.map(head).as_ref(), &head(&object), manager);
-        if let Some(known) = known {
-            object.resource_version.clone_from(&known.resource_version);
+            object.meta_mut().resource_version.clone_from(&known.meta().resource_version);
             if object == *known {
                 return object;
             }
         }
-        if object.deleting && object.finalizers.is_empty() {
-            self.drop_generic(&object.kind, &object.key());
+        if object.meta().deleting && object.meta().finalizers.is_empty() {
+            self.remove::<T>(&object.place());
             return object;
         }
-        object.resource_version = self.next();
-        let was = known.is_some_and(GenericObject::is_managed);
-        self.generics.insert((object.kind.clone(), object.key()), object.clone());
-        self.tell_generic(&object, was);
+        object.meta_mut().resource_version = self.next();
+        T::all(self).insert(object.place(), object.clone());
+        // What loses the label leaves the feed of what has it.
+        let managed = match (object.meta().is_managed(), known.is_some_and(|known| known.meta().is_managed()))
+        {
+            (true, _) => Some(Change::Applied(())),
+            (false, true) => Some(Change::Deleted(gone(object.meta()))),
+            (false, false) => None,
+        };
+        object.tell(&mut self.feeds, managed, Change::Applied(()));
         object
     }
 
-    fn drop_generic(&mut self, kind: &ObjectKind, key: &ObjectKey) {
-        let Some(mut object) = self.generics.remove(&(kind.clone(), key.clone())) else { return };
-        object.resource_version = self.next();
-        if object.is_managed() {
-            self.feeds.tell_targets(kind, &Change::Deleted(Gone::of(&ManagedObject::of(&object))));
-        }
-    }
-
-    /// An object that loses the label leaves the feed of targets.
-    fn tell_generic(&mut self, object: &GenericObject, was_managed: bool) {
-        let managed = ManagedObject::of(object);
-        match (object.is_managed(), was_managed) {
-            (true, _) => self.feeds.tell_targets(&object.kind, &Change::Applied(managed)),
-            (false, true) => self.feeds.tell_targets(&object.kind, &Change::Deleted(Gone::of(&managed))),
-            (false, false) => {}
-        }
+    fn remove<T: Stored>(&mut self, place: &T::Place) {
+        let Some(mut object) = T::all(self).remove(place) else { return };
+        object.meta_mut().resource_version = self.next();
+        let gone = Change::Deleted(gone(object.meta()));
+        object.tell(&mut self.feeds, object.meta().is_managed().then(|| gone.clone()), gone);
     }
 
     fn targets_of(&self, kind: &ObjectKind) -> Vec<ManagedObject> {
         let of_kind = self.generics.values().filter(|object| object.kind == *kind);
-        of_kind.filter(|object| object.is_managed()).map(ManagedObject::of).collect()
+        of_kind.filter(|object| object.meta.is_managed()).map(ManagedObject::of).collect()
     }
 
     fn store_metadata(&mut self, kind: MetadataKind, key: &ObjectKey, annotations: Pairs) {
@@ -675,7 +735,7 @@ impl State {
     }
 
     fn managed(&self) -> Vec<Secret> {
-        self.secrets.values().filter(|secret| secret.is_managed()).cloned().collect()
+        self.secrets.values().filter(|secret| secret.meta.is_managed()).cloned().collect()
     }
 
     fn metadata_of(&self, kind: MetadataKind) -> Vec<Metadata> {
@@ -714,9 +774,8 @@ impl Feeds {
         listeners.for_each(|(_, listener)| listener.tell(change, self.deaf));
     }
 
-    fn tell_secrets(&mut self, change: &Change<Secret>, key: &ObjectKey) {
-        let listeners = self.secrets.iter().filter(|listener| listener.over.contains(key.namespace()));
-        listeners.for_each(|listener| listener.send(change, self.deaf));
+    fn tell_secrets(&mut self, change: &Change<Secret>) {
+        self.secrets.iter().for_each(|listener| listener.tell(change, self.deaf));
     }
 
     fn tell_targets(&mut self, kind: &ObjectKind, change: &Change<ManagedObject>) {
@@ -747,7 +806,7 @@ impl<T: Versioned> Placed for T {
 
 impl Placed for Secret {
     fn namespace(&self) -> &str {
-        &self.namespace
+        &self.meta.namespace
     }
 }
 
@@ -790,14 +849,14 @@ impl<T: Clone + Send + 'static + Placed> Listener<T> {
     }
 }
 
-fn gone(secret: &Secret) -> Gone {
-    let (uid, resource_version) = (secret.uid.as_str().into(), secret.resource_version.as_str().into());
-    Gone { key: secret.key(), uid, resource_version }
+fn gone(meta: &Meta) -> Gone {
+    let (uid, resource_version) = (meta.uid.as_str().into(), meta.resource_version.as_str().into());
+    Gone { key: meta.key(), uid, resource_version }
 }
 
 fn metadata(secret: &Secret) -> Metadata {
-    let (uid, resource_version) = (secret.uid.as_str().into(), secret.resource_version.as_str().into());
-    Metadata { key: secret.key(), uid, resource_version, annotations: Pairs::default() }
+    let Gone { key, uid, resource_version } = gone(&secret.meta);
+    Metadata { key, uid, resource_version, annotations: Pairs::default() }
 }
 
 fn absent(resource: &str, key: &ObjectKey) -> Error {
@@ -806,28 +865,6 @@ fn absent(resource: &str, key: &ObjectKey) -> Error {
 
 fn conflict(what: String) -> Error {
     Error::new(Kind::Conflict, what)
-}
-
-/// What the API server checks of a Secret, as far as stories run into it.
-fn check_secret(secret: &Secret, known: Option<&Secret>) -> Result<()> {
-    let invalid = |what: String| {
-        Err(Error::new(Kind::Invalid, format!("Secret \"{}\" is invalid: {what}", secret.name)))
-    };
-    if let Some(key) = secret.data.keys().find(|key| !is_data_key(key)) {
-        return invalid(format!("data[{key}]: Invalid value"));
-    }
-    if secret.data.values().map(SecretBytes::len).sum::<usize>() > limits::SECRET_BYTES {
-        return invalid("data: Too long".into());
-    }
-    let Some(known) = known else { return Ok(()) };
-    let type_ = if secret.type_.is_empty() { "Opaque" } else { &secret.type_ };
-    if known.type_ != type_ {
-        return invalid("type: field is immutable".into());
-    }
-    if known.immutable == Some(true) && (known.data != secret.data || secret.immutable != Some(true)) {
-        return invalid("data: Forbidden: field is immutable when `immutable` is set".into());
-    }
-    Ok(())
 }
 
 fn is_data_key(key: &str) -> bool {
@@ -858,40 +895,15 @@ fn is_config_map(object: &GenericObject) -> bool {
     (&*object.kind.api_version, &*object.kind.kind) == ("v1", "ConfigMap")
 }
 
-/// What the API server checks of an object, as far as stories run into it.
-fn check_generic(object: &GenericObject) -> Result<()> {
-    check_content(object)?;
-    let data = object.body.get("data").and_then(Value::as_object).filter(|_| is_config_map(object));
-    for (key, value) in data.into_iter().flatten() {
-        if !is_data_key(key) || !value.is_string() {
-            let text = format!("ConfigMap \"{}\" is invalid: data[{key}]: Invalid value", object.name);
-            return Err(Error::new(Kind::Invalid, text));
-        }
-    }
-    Ok(())
-}
-
-/// The API server leaves an empty map of a ConfigMap away.
-fn drop_empty(object: &mut GenericObject) {
-    if is_config_map(object) {
-        object.body.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
-    }
-}
-
-/// What the owners of fields are about.
-fn head(object: &GenericObject) -> Secret {
-    let GenericObject { labels, annotations, field_owners, .. } = object.clone();
-    Secret { labels, annotations, field_owners, ..Secret::default() }
-}
-
 /// Who owns what after an `Update`: a changed or new field goes over to the writer alone, an unchanged one stays with whom it was, a
 /// removed one is nobody's.
-fn owners_after(known: Option<&Secret>, next: &Secret, manager: &str) -> Vec<FieldOwner> {
-    let empty = Secret::default();
-    let before = known.unwrap_or(&empty);
+fn owners_after<T: Stored>(known: Option<&T>, next: &T, manager: &str) -> Vec<FieldOwner> {
+    let nothing = (Meta::default(), BTreeMap::new());
+    let (before, data_before) = known.map_or((&nothing.0, &nothing.1), |known| (known.meta(), known.data()));
+    let (next, data) = (next.meta(), next.data());
     let mut writer = FieldOwner {
         manager: manager.into(),
-        data: taken(&before.data, &next.data),
+        data: taken(data_before, data),
         labels: taken(&before.labels, &next.labels),
         annotations: taken(&before.annotations, &next.annotations),
     };
@@ -900,7 +912,7 @@ fn owners_after(known: Option<&Secret>, next: &Secret, manager: &str) -> Vec<Fie
         let own = owner.manager == manager;
         let kept = FieldOwner {
             manager: owner.manager.clone(),
-            data: kept(&owner.data, &writer.data, &next.data),
+            data: kept(&owner.data, &writer.data, data),
             labels: kept(&owner.labels, &writer.labels, &next.labels),
             annotations: kept(&owner.annotations, &writer.annotations, &next.annotations),
         };

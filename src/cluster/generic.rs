@@ -1,13 +1,13 @@
 //! Objects of any kind as targets (`spec.target.manifest`, reference 2.12): how they are named, read and written, and what is kept of them.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use keyferry_stores::base::{Error, Kind, Result};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    DATA_HASH_ANNOTATION, FieldOwner, MANAGED_LABEL, ObjectKey, OwnerReference,
+    DATA_HASH_ANNOTATION, HasMeta, Meta, ObjectKey,
     identity::{Uid, Version},
 };
 use crate::api::digest::of_content;
@@ -27,72 +27,39 @@ impl fmt::Display for ObjectKind {
     }
 }
 
-/// A namespaced object of any kind, as far as it is ours to read and write. Times and `managedFields` belong to the API server.
+/// A namespaced object of any kind, as far as it is ours to read and write.
 #[derive(Clone, PartialEq)]
 pub struct GenericObject {
     /// Its kind.
     pub kind: ObjectKind,
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// UID; empty before it exists.
-    pub uid: String,
-    /// resourceVersion; empty before it exists.
-    pub resource_version: String,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// Owners.
-    pub owners: Vec<OwnerReference>,
-    /// Finalizers.
-    pub finalizers: Vec<String>,
-    /// True while a deletionTimestamp is set.
-    pub deleting: bool,
+    /// Metadata. Who owns which key of `data` is not looked at.
+    pub meta: Meta,
     /// Every field beside `apiVersion`, `kind` and `metadata`. It may hold what stores hold.
     pub body: Map<String, Value>,
-    /// Who owns which label and annotation (`data` is not looked at); read only.
-    pub field_owners: Vec<FieldOwner>,
 }
 
 impl GenericObject {
     /// An object that does not exist yet and holds nothing.
     #[must_use]
     pub fn new(kind: ObjectKind, key: &ObjectKey) -> Self {
-        Self {
-            kind,
-            namespace: key.namespace().into(),
-            name: key.name().into(),
-            uid: String::new(),
-            resource_version: String::new(),
-            labels: BTreeMap::new(),
-            annotations: BTreeMap::new(),
-            owners: Vec::new(),
-            finalizers: Vec::new(),
-            deleting: false,
-            body: Map::new(),
-            field_owners: Vec::new(),
-        }
+        Self { kind, meta: Meta::new(key), body: Map::new() }
+    }
+}
+
+impl HasMeta for GenericObject {
+    fn meta(&self) -> &Meta {
+        &self.meta
     }
 
-    /// Namespace and name.
-    #[must_use]
-    pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(&*self.namespace, &*self.name)
-    }
-
-    /// True if the label [`MANAGED_LABEL`] is `true`.
-    #[must_use]
-    pub fn is_managed(&self) -> bool {
-        self.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
+    fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.meta
     }
 }
 
 /// Without the body: it may hold what stores hold.
 impl fmt::Debug for GenericObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GenericObject({}/{}/{})", self.kind, self.namespace, self.name)
+        write!(f, "GenericObject({}/{})", self.kind, self.meta.key())
     }
 }
 
@@ -116,11 +83,12 @@ impl ManagedObject {
     /// What is kept of an object, for our own writes' answers.
     #[must_use]
     pub fn of(object: &GenericObject) -> Self {
-        let annotated = object.annotations.get(DATA_HASH_ANNOTATION);
+        let annotated = object.meta.annotations.get(DATA_HASH_ANNOTATION);
         let digest = of_content(&object.body);
         let whole = annotated.is_some() && annotated == digest.as_ref();
-        let (uid, resource_version) = (object.uid.as_str().into(), object.resource_version.as_str().into());
-        Self { key: object.key(), uid, resource_version, digest: digest.map(Into::into), whole }
+        let (uid, resource_version) =
+            (object.meta.uid.as_str().into(), object.meta.resource_version.as_str().into());
+        Self { key: object.meta.key(), uid, resource_version, digest: digest.map(Into::into), whole }
     }
 
     /// The same after a state that was seen before: what has the content of one that was whole is whole. The API server may fill in, drop or
@@ -180,8 +148,11 @@ mod tests {
 
     #[test]
     fn what_the_api_server_made_of_our_write_is_whole_until_its_content_changes() {
-        let seen =
-            |uid: &str, body: Value| ManagedObject::of(&GenericObject { uid: uid.into(), ..object(body) });
+        let seen = |uid: &str, body: Value| {
+            let mut object = object(body);
+            object.meta.uid = uid.into();
+            ManagedObject::of(&object)
+        };
         let written = ManagedObject { whole: true, ..seen("u", json!({ "spec": { "a": 1, "default": 2 } })) };
         let same = || seen("u", json!({ "spec": { "a": 1, "default": 2 }, "status": { "ready": true } }));
         assert!(!same().after(None).whole && same().after(Some(&written)).whole);
@@ -195,7 +166,7 @@ mod tests {
         let mut object = object(json!({ "data": { "a": "1" } }));
         assert!(!ManagedObject::of(&object).whole);
         let digest = of_content(&object.body).unwrap();
-        object.annotations.insert(DATA_HASH_ANNOTATION.into(), digest);
+        object.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), digest);
         assert!(ManagedObject::of(&object).whole);
         object.body["data"]["a"] = json!("2");
         assert!(!ManagedObject::of(&object).whole);

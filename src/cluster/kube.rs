@@ -39,7 +39,7 @@ use super::{
     kinds::{Kinds, Served, document, unknown},
     refusal::{failure, is_of_unserved_path, refused},
     wire::{
-        ConfigMapWire, GenericBody, GenericWire, MetaWire, SecretBody, SecretWire, TokenWire, body_bytes,
+        ConfigMapWire, GenericBody, GenericWire, PartialWire, SecretBody, SecretWire, TokenWire, body_bytes,
     },
 };
 
@@ -188,7 +188,7 @@ impl KubeCluster {
     ) -> Result<String> {
         let call = Call::on(Method::PATCH, &subject.kind.into(), &subject.key)?.below(below).json(patch)?;
         let call = call.patch("application/json-patch+json").only_metadata();
-        let MetaWire { metadata } = decode(self.write(permit, call).await?)?;
+        let PartialWire { metadata } = decode(self.write(permit, call).await?)?;
         Ok(metadata.resource_version)
     }
 
@@ -230,15 +230,15 @@ impl Cluster for KubeCluster {
 
     async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
         let call =
-            Call::among(Method::POST, &ApiKind::SECRET, &secret.namespace)?.query(&managed_by(manager));
+            Call::among(Method::POST, &ApiKind::SECRET, &secret.meta.namespace)?.query(&managed_by(manager));
         self.write_secret(permit, call, secret).await
     }
 
     async fn replace_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        if secret.resource_version.is_empty() {
+        if secret.meta.resource_version.is_empty() {
             return Err(Error::new(Kind::Bug, "a Secret is replaced without its resourceVersion"));
         }
-        let call = Call::on(Method::PUT, &ApiKind::SECRET, &secret.key())?.query(&managed_by(manager));
+        let call = Call::on(Method::PUT, &ApiKind::SECRET, &secret.meta.key())?.query(&managed_by(manager));
         self.write_secret(permit, call, secret).await
     }
 
@@ -260,7 +260,7 @@ impl Cluster for KubeCluster {
         manager: &str,
     ) -> Result<GenericObject> {
         let kind = self.look_up(&object.kind).await?;
-        let call = Call::among(Method::POST, &kind, &object.namespace)?.query(&managed_by(manager));
+        let call = Call::among(Method::POST, &kind, &object.meta.namespace)?.query(&managed_by(manager));
         self.write_object(permit, call, object).await
     }
 
@@ -270,11 +270,11 @@ impl Cluster for KubeCluster {
         object: &GenericObject,
         manager: &str,
     ) -> Result<GenericObject> {
-        if object.resource_version.is_empty() {
+        if object.meta.resource_version.is_empty() {
             return Err(Error::new(Kind::Bug, "an object is replaced without its resourceVersion"));
         }
         let kind = self.look_up(&object.kind).await?;
-        let call = Call::on(Method::PUT, &kind, &object.key())?.query(&managed_by(manager));
+        let call = Call::on(Method::PUT, &kind, &object.meta.key())?.query(&managed_by(manager));
         self.write_object(permit, call, object).await
     }
 
@@ -310,7 +310,7 @@ impl Cluster for KubeCluster {
 
     async fn remove_finalizer(&self, permit: WritePermit, subject: &Subject, finalizer: &str) -> Result<()> {
         let read = Call::on(Method::GET, &subject.kind.into(), &subject.key)?.only_metadata();
-        let MetaWire { metadata } = match self.read(read).await {
+        let PartialWire { metadata } = match self.read(read).await {
             Err(error) if error.kind() == Kind::NotFound => return Ok(()),
             other => other?,
         };
@@ -335,7 +335,7 @@ impl Cluster for KubeCluster {
 
     async fn service_account(&self, key: &ObjectKey) -> Result<ServiceAccount> {
         let call = Call::on(Method::GET, &ApiKind::SERVICE_ACCOUNT, key)?.only_metadata();
-        let MetaWire { metadata } = self.read(call).await?;
+        let PartialWire { metadata } = self.read(call).await?;
         let annotations = metadata.annotations.pairs().to_map();
         Ok(ServiceAccount {
             namespace: key.namespace().to_string(),
@@ -691,7 +691,7 @@ mod tests {
     #[test]
     fn the_body_of_an_object_is_its_identity_and_its_content_in_a_buffer_that_fits() {
         let mut object = object(json!({ "data": { "a": "ü\n" }, "immutable": true }));
-        object.labels.insert("l".into(), "1".into());
+        object.meta.labels.insert("l".into(), "1".into());
         let body = object_body(&object).unwrap();
         let read: Value = serde_json::from_slice(&body).unwrap();
         let metadata = json!({ "name": "c", "namespace": "n", "labels": { "l": "1" }, "annotations": {},
@@ -705,7 +705,7 @@ mod tests {
 
     #[test]
     fn the_body_of_a_secret_is_wiped_memory_of_the_right_size() {
-        let mut secret = Secret { namespace: "n".into(), name: "s".into(), ..Secret::default() };
+        let mut secret = Secret::new(&ObjectKey::new("n", "s"));
         secret.data.insert("k".into(), keyferry_stores::base::SecretBytes::new(vec![7; 100_000]));
         let body: Value = serde_json::from_slice(&secret_body(&secret).unwrap()).unwrap();
         assert_eq!(body["data"]["k"].as_str().unwrap().len(), 133_336);

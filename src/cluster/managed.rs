@@ -19,7 +19,7 @@ use keyferry_stores::base::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
 use super::{
-    CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, ObjectKey, OwnerReference, Secret,
+    CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, Meta, ObjectKey, OwnerReference, Secret,
     identity::{Uid, Version},
 };
 use crate::api::digest::of_data;
@@ -256,8 +256,8 @@ struct PrintedField {
 
 impl Printed {
     pub(super) fn of(secret: &Secret) -> Self {
-        let Secret { data, labels, annotations, field_owners: owners, .. } = secret;
-        let data = data.iter().map(|(name, value)| (name, value.expose()));
+        let Meta { labels, annotations, field_owners: owners, .. } = &secret.meta;
+        let data = secret.data.iter().map(|(name, value)| (name, value.expose()));
         let labels = labels.iter().map(|(name, value)| (name, value.as_bytes()));
         let annotations = annotations.iter().map(|(name, value)| (name, value.as_bytes()));
         let data = data.map(|field| print_field(field, owners, |owner| &owner.data));
@@ -305,20 +305,21 @@ fn print_field<'a>(
 
 /// Everything but what needs the key.
 fn head(secret: &Secret) -> ManagedSecret {
-    let annotated = secret.annotations.get(DATA_HASH_ANNOTATION);
+    let meta = &secret.meta;
+    let annotated = meta.annotations.get(DATA_HASH_ANNOTATION);
     let count = |fields: usize| u32::try_from(fields).unwrap_or(u32::MAX);
     ManagedSecret {
-        key: secret.key(),
-        uid: secret.uid.as_str().into(),
-        resource_version: secret.resource_version.as_str().into(),
-        owner: secret.owners.iter().find(|owner| owner.controller).map(Into::into),
+        key: meta.key(),
+        uid: meta.uid.as_str().into(),
+        resource_version: meta.resource_version.as_str().into(),
+        owner: meta.controller().map(Into::into),
         type_: Tag::default(),
         managers: Managers::of(&[]),
         fields: Box::default(),
         data: count(secret.data.len()),
-        labels: count(secret.labels.len()),
-        managed: secret.is_managed(),
-        deleting: secret.deleting,
+        labels: count(meta.labels.len()),
+        managed: meta.is_managed(),
+        deleting: meta.deleting,
         immutable: secret.immutable.unwrap_or_default(),
         hash_true: annotated.is_some_and(|hash| *hash == of_data(&secret.data)),
     }
@@ -347,13 +348,9 @@ mod tests {
             block_owner_deletion: true,
         };
         let text = |name: &str, value: &str| (name.to_string(), value.to_string());
-        let mut secret = Secret {
-            namespace: "ns".into(),
-            name: "s".into(),
+        let mut meta = Meta {
             labels: BTreeMap::from([text(MANAGED_LABEL, "true"), text(CREATED_BY_LABEL, "abc")]),
             owners: vec![owner],
-            type_: "Opaque".into(),
-            data: BTreeMap::from([("a".into(), "12".into()), ("b".into(), SecretBytes::new(Vec::new()))]),
             field_owners: vec![
                 FieldOwner { manager: "other".into(), data: vec!["b".into()], ..FieldOwner::default() },
                 FieldOwner {
@@ -363,10 +360,11 @@ mod tests {
                     ..FieldOwner::default()
                 },
             ],
-            ..Secret::default()
+            ..Meta::new(&ObjectKey::new("ns", "s"))
         };
-        secret.annotations.insert(DATA_HASH_ANNOTATION.into(), of_data(&secret.data));
-        secret
+        let data = BTreeMap::from([("a".into(), "12".into()), ("b".into(), SecretBytes::new(Vec::new()))]);
+        meta.annotations.insert(DATA_HASH_ANNOTATION.into(), of_data(&data));
+        Secret { meta, type_: "Opaque".into(), data, immutable: None }
     }
 
     #[test]
@@ -397,10 +395,10 @@ mod tests {
     #[test]
     fn a_kept_secret_stays_small() {
         let mut typical = secret();
-        typical.uid = "0192f0a3-7b1c-4d5e-8f90-a1b2c3d4e5f6".into();
-        typical.resource_version = "123456".into();
-        typical.owners[0].uid = "0192f0a3-7b1c-4d5e-8f90-a1b2c3d4e5f7".into();
-        typical.field_owners.truncate(1);
+        typical.meta.uid = "0192f0a3-7b1c-4d5e-8f90-a1b2c3d4e5f6".into();
+        typical.meta.resource_version = "123456".into();
+        typical.meta.owners[0].uid = "0192f0a3-7b1c-4d5e-8f90-a1b2c3d4e5f7".into();
+        typical.meta.field_owners.truncate(1);
         let kept = ManagedSecret::of(&typical, &key());
         let in_place = matches!(
             (&kept.uid, &kept.resource_version, &kept.owner, &kept.managers),
@@ -434,7 +432,7 @@ mod tests {
             data: vec!["a".into()],
             ..FieldOwner::default()
         };
-        crowded.field_owners = (0..=OWNERS).map(manager).collect();
+        crowded.meta.field_owners = (0..=OWNERS).map(manager).collect();
         let kept = ManagedSecret::of(&crowded, &key());
         let owned = |name: &str| kept.owned_by(find(kept.data(), key().tag("a")).unwrap(), key().tag(name));
         assert_eq!((owned("m0"), owned("m31"), owned("m32"), owned("m33")), (true, true, false, false));
@@ -462,8 +460,8 @@ mod tests {
     fn a_controller_of_another_kind_is_no_external_secret() {
         for (api_version, kind) in [("apps/v1", "ExternalSecret"), ("external-secrets.io/v1", "PushSecret")] {
             let mut other = secret();
-            other.owners[0].api_version = api_version.into();
-            other.owners[0].kind = kind.into();
+            other.meta.owners[0].api_version = api_version.into();
+            other.meta.owners[0].kind = kind.into();
             let kept = ManagedSecret::of(&other, &key());
             assert_eq!((&kept.owner, kept.is_controlled_by("u")), (&Some(Owner::Other), false), "{kind}");
         }

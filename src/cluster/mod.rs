@@ -136,9 +136,9 @@ pub struct FieldOwner {
     pub annotations: Vec<String>,
 }
 
-/// A Secret, as far as it is ours to read and write. Times and `managedFields` belong to the API server.
+/// The metadata of an object (`ObjectMeta`), as far as it is ours to read and write. Times and `managedFields` belong to the API server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secret {
+pub struct Meta {
     /// Namespace.
     pub namespace: String,
     /// Name.
@@ -157,17 +157,17 @@ pub struct Secret {
     pub finalizers: Vec<String>,
     /// True while a deletionTimestamp is set.
     pub deleting: bool,
-    /// Type; empty means `Opaque`.
-    pub type_: String,
-    /// Immutable.
-    pub immutable: Option<bool>,
-    /// Data.
-    pub data: BTreeMap<String, SecretBytes>,
     /// Who owns which field; read only.
     pub field_owners: Vec<FieldOwner>,
 }
 
-impl Secret {
+impl Meta {
+    /// That of an object that does not exist yet.
+    #[must_use]
+    pub fn new(key: &ObjectKey) -> Self {
+        Self { namespace: key.namespace().into(), name: key.name().into(), ..Self::default() }
+    }
+
     /// Namespace and name.
     #[must_use]
     pub fn key(&self) -> ObjectKey {
@@ -178,6 +178,58 @@ impl Secret {
     #[must_use]
     pub fn is_managed(&self) -> bool {
         self.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
+    }
+
+    /// The owner that controls the object.
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        self.owners.iter().find(|owner| owner.controller)
+    }
+
+    /// The state in which the object was read.
+    #[must_use]
+    pub fn state(&self) -> Precondition {
+        Precondition { uid: self.uid.clone(), resource_version: self.resource_version.clone() }
+    }
+}
+
+/// What is the same of a [`Secret`] and a [`GenericObject`].
+pub trait HasMeta {
+    /// Its metadata.
+    fn meta(&self) -> &Meta;
+
+    /// Its metadata, to be changed.
+    fn meta_mut(&mut self) -> &mut Meta;
+}
+
+/// A Secret, as far as it is ours to read and write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secret {
+    /// Metadata.
+    pub meta: Meta,
+    /// Type; empty means `Opaque`.
+    pub type_: String,
+    /// Immutable.
+    pub immutable: Option<bool>,
+    /// Data.
+    pub data: BTreeMap<String, SecretBytes>,
+}
+
+impl Secret {
+    /// A Secret that does not exist yet and holds nothing.
+    #[must_use]
+    pub fn new(key: &ObjectKey) -> Self {
+        Self { meta: Meta::new(key), ..Self::default() }
+    }
+}
+
+impl HasMeta for Secret {
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.meta
     }
 }
 

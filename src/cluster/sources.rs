@@ -73,10 +73,10 @@ mod tests {
     fn cluster() -> FakeCluster {
         let cluster = FakeCluster::new();
         for namespace in ["own", "other"] {
-            cluster.put_config_map(&ObjectKey::new(namespace, "tpl"), &[("k", namespace)]);
+            let key = ObjectKey::new(namespace, "tpl");
+            cluster.put_config_map(&key, &[("k", namespace)]);
             let data = BTreeMap::from([("k".to_string(), namespace.into())]);
-            let (namespace, name) = (namespace.to_string(), "tpl".to_string());
-            cluster.put_secret(Secret { namespace, name, data, ..Secret::default() }, "kubectl");
+            cluster.put_secret(Secret { data, ..Secret::new(&key) }, "kubectl");
         }
         cluster
     }

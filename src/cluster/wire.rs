@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json, value::RawValue};
 use zeroize::Zeroizing;
 
 use super::{
-    DATA_HASH_ANNOTATION, FieldOwner, ObjectKey, OwnerReference, Secret,
+    DATA_HASH_ANNOTATION, FieldOwner, Meta, ObjectKey, OwnerReference, Secret,
     generic::{GenericObject, ManagedObject, ObjectKind, wipe},
     managed::Printed,
     watch::{Gone, Metadata, Namespace, Pairs, RawObject},
@@ -27,7 +27,7 @@ use crate::api::digest::of_value;
 /// `metadata`. `M` is how `managedFields` is read: skipped unless somebody asks.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default, bound = "M: DeserializeOwned + Default")]
-pub(super) struct Meta<M = IgnoredAny> {
+pub(super) struct MetaWire<M = IgnoredAny> {
     pub(super) name: String,
     pub(super) namespace: String,
     pub(super) uid: String,
@@ -41,7 +41,7 @@ pub(super) struct Meta<M = IgnoredAny> {
     pub(super) managed_fields: M,
 }
 
-impl<M: Default> Default for Meta<M> {
+impl<M: Default> Default for MetaWire<M> {
     fn default() -> Self {
         Self {
             name: String::new(),
@@ -208,11 +208,28 @@ fn join(all: &mut Vec<String>, more: Vec<String>) {
     }
 }
 
+impl From<MetaWire<Vec<ManagedEntry>>> for Meta {
+    fn from(wire: MetaWire<Vec<ManagedEntry>>) -> Self {
+        Self {
+            namespace: wire.namespace,
+            name: wire.name,
+            uid: wire.uid,
+            resource_version: wire.resource_version,
+            labels: wire.labels.map(),
+            annotations: wire.annotations.map(),
+            owners: wire.owner_references.into_iter().map(Into::into).collect(),
+            finalizers: wire.finalizers,
+            deleting: wire.deletion_timestamp.is_some(),
+            field_owners: owners(wire.managed_fields),
+        }
+    }
+}
+
 /// A Secret as it is read.
 #[derive(Debug, Deserialize)]
 pub(super) struct SecretWire {
     #[serde(default)]
-    metadata: Meta<Vec<ManagedEntry>>,
+    metadata: MetaWire<Vec<ManagedEntry>>,
     #[serde(default, rename = "type")]
     type_: String,
     #[serde(default)]
@@ -262,21 +279,7 @@ impl<'de> Deserialize<'de> for Value {
 impl From<SecretWire> for Secret {
     fn from(wire: SecretWire) -> Self {
         let SecretWire { metadata, type_, immutable, data } = wire;
-        Self {
-            namespace: metadata.namespace,
-            name: metadata.name,
-            uid: metadata.uid,
-            resource_version: metadata.resource_version,
-            labels: metadata.labels.map(),
-            annotations: metadata.annotations.map(),
-            owners: metadata.owner_references.into_iter().map(Into::into).collect(),
-            finalizers: metadata.finalizers,
-            deleting: metadata.deletion_timestamp.is_some(),
-            type_,
-            immutable,
-            data: data.0,
-            field_owners: owners(metadata.managed_fields),
-        }
+        Self { meta: metadata.into(), type_, immutable, data: data.0 }
     }
 }
 
@@ -309,6 +312,21 @@ struct MetaBody<'a> {
     finalizers: &'a [String],
 }
 
+impl<'a> From<&'a Meta> for MetaBody<'a> {
+    fn from(meta: &'a Meta) -> Self {
+        Self {
+            name: &meta.name,
+            namespace: &meta.namespace,
+            uid: &meta.uid,
+            resource_version: &meta.resource_version,
+            labels: &meta.labels,
+            annotations: &meta.annotations,
+            owner_references: meta.owners.iter().map(Into::into).collect(),
+            finalizers: &meta.finalizers,
+        }
+    }
+}
+
 /// A value on its way out, encoded into the body without a text of its own.
 struct Encoded<'a>(&'a [u8]);
 
@@ -320,20 +338,10 @@ impl Serialize for Encoded<'_> {
 
 impl<'a> From<&'a Secret> for SecretBody<'a> {
     fn from(secret: &'a Secret) -> Self {
-        let metadata = MetaBody {
-            name: &secret.name,
-            namespace: &secret.namespace,
-            uid: &secret.uid,
-            resource_version: &secret.resource_version,
-            labels: &secret.labels,
-            annotations: &secret.annotations,
-            owner_references: secret.owners.iter().map(Into::into).collect(),
-            finalizers: &secret.finalizers,
-        };
         Self {
             api_version: "v1",
             kind: "Secret",
-            metadata,
+            metadata: (&secret.meta).into(),
             type_: &secret.type_,
             immutable: secret.immutable,
             data: secret.data.iter().map(|(name, value)| (&**name, Encoded(value.expose()))).collect(),
@@ -348,21 +356,21 @@ pub(super) fn body_bytes(secret: &Secret) -> usize {
     let text = |map: &BTreeMap<String, String>| -> usize {
         map.iter().map(|(name, value)| 6 * (name.len() + value.len()) + 8).sum()
     };
-    let finalizers: usize = secret.finalizers.iter().map(|name| 6 * name.len() + 4).sum();
-    let owners: usize = secret
-        .owners
+    let Meta { labels, annotations, owners, finalizers, .. } = &secret.meta;
+    let finalizers: usize = finalizers.iter().map(|name| 6 * name.len() + 4).sum();
+    let owners: usize = owners
         .iter()
         .map(|owner| {
             256 + 6 * (owner.api_version.len() + owner.kind.len() + owner.name.len() + owner.uid.len())
         })
         .sum();
-    2048 + data + text(&secret.labels) + text(&secret.annotations) + finalizers + owners
+    2048 + data + text(labels) + text(annotations) + finalizers + owners
 }
 
 /// An object of any kind as it is read. What stands beside the metadata is taken as it comes: by hand, because what serde makes of
 /// flattened fields goes through a copy of its own, which knows less of numbers.
 pub(super) struct GenericWire {
-    metadata: Meta<Vec<ManagedEntry>>,
+    metadata: MetaWire<Vec<ManagedEntry>>,
     body: Map<String, Json>,
 }
 
@@ -382,7 +390,7 @@ impl<'de> Visitor<'de> for AnyFields {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<GenericWire, M::Error> {
-        let mut wire = GenericWire { metadata: Meta::default(), body: Map::new() };
+        let mut wire = GenericWire { metadata: MetaWire::default(), body: Map::new() };
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "metadata" => wire.metadata = map.next_value()?,
@@ -398,20 +406,7 @@ impl GenericWire {
     /// The object; of which kind it is was asked for.
     pub(super) fn into_object(self, kind: &ObjectKind) -> GenericObject {
         let Self { metadata, body } = self;
-        GenericObject {
-            kind: kind.clone(),
-            namespace: metadata.namespace,
-            name: metadata.name,
-            uid: metadata.uid,
-            resource_version: metadata.resource_version,
-            labels: metadata.labels.map(),
-            annotations: metadata.annotations.map(),
-            owners: metadata.owner_references.into_iter().map(Into::into).collect(),
-            finalizers: metadata.finalizers,
-            deleting: metadata.deletion_timestamp.is_some(),
-            body,
-            field_owners: owners(metadata.managed_fields),
-        }
+        GenericObject { kind: kind.clone(), meta: metadata.into(), body }
     }
 }
 
@@ -424,17 +419,7 @@ pub(super) struct GenericBody<'a> {
 
 impl<'a> From<&'a GenericObject> for GenericBody<'a> {
     fn from(object: &'a GenericObject) -> Self {
-        let metadata = MetaBody {
-            name: &object.name,
-            namespace: &object.namespace,
-            uid: &object.uid,
-            resource_version: &object.resource_version,
-            labels: &object.labels,
-            annotations: &object.annotations,
-            owner_references: object.owners.iter().map(Into::into).collect(),
-            finalizers: &object.finalizers,
-        };
-        Self { kind: &object.kind, metadata, body: &object.body }
+        Self { kind: &object.kind, metadata: (&object.meta).into(), body: &object.body }
     }
 }
 
@@ -467,7 +452,7 @@ pub(super) trait Watchable: Clone + Send + Sized + 'static {
 #[derive(Debug, Deserialize)]
 pub(super) struct ObjectWire {
     #[serde(default)]
-    metadata: Meta,
+    metadata: MetaWire,
     #[serde(default)]
     spec: Option<Box<RawValue>>,
     #[serde(default)]
@@ -526,7 +511,7 @@ impl Watchable for Printed {
 #[derive(Deserialize)]
 pub(super) struct ManagedWire {
     #[serde(default)]
-    metadata: Meta,
+    metadata: MetaWire,
     #[serde(default)]
     spec: Option<Box<RawValue>>,
     #[serde(default)]
@@ -583,19 +568,19 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// An object of which only the metadata is read.
+/// An object of which only the metadata is read (`PartialObjectMetadata`).
 #[derive(Debug, Deserialize)]
-pub(super) struct MetaWire {
+pub(super) struct PartialWire {
     #[serde(default)]
-    pub(super) metadata: Meta,
+    pub(super) metadata: MetaWire,
 }
 
 impl Watchable for Metadata {
-    type Wire = MetaWire;
+    type Wire = PartialWire;
     const METADATA_ONLY: bool = true;
 
-    fn from_wire(wire: MetaWire) -> Self {
-        let Meta { name, namespace, uid, resource_version, annotations, .. } = wire.metadata;
+    fn from_wire(wire: PartialWire) -> Self {
+        let MetaWire { name, namespace, uid, resource_version, annotations, .. } = wire.metadata;
         Self {
             key: ObjectKey::new(namespace, name),
             uid: uid.into(),
@@ -614,11 +599,11 @@ impl Watchable for Metadata {
 }
 
 impl Watchable for Namespace {
-    type Wire = MetaWire;
+    type Wire = PartialWire;
     const METADATA_ONLY: bool = true;
 
-    fn from_wire(wire: MetaWire) -> Self {
-        let Meta { name, uid, resource_version, labels, .. } = wire.metadata;
+    fn from_wire(wire: PartialWire) -> Self {
+        let MetaWire { name, uid, resource_version, labels, .. } = wire.metadata;
         Self {
             key: ObjectKey::new("", name),
             uid: uid.into(),
@@ -680,18 +665,20 @@ mod tests {
     fn a_secret_is_read_with_its_owners_joined_by_manager() {
         let secret: Secret = serde_json::from_str::<SecretWire>(SECRET).unwrap().into();
         assert_eq!(
-            (secret.name.as_str(), secret.resource_version.as_str(), secret.deleting),
+            (secret.meta.name.as_str(), secret.meta.resource_version.as_str(), secret.meta.deleting),
             ("s", "7", true)
         );
         assert_eq!(secret.data["a"].expose(), b"12");
-        assert!(secret.data["b"].is_empty() && secret.data["c"].is_empty() && secret.owners[0].controller);
+        assert!(
+            secret.data["b"].is_empty() && secret.data["c"].is_empty() && secret.meta.owners[0].controller
+        );
         let owner = FieldOwner {
             manager: "m".into(),
             data: vec!["a".into(), "b".into(), "c".into()],
             labels: vec!["l".into()],
             annotations: Vec::new(),
         };
-        assert_eq!(secret.field_owners, [owner]);
+        assert_eq!(secret.meta.field_owners, [owner]);
     }
 
     #[test]
@@ -700,8 +687,8 @@ mod tests {
         let body = serde_json::to_vec(&SecretBody::from(&secret)).unwrap();
         assert!(body.len() <= body_bytes(&secret));
         let again: Secret = serde_json::from_slice::<SecretWire>(&body).unwrap().into();
-        secret.field_owners.clear();
-        secret.deleting = false;
+        secret.meta.field_owners.clear();
+        secret.meta.deleting = false;
         assert_eq!(again, secret);
     }
 
@@ -728,20 +715,21 @@ mod tests {
     #[test]
     fn an_object_of_any_kind_is_read_with_every_field_beside_its_identity() {
         let object = widget();
-        assert_eq!((object.name.as_str(), object.resource_version.as_str()), ("w", "7"));
+        assert_eq!((object.meta.name.as_str(), object.meta.resource_version.as_str()), ("w", "7"));
         assert_eq!(object.body.keys().collect::<Vec<_>>(), ["more", "spec", "status"]);
         let spec = r#"{"a":[1,-2,2.5,18446744073709551615,null,true,"x"],"b":{}}"#;
         assert_eq!(object.body["spec"].to_string(), spec);
         let owner = FieldOwner { manager: "m".into(), labels: vec!["l".into()], ..FieldOwner::default() };
-        assert_eq!(object.field_owners, [owner]);
+        assert_eq!(object.meta.field_owners, [owner]);
     }
 
     #[test]
     fn an_object_of_any_kind_is_written_as_it_is_read() {
-        let object = widget();
+        let mut object = widget();
         let body = serde_json::to_vec(&GenericBody::from(&object)).unwrap();
         let again = serde_json::from_slice::<GenericWire>(&body).unwrap().into_object(&object.kind);
-        assert_eq!(again, GenericObject { field_owners: Vec::new(), ..object });
+        object.meta.field_owners.clear();
+        assert_eq!(again, object);
         let fields: Json = serde_json::from_slice(&body).unwrap();
         assert_eq!(fields["apiVersion"], "zoo.example/v1");
         assert_eq!(fields["kind"], "Widget");

@@ -132,11 +132,6 @@ impl Stored for GenericObject {
     }
 }
 
-/// The target of a want.
-fn key<C>(want: &Want<'_, C>) -> ObjectKey {
-    ObjectKey::new(want.owner.namespace, want.target)
-}
-
 /// Deletes orphans, then plans and writes a Secret.
 pub async fn apply(
     pipeline: &Pipeline,
@@ -210,7 +205,7 @@ async fn first_look<T: Stored>(
 }
 
 async fn read<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>) -> Result<Option<T>> {
-    match T::read(&*pipeline.cluster, want.rendered, &key(want)).await {
+    match T::read(&*pipeline.cluster, want.rendered, &want.key()).await {
         Ok(target) => Ok(Some(target)),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -266,7 +261,7 @@ async fn replace<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, ta
     match target.replace(&*pipeline.cluster, &manager).await {
         Ok(written) => {
             // What the API server fills in by itself may be all that differed.
-            let changed = written.head().resource_version != target.head().resource_version;
+            let changed = written.meta().resource_version != target.meta().resource_version;
             Applied::wrote(changed.then_some(Change::Updated), written, true)
         }
         Err(error) => {
@@ -282,7 +277,7 @@ async fn vanish<T: Stored>(
     want: &Want<'_, T::Content>,
     state: &Precondition,
 ) -> Applied<T> {
-    let key = key(want);
+    let key = want.key();
     match delete(pipeline, T::delete(&*pipeline.cluster, want.rendered, &key, state)).await {
         Ok(()) => Applied { changes: vec![Change::Deleted], ..Applied::done(Done::Deleted) },
         Err(error) => Applied::failed(Failed::Delete, error),

@@ -26,8 +26,8 @@ use crate::{
         external_secret::{CreationPolicy, DeletionPolicy, RefreshPolicy},
     },
     cluster::{
-        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, FieldOwner, MANAGED_LABEL, OwnerReference, Precondition,
-        Secret,
+        CREATED_BY_LABEL, DATA_HASH_ANNOTATION, HasMeta, MANAGED_LABEL, Meta, ObjectKey, OwnerReference,
+        Precondition, Secret,
         managed::{DigestKey, ManagedSecret},
     },
 };
@@ -172,6 +172,14 @@ pub struct Want<'a, C = Rendered> {
     pub rendered: &'a C,
 }
 
+impl<C> Want<'_, C> {
+    /// Namespace and name of the target.
+    #[must_use]
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.owner.namespace, self.target)
+    }
+}
+
 impl<C> Clone for Want<'_, C> {
     fn clone(&self) -> Self {
         *self
@@ -180,35 +188,8 @@ impl<C> Clone for Want<'_, C> {
 
 impl<C> Copy for Want<'_, C> {}
 
-/// What plans look at in a target, whatever its kind.
-#[derive(Debug, Clone, Copy)]
-pub struct Head<'a> {
-    /// UID.
-    pub uid: &'a str,
-    /// resourceVersion.
-    pub resource_version: &'a str,
-    /// Labels.
-    pub labels: &'a BTreeMap<String, String>,
-    /// Owners.
-    pub owners: &'a [OwnerReference],
-    /// Who owns which field.
-    pub field_owners: &'a [FieldOwner],
-    /// True while a deletionTimestamp is set.
-    pub deleting: bool,
-}
-
-impl<'a> Head<'a> {
-    fn controller(&self) -> Option<&'a OwnerReference> {
-        self.owners.iter().find(|owner| owner.controller)
-    }
-
-    fn state(&self) -> Precondition {
-        Precondition { uid: self.uid.into(), resource_version: self.resource_version.into() }
-    }
-}
-
 /// What an ExternalSecret fills: a Secret, or an object of another kind.
-pub trait Target: Sized {
+pub trait Target: HasMeta + Sized {
     /// What goes into it.
     type Content;
 
@@ -217,9 +198,6 @@ pub trait Target: Sized {
 
     /// What messages call it.
     fn noun(content: &Self::Content) -> &str;
-
-    /// What plans look at.
-    fn head(&self) -> Head<'_>;
 
     /// Plans the creation or the change of the target.
     fn plan_write(want: &Want<'_, Self::Content>, have: Option<&Self>) -> Plan<Self>;
@@ -231,17 +209,6 @@ impl Target for Secret {
 
     fn noun(_: &Rendered) -> &str {
         "secret"
-    }
-
-    fn head(&self) -> Head<'_> {
-        Head {
-            uid: &self.uid,
-            resource_version: &self.resource_version,
-            labels: &self.labels,
-            owners: &self.owners,
-            field_owners: &self.field_owners,
-            deleting: self.deleting,
-        }
     }
 
     fn plan_write(want: &Want<'_>, have: Option<&Self>) -> Plan {
@@ -381,14 +348,14 @@ fn plan_deletion<T: Target>(
     if let Some(wait) = unconfirmed(emptiness, want.empty_since, now) {
         return Plan::Confirm(wait);
     }
-    match have.map(Target::head) {
+    match have.map(HasMeta::meta) {
         None => Plan::Nothing(Done::Deleted),
-        Some(head) if head.deleting => Plan::Nothing(Done::Deleted),
-        Some(head) if T::BY_CONTROLLER_ALONE && head.controller().is_none() => {
+        Some(meta) if meta.deleting => Plan::Nothing(Done::Deleted),
+        Some(meta) if T::BY_CONTROLLER_ALONE && meta.controller().is_none() => {
             refuse("it is not controlled by this ExternalSecret")
         }
-        Some(head) => match may_delete(&want.owner, &head) {
-            Ok(()) => Plan::Delete(head.state()),
+        Some(meta) => match may_delete(&want.owner, meta) {
+            Ok(()) => Plan::Delete(meta.state()),
             Err(why) => refuse(why),
         },
     }
@@ -410,11 +377,11 @@ fn unconfirmed(emptiness: Emptiness, since: Option<Timestamp>, now: Timestamp) -
 ///
 /// # Errors
 /// Why it must stay.
-pub fn may_delete(owner: &Owner<'_>, target: &Head<'_>) -> Result<(), &'static str> {
+pub fn may_delete(owner: &Owner<'_>, target: &Meta) -> Result<(), &'static str> {
     if let Some(controller) = target.controller() {
         return if controller.uid == owner.uid { Ok(()) } else { Err("it is controlled by another object") };
     }
-    if target.labels.get(MANAGED_LABEL).is_none_or(|label| label != "true") {
+    if !target.is_managed() {
         return Err("it was not made by this ExternalSecret");
     }
     let foreign_label = target.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
@@ -431,8 +398,8 @@ fn plan_immutable(mut secret: Secret, have: &Secret) -> Plan {
     secret.data.clone_from(&have.data);
     secret.type_.clone_from(&have.type_);
     secret.immutable = have.immutable;
-    secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
-    let refusal = Refusal::new(Failed::Immutable, format!("secret {} is immutable", have.name));
+    secret.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
+    let refusal = Refusal::new(Failed::Immutable, format!("secret {} is immutable", have.meta.name));
     if secret == *have { Plan::Refuse(refusal) } else { Plan::Replace(Box::new(secret), Some(refusal)) }
 }
 
@@ -445,8 +412,7 @@ fn content_differs(secret: &Secret, have: &Secret) -> bool {
 /// # Errors
 /// A refusal if somebody else controls it, or if nobody may write such a Secret.
 pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal> {
-    let (namespace, name) = (want.owner.namespace.to_string(), want.target.to_string());
-    let mut secret = have.cloned().unwrap_or_else(|| Secret { namespace, name, ..Secret::default() });
+    let mut secret = have.cloned().unwrap_or_else(|| Secret::new(&want.key()));
     let frozen = want.rendered.immutable && have.is_some();
     if want.rendered.immutable {
         secret.immutable = Some(true);
@@ -454,9 +420,8 @@ pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal
     if !frozen {
         fill(want, &mut secret);
     }
-    take_ownership(want, "secret", Owned { owners: &mut secret.owners, labels: &mut secret.labels })?;
-    secret.labels.insert(MANAGED_LABEL.into(), "true".into());
-    secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
+    take_ownership(want, "secret", &mut secret.meta)?;
+    secret.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
     let scope = Scope::Namespace(want.owner.namespace.into());
     authorize_write(&secret, &scope).map_err(|error| Refusal { what: Failed::Update, error })?;
     Ok(secret)
@@ -464,10 +429,8 @@ pub fn desired(want: &Want<'_>, have: Option<&Secret>) -> Result<Secret, Refusal
 
 /// Takes off what we wrote before and puts on what is rendered now.
 fn fill(want: &Want<'_>, secret: &mut Secret) {
-    for fields in secret.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)) {
+    for fields in secret.meta.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)) {
         fields.data.iter().for_each(|key| drop(secret.data.remove(key)));
-        fields.labels.iter().for_each(|key| drop(secret.labels.remove(key)));
-        fields.annotations.iter().for_each(|key| drop(secret.annotations.remove(key)));
     }
     match want.creation {
         CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {}
@@ -475,28 +438,37 @@ fn fill(want: &Want<'_>, secret: &mut Secret) {
     }
     let rendered = want.rendered;
     secret.data.extend(rendered.data.clone());
-    secret.labels.extend(rendered.labels.clone());
-    secret.annotations.extend(rendered.annotations.clone());
+    relabel(&want.owner, &mut secret.meta, &rendered.labels, &rendered.annotations);
     if let Some(type_) = &rendered.type_ {
         secret.type_.clone_from(type_);
     }
-    for finalizer in rendered.finalizers.iter().filter(|_| !secret.deleting) {
-        if !secret.finalizers.contains(finalizer) {
-            secret.finalizers.push(finalizer.clone());
+    for finalizer in rendered.finalizers.iter().filter(|_| !secret.meta.deleting) {
+        if !secret.meta.finalizers.contains(finalizer) {
+            secret.meta.finalizers.push(finalizer.clone());
         }
     }
 }
 
-/// Where it stands whose a target is.
-struct Owned<'a> {
-    owners: &'a mut Vec<OwnerReference>,
-    labels: &'a mut BTreeMap<String, String>,
+/// Takes off the labels and annotations that we wrote before and puts on those of now.
+fn relabel(
+    owner: &Owner<'_>,
+    meta: &mut Meta,
+    labels: &BTreeMap<String, String>,
+    annotations: &BTreeMap<String, String>,
+) {
+    for fields in meta.field_owners.iter().filter(|fields| owner.writes_as(&fields.manager)) {
+        fields.labels.iter().for_each(|key| drop(meta.labels.remove(key)));
+        fields.annotations.iter().for_each(|key| drop(meta.annotations.remove(key)));
+    }
+    meta.labels.extend(labels.clone());
+    meta.annotations.extend(annotations.clone());
 }
 
-/// Sets or takes off the owner reference and the created-by label (reference 2.8).
-fn take_ownership<C>(want: &Want<'_, C>, noun: &str, target: Owned<'_>) -> Result<(), Refusal> {
+/// Puts on the managed label; sets or takes off the owner reference and the created-by label (reference 2.8).
+fn take_ownership<C>(want: &Want<'_, C>, noun: &str, meta: &mut Meta) -> Result<(), Refusal> {
     let (owner, name) = (&want.owner, want.target);
-    let Owned { owners, labels } = target;
+    let Meta { owners, labels, .. } = meta;
+    labels.insert(MANAGED_LABEL.into(), "true".into());
     let other = owners.iter().find(|reference| reference.controller && !owner.is(reference));
     if let Some(other) = other.filter(|reference| reference.is_external_secret()) {
         let why = format!(
@@ -543,9 +515,9 @@ pub fn on_deletion<T: Target>(
 ) -> Option<Precondition> {
     match deletion {
         DeletionPolicy::Delete => target
-            .map(Target::head)
-            .filter(|head| head.controller().is_some_and(|controller| controller.uid == owner.uid))
-            .map(|head| head.state()),
+            .map(HasMeta::meta)
+            .filter(|meta| meta.controller().is_some_and(|controller| controller.uid == owner.uid))
+            .map(Meta::state),
         DeletionPolicy::Retain | DeletionPolicy::Merge => None,
     }
 }

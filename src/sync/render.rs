@@ -195,14 +195,15 @@ fn from_template<'a>(
 /// # Errors
 /// `Refused`.
 pub fn authorize_write(secret: &Secret, scope: &Scope) -> Result<()> {
-    if scope.consumer() != Some(secret.namespace.as_str()) {
+    if scope.consumer() != Some(secret.meta.namespace.as_str()) {
         let refusal = Error::new(
             Kind::Refused,
             "a Secret may be written only into the namespace of its ExternalSecret",
         );
-        return Err(refusal.with("namespace", &secret.namespace));
+        return Err(refusal.with("namespace", &secret.meta.namespace));
     }
-    authorize(&secret.type_, &secret.annotations).map_err(|error| error.within("could not apply template"))
+    authorize(&secret.type_, &secret.meta.annotations)
+        .map_err(|error| error.within("could not apply template"))
 }
 
 fn authorize(type_: &str, annotations: &BTreeMap<String, String>) -> Result<()> {

@@ -130,10 +130,10 @@ mod tests {
     /// How many requests it takes to read the template so often, with this version seen.
     async fn requests(kind: RefKind, times: usize, seen: impl Fn(usize) -> Option<u64>) -> usize {
         let (cluster, shelf, scope) = (FakeCluster::new(), Shelf::default(), Scope::Namespace("n".into()));
-        cluster.put_config_map(&ObjectKey::new("n", "tpl"), &[("k", "v")]);
-        let (namespace, name) = ("n".to_string(), "tpl".to_string());
+        let key = ObjectKey::new("n", "tpl");
+        cluster.put_config_map(&key, &[("k", "v")]);
         let data = BTreeMap::from([("k".to_string(), "v".into())]);
-        cluster.put_secret(Secret { namespace, name, data, ..Secret::default() }, "kubectl");
+        cluster.put_secret(Secret { data, ..Secret::new(&key) }, "kubectl");
         let wanted = Wanted::from([(reference(kind), BTreeSet::from(["k".to_string()]))]);
         let at = scope.resolve(&reference(kind)).unwrap();
         for i in 0..times {

@@ -76,13 +76,10 @@ impl Stage {
     }
 
     fn secret(&self, name: &str, data: &[(&str, &str)]) -> Secret {
-        Secret {
-            namespace: self.namespace.clone(),
-            name: name.into(),
-            labels: BTreeMap::from([(MANAGED_LABEL.into(), "true".into())]),
-            data: data.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
-            ..Secret::default()
-        }
+        let mut secret = Secret::new(&self.key(name));
+        secret.meta.labels.insert(MANAGED_LABEL.into(), "true".into());
+        secret.data.extend(data.iter().map(|(key, value)| ((*key).into(), (*value).into())));
+        secret
     }
 
     async fn create(&self, secret: &Secret) -> Result<Secret> {
@@ -101,7 +98,7 @@ impl Stage {
     /// A ConfigMap that is not there yet.
     fn object(&self, name: &str, data: &[(&str, &str)]) -> GenericObject {
         let mut object = GenericObject::new(config_maps(), &self.key(name));
-        object.labels.insert(MANAGED_LABEL.into(), "true".into());
+        object.meta.labels.insert(MANAGED_LABEL.into(), "true".into());
         object.body.insert("data".into(), data.iter().copied().collect());
         object
     }
@@ -240,7 +237,7 @@ fn kind<T>(result: Result<T>) -> Option<Kind> {
 
 /// What is owned by a manager: data, labels.
 fn owned(secret: &Secret, manager: &str) -> (Vec<String>, Vec<String>) {
-    let owner = secret.field_owners.iter().find(|owner| owner.manager == manager);
+    let owner = secret.meta.field_owners.iter().find(|owner| owner.manager == manager);
     let sorted = |mut names: Vec<String>| {
         names.sort();
         names
@@ -257,10 +254,10 @@ async fn a_created_secret_reads_back_as_it_was_stored(stage: &Stage) {
     let wanted = stage.secret("s", &[("a", "1"), ("empty", "")]);
     let stored = stage.create(&wanted).await.unwrap();
     assert_eq!(
-        (&stored.data, &stored.labels, stored.type_.as_str()),
-        (&wanted.data, &wanted.labels, "Opaque")
+        (&stored.data, &stored.meta.labels, stored.type_.as_str()),
+        (&wanted.data, &wanted.meta.labels, "Opaque")
     );
-    assert!(!stored.uid.is_empty() && !stored.resource_version.is_empty());
+    assert!(!stored.meta.uid.is_empty() && !stored.meta.resource_version.is_empty());
     assert_eq!(stage.cluster.get_secret(&stage.key("s")).await.unwrap(), stored);
 }
 
@@ -281,19 +278,19 @@ async fn a_stale_replace_is_a_conflict_and_changes_nothing(stage: &Stage) {
 async fn a_replace_that_changes_nothing_keeps_the_version(stage: &Stage) {
     let stored = stage.create(&stage.secret("s", &[("a", "1")])).await.unwrap();
     let again = stage.replace(&stored, OURS).await.unwrap();
-    assert_eq!(again.resource_version, stored.resource_version);
+    assert_eq!(again.meta.resource_version, stored.meta.resource_version);
 }
 
 async fn a_replace_of_an_absent_secret_is_not_found(stage: &Stage) {
     let stored = stage.create(&stage.secret("s", &[])).await.unwrap();
-    stage.delete("s", &stored.uid, &stored.resource_version).await.unwrap();
+    stage.delete("s", &stored.meta.uid, &stored.meta.resource_version).await.unwrap();
     assert_eq!(kind(stage.replace(&stored, OURS).await), Some(Kind::NotFound));
 }
 
 async fn a_field_belongs_to_who_changed_it_last(stage: &Stage) {
     let ours = stage.create(&stage.secret("s", &[("a", "1"), ("b", "1"), ("gone", "1")])).await.unwrap();
     let mut next = Secret { data: stage.secret("s", &[("a", "1"), ("b", "2"), ("c", "1")]).data, ..ours };
-    next.labels.insert("l".into(), "1".into());
+    next.meta.labels.insert("l".into(), "1".into());
     let stored = stage.replace(&next, "somebody").await.unwrap();
     let text = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).into()).collect() };
     assert_eq!(owned(&stored, OURS), (text(&["a"]), text(&[MANAGED_LABEL])));
@@ -303,9 +300,9 @@ async fn a_field_belongs_to_who_changed_it_last(stage: &Stage) {
 async fn a_delete_needs_the_state_that_it_names(stage: &Stage) {
     let stored = stage.create(&stage.secret("s", &[])).await.unwrap();
     let other = "11111111-1111-4111-8111-111111111111";
-    assert_eq!(kind(stage.delete("s", other, &stored.resource_version).await), Some(Kind::Conflict));
-    assert_eq!(kind(stage.delete("s", &stored.uid, "1").await), Some(Kind::Conflict));
-    assert_eq!(kind(stage.delete("s", &stored.uid, &stored.resource_version).await), None);
+    assert_eq!(kind(stage.delete("s", other, &stored.meta.resource_version).await), Some(Kind::Conflict));
+    assert_eq!(kind(stage.delete("s", &stored.meta.uid, "1").await), Some(Kind::Conflict));
+    assert_eq!(kind(stage.delete("s", &stored.meta.uid, &stored.meta.resource_version).await), None);
     assert_eq!(kind(stage.cluster.get_secret(&stage.key("s")).await), Some(Kind::NotFound));
 }
 
@@ -329,8 +326,11 @@ async fn an_absent_object_is_not_found(stage: &Stage) {
 async fn a_created_object_reads_back_as_it_was_stored(stage: &Stage) {
     let wanted = stage.object("o", &[("a", "1"), ("empty", "")]);
     let stored = stage.create_object(&wanted).await.unwrap();
-    assert_eq!((&stored.body, &stored.labels, &stored.kind), (&wanted.body, &wanted.labels, &wanted.kind));
-    assert!(!stored.uid.is_empty() && !stored.resource_version.is_empty() && !stored.deleting);
+    assert_eq!(
+        (&stored.body, &stored.meta.labels, &stored.kind),
+        (&wanted.body, &wanted.meta.labels, &wanted.kind)
+    );
+    assert!(!stored.meta.uid.is_empty() && !stored.meta.resource_version.is_empty() && !stored.meta.deleting);
     assert_eq!(stage.get_object("o").await.unwrap(), stored);
 }
 
@@ -356,26 +356,26 @@ async fn a_stale_replace_of_an_object_is_a_conflict_and_changes_nothing(stage: &
 async fn a_replace_of_an_object_that_changes_nothing_keeps_the_version(stage: &Stage) {
     let stored = stage.create_object(&stage.object("o", &[("a", "1")])).await.unwrap();
     let again = stage.replace_object(&stored, OURS).await.unwrap();
-    assert_eq!(again.resource_version, stored.resource_version);
+    assert_eq!(again.meta.resource_version, stored.meta.resource_version);
 }
 
 async fn a_replace_of_an_absent_object_is_not_found(stage: &Stage) {
     let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
-    stage.delete_object("o", &stored.uid, &stored.resource_version).await.unwrap();
+    stage.delete_object("o", &stored.meta.uid, &stored.meta.resource_version).await.unwrap();
     assert_eq!(kind(stage.replace_object(&stored, OURS).await), Some(Kind::NotFound));
 }
 
 async fn a_label_of_an_object_belongs_to_who_changed_it_last(stage: &Stage) {
     let mut wanted = stage.object("o", &[]);
-    wanted.labels.extend([("l".to_string(), "1".to_string()), ("gone".to_string(), "1".to_string())]);
-    wanted.annotations.insert("n".into(), "1".into());
+    wanted.meta.labels.extend([("l".to_string(), "1".to_string()), ("gone".to_string(), "1".to_string())]);
+    wanted.meta.annotations.insert("n".into(), "1".into());
     let mut next = stage.create_object(&wanted).await.unwrap();
-    next.labels.remove("gone");
-    next.labels.insert("l".into(), "2".into());
-    next.annotations.insert("m".into(), "1".into());
+    next.meta.labels.remove("gone");
+    next.meta.labels.insert("l".into(), "2".into());
+    next.meta.annotations.insert("m".into(), "1".into());
     let stored = stage.replace_object(&next, "somebody").await.unwrap();
     let owned = |manager: &str| {
-        let owner = stored.field_owners.iter().find(|owner| owner.manager == manager).unwrap();
+        let owner = stored.meta.field_owners.iter().find(|owner| owner.manager == manager).unwrap();
         (owner.labels.clone(), owner.annotations.clone())
     };
     let text = |name: &str| vec![name.to_string()];
@@ -386,19 +386,24 @@ async fn a_label_of_an_object_belongs_to_who_changed_it_last(stage: &Stage) {
 async fn a_delete_of_an_object_needs_the_state_that_it_names(stage: &Stage) {
     let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
     let other = "11111111-1111-4111-8111-111111111111";
-    assert_eq!(kind(stage.delete_object("o", other, &stored.resource_version).await), Some(Kind::Conflict));
-    assert_eq!(kind(stage.delete_object("o", &stored.uid, "1").await), Some(Kind::Conflict));
-    assert_eq!(kind(stage.delete_object("o", &stored.uid, &stored.resource_version).await), None);
+    assert_eq!(
+        kind(stage.delete_object("o", other, &stored.meta.resource_version).await),
+        Some(Kind::Conflict)
+    );
+    assert_eq!(kind(stage.delete_object("o", &stored.meta.uid, "1").await), Some(Kind::Conflict));
+    assert_eq!(kind(stage.delete_object("o", &stored.meta.uid, &stored.meta.resource_version).await), None);
     assert_eq!(kind(stage.get_object("o").await), Some(Kind::NotFound));
 }
 
 async fn a_finalizer_holds_a_deleted_object_until_it_is_taken_off(stage: &Stage) {
-    let held = GenericObject { finalizers: vec![FINALIZER.into()], ..stage.object("o", &[("a", "1")]) };
+    let mut held = stage.object("o", &[("a", "1")]);
+    held.meta.finalizers = vec![FINALIZER.into()];
     let stored = stage.create_object(&held).await.unwrap();
-    stage.delete_object("o", &stored.uid, &stored.resource_version).await.unwrap();
-    let marked = stage.get_object("o").await.unwrap();
-    assert_eq!((marked.deleting, &marked.finalizers), (true, &held.finalizers));
-    stage.replace_object(&GenericObject { finalizers: Vec::new(), ..marked }, OURS).await.unwrap();
+    stage.delete_object("o", &stored.meta.uid, &stored.meta.resource_version).await.unwrap();
+    let mut marked = stage.get_object("o").await.unwrap();
+    assert_eq!((marked.meta.deleting, &marked.meta.finalizers), (true, &held.meta.finalizers));
+    marked.meta.finalizers.clear();
+    stage.replace_object(&marked, OURS).await.unwrap();
     assert_eq!(kind(stage.get_object("o").await), Some(Kind::NotFound));
 }
 
@@ -423,13 +428,14 @@ async fn a_kind_that_is_unknown_or_lies_in_no_namespace_is_invalid(stage: &Stage
         ("v1", "Namespace", "cluster-scoped"),
     ] {
         let object = GenericObject::new(object_kind(api_version, name), &stage.key("o"));
-        let stored = GenericObject { resource_version: "1".into(), ..object.clone() };
+        let mut stored = object.clone();
+        stored.meta.resource_version = "1".into();
         let cluster = &stage.cluster;
         let errors = [
-            cluster.get_object(&object.kind, &object.key()).await.unwrap_err(),
+            cluster.get_object(&object.kind, &object.meta.key()).await.unwrap_err(),
             stage.create_object(&object).await.unwrap_err(),
             stage.replace_object(&stored, OURS).await.unwrap_err(),
-            cluster.delete_object(permit, &object.kind, &object.key(), &state).await.unwrap_err(),
+            cluster.delete_object(permit, &object.kind, &object.meta.key(), &state).await.unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), Kind::Invalid, "{name}: {error}");
@@ -450,12 +456,12 @@ async fn a_custom_resource_is_an_object_as_any_other(stage: &Stage) {
         (&spec["refreshInterval"], &spec["provider"]["fake"]["data"][0]["value"]),
         (&json!(60), &json!("v"))
     );
-    assert_eq!(stage.cluster.get_object(&stores, &stored.key()).await.unwrap(), stored);
+    assert_eq!(stage.cluster.get_object(&stores, &stored.meta.key()).await.unwrap(), stored);
     let again = stage.replace_object(&stored, OURS).await.unwrap();
-    assert_eq!(again.resource_version, stored.resource_version);
-    let state = Precondition { uid: stored.uid.clone(), resource_version: stored.resource_version.clone() };
-    stage.cluster.delete_object(WritePermit::sole(), &stores, &stored.key(), &state).await.unwrap();
-    assert_eq!(kind(stage.cluster.get_object(&stores, &stored.key()).await), Some(Kind::NotFound));
+    assert_eq!(again.meta.resource_version, stored.meta.resource_version);
+    let state = stored.meta.state();
+    stage.cluster.delete_object(WritePermit::sole(), &stores, &stored.meta.key(), &state).await.unwrap();
+    assert_eq!(kind(stage.cluster.get_object(&stores, &stored.meta.key()).await), Some(Kind::NotFound));
 }
 
 async fn config_maps_accounts_and_tokens_are_read(stage: &Stage) {
@@ -518,18 +524,20 @@ async fn the_feed_of_managed_secrets_follows_the_label(stage: &Stage) {
     let mut feed = stage.watches.managed(&stage.over(), &digest_key());
     let mut mirror = Mirror::new(stage.over());
     until(&mut feed, &mut mirror, Mirror::is_empty).await;
-    let unlabelled = Secret { labels: BTreeMap::new(), ..stage.secret("other", &[]) };
+    let mut unlabelled = stage.secret("other", &[]);
+    unlabelled.meta.labels.clear();
     stage.create(&unlabelled).await.unwrap();
-    let stored = stage.create(&stage.secret("s", &[])).await.unwrap();
+    let mut stored = stage.create(&stage.secret("s", &[])).await.unwrap();
     until(&mut feed, &mut mirror, |mirror| names(mirror) == ["s"]).await;
-    stage.replace(&Secret { labels: BTreeMap::new(), ..stored }, OURS).await.unwrap();
+    stored.meta.labels.clear();
+    stage.replace(&stored, OURS).await.unwrap();
     until(&mut feed, &mut mirror, Mirror::is_empty).await;
 }
 
 async fn what_the_feed_keeps_of_a_secret_equals_what_our_own_answer_gives(stage: &Stage) {
     let mut wanted = stage.secret("s", &[("a", "12"), ("b", "")]);
     let hash = keyferry::api::digest::of_data(&wanted.data);
-    wanted.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
+    wanted.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
     let stored = stage.create(&wanted).await.unwrap();
     let own = ManagedSecret::of(&stored, &digest_key());
     let mut feed = stage.watches.managed(&stage.over(), &digest_key());
@@ -545,22 +553,24 @@ async fn the_feed_of_targets_follows_the_label(stage: &Stage) {
     let mut feed = stage.watches.targets(&config_maps(), &stage.over());
     let mut mirror = Mirror::new(stage.over());
     until(&mut feed, &mut mirror, Mirror::is_empty).await;
-    let unlabelled = GenericObject { labels: BTreeMap::new(), ..stage.object("other", &[]) };
+    let mut unlabelled = stage.object("other", &[]);
+    unlabelled.meta.labels.clear();
     stage.create_object(&unlabelled).await.unwrap();
-    let stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
+    let mut stored = stage.create_object(&stage.object("o", &[])).await.unwrap();
     until(&mut feed, &mut mirror, |mirror| names(mirror) == ["o"]).await;
-    stage.replace_object(&GenericObject { labels: BTreeMap::new(), ..stored }, OURS).await.unwrap();
+    stored.meta.labels.clear();
+    stage.replace_object(&stored, OURS).await.unwrap();
     until(&mut feed, &mut mirror, Mirror::is_empty).await;
     let stored = stage.create_object(&stage.object("deleted", &[])).await.unwrap();
     until(&mut feed, &mut mirror, |mirror| names(mirror) == ["deleted"]).await;
-    stage.delete_object("deleted", &stored.uid, &stored.resource_version).await.unwrap();
+    stage.delete_object("deleted", &stored.meta.uid, &stored.meta.resource_version).await.unwrap();
     until(&mut feed, &mut mirror, Mirror::is_empty).await;
 }
 
 async fn what_the_feed_keeps_of_an_object_equals_what_our_own_answer_gives(stage: &Stage) {
     let mut wanted = stage.object("o", &[("a", "12"), ("b", "")]);
     let hash = keyferry::api::digest::of_content(&wanted.body).unwrap();
-    wanted.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
+    wanted.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
     let stored = stage.create_object(&wanted).await.unwrap();
     let own = ManagedObject::of(&stored);
     let mut feed = stage.watches.targets(&config_maps(), &stage.over());
@@ -590,7 +600,7 @@ async fn a_new_list_sets_the_mirror_right(stage: &Stage) {
     until(&mut feed, &mut mirror, |mirror| mirror.len() == 2).await;
     drop(feed);
     let lost = stage.cluster.get_secret(&stage.key("lost")).await.unwrap();
-    stage.delete("lost", &lost.uid, &lost.resource_version).await.unwrap();
+    stage.delete("lost", &lost.meta.uid, &lost.meta.resource_version).await.unwrap();
     let new = stage.create(&stage.secret("new", &[])).await.unwrap();
     mirror.put_own(ManagedSecret::of(&new, &digest_key()));
     let mut feed = stage.watches.managed(&stage.over(), &digest_key());
@@ -682,7 +692,8 @@ contract! {
 #[ignore = "needs the local control plane: ./justw test"]
 async fn a_secret_for_a_namespace_that_is_absent_is_invalid_and_not_an_absent_secret() {
     let stage = Stage::real("absent_namespace").await;
-    let homeless = Secret { namespace: "contract-no-such".into(), ..stage.secret("s", &[]) };
+    let mut homeless = stage.secret("s", &[]);
+    homeless.meta.namespace = "contract-no-such".into();
     assert_eq!(kind(stage.create(&homeless).await), Some(Kind::Invalid));
 }
 

@@ -244,8 +244,8 @@ async fn an_outage_is_told_once_in_whatever_words_it_goes_on() {
     spec["provider"]["vault"]["server"] = json!("http://127.0.0.1:1");
     let bench = Bench::new(StatusKind::SecretStore, &spec);
     let data = [("t".to_string(), "token".into())].into();
-    let (namespace, name) = ("team".to_string(), "token".to_string());
-    bench.cluster.put_secret(Secret { namespace, name, data, ..Secret::default() }, "kubectl");
+    let key = ObjectKey::new("team", "token");
+    bench.cluster.put_secret(Secret { data, ..Secret::new(&key) }, "kubectl");
     for (unanswered, writes) in [(true, false), (false, true)] {
         let judged = bench.judge_after(unanswered).await;
         assert!(judged.is_unanswered(), "{judged:?}");

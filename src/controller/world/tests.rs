@@ -118,14 +118,9 @@ fn target(name: &str, owner: &str, version: &str) -> ManagedSecret {
         controller: true,
         block_owner_deletion: true,
     };
-    let secret = Secret {
-        namespace: "team".into(),
-        name: name.into(),
-        uid: name.into(),
-        resource_version: version.into(),
-        owners: vec![owner],
-        ..Secret::default()
-    };
+    let mut secret = Secret::new(&ObjectKey::new("team", name));
+    (secret.meta.uid, secret.meta.resource_version) = (name.into(), version.into());
+    secret.meta.owners = vec![owner];
     ManagedSecret::of(&secret, &DigestKey::new(&[7; 32]))
 }
 

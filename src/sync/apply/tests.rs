@@ -50,18 +50,18 @@ fn want(rendered: &Rendered) -> Want<'_> {
 fn have(want: &Want<'_>, change: impl FnOnce(&mut Secret)) -> ManagedSecret {
     let mut secret = desired(want, None).unwrap();
     secret.type_ = "Opaque".into();
-    secret.field_owners = vec![FieldOwner {
+    secret.meta.field_owners = vec![FieldOwner {
         manager: MANAGER.into(),
         data: secret.data.keys().cloned().collect(),
-        labels: secret.labels.keys().cloned().collect(),
-        annotations: secret.annotations.keys().cloned().collect(),
+        labels: secret.meta.labels.keys().cloned().collect(),
+        annotations: secret.meta.annotations.keys().cloned().collect(),
     }];
     change(&mut secret);
     ManagedSecret::of(&secret, &digests())
 }
 
 fn rehash(secret: &mut Secret) {
-    secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
+    secret.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&secret.data));
 }
 
 fn reference(kind: &str, api_version: &str) -> OwnerReference {
@@ -105,27 +105,29 @@ fn every_field_that_differs_makes_a_target_not_current() {
             secret.data.insert("z".into(), "x".into());
             rehash(secret);
         }),
-        ("no hash", |secret| drop(secret.annotations.remove(DATA_HASH_ANNOTATION))),
-        ("another label", |secret| drop(secret.labels.insert("l".into(), "2".into()))),
-        ("a label too few", |secret| drop(secret.labels.remove("l"))),
+        ("no hash", |secret| drop(secret.meta.annotations.remove(DATA_HASH_ANNOTATION))),
+        ("another label", |secret| drop(secret.meta.labels.insert("l".into(), "2".into()))),
+        ("a label too few", |secret| drop(secret.meta.labels.remove("l"))),
         ("a label that we wrote before", |secret| {
-            secret.labels.insert("old".into(), "1".into());
-            secret.field_owners[0].labels.push("old".into());
+            secret.meta.labels.insert("old".into(), "1".into());
+            secret.meta.field_owners[0].labels.push("old".into());
         }),
-        ("another annotation", |secret| drop(secret.annotations.insert("n".into(), "2".into()))),
-        ("an annotation too few", |secret| drop(secret.annotations.remove("n"))),
+        ("another annotation", |secret| drop(secret.meta.annotations.insert("n".into(), "2".into()))),
+        ("an annotation too few", |secret| drop(secret.meta.annotations.remove("n"))),
         ("an annotation that we wrote before", |secret| {
-            secret.annotations.insert("old".into(), "1".into());
-            secret.field_owners[0].annotations.push("old".into());
+            secret.meta.annotations.insert("old".into(), "1".into());
+            secret.meta.field_owners[0].annotations.push("old".into());
         }),
-        ("not managed", |secret| drop(secret.labels.insert(MANAGED_LABEL.into(), "false".into()))),
+        ("not managed", |secret| drop(secret.meta.labels.insert(MANAGED_LABEL.into(), "false".into()))),
         ("another type", |secret| secret.type_ = "kubernetes.io/tls".into()),
-        ("being deleted", |secret| secret.deleting = true),
-        ("no owner", |secret| secret.owners.clear()),
-        ("an owner of another UID", |secret| secret.owners[0].uid = "uid-before".into()),
-        ("an owner that does not control", |secret| secret.owners[0].controller = false),
-        ("no created-by", |secret| drop(secret.labels.remove(CREATED_BY_LABEL))),
-        ("another's created-by", |secret| drop(secret.labels.insert(CREATED_BY_LABEL.into(), "x".into()))),
+        ("being deleted", |secret| secret.meta.deleting = true),
+        ("no owner", |secret| secret.meta.owners.clear()),
+        ("an owner of another UID", |secret| secret.meta.owners[0].uid = "uid-before".into()),
+        ("an owner that does not control", |secret| secret.meta.owners[0].controller = false),
+        ("no created-by", |secret| drop(secret.meta.labels.remove(CREATED_BY_LABEL))),
+        ("another's created-by", |secret| {
+            drop(secret.meta.labels.insert(CREATED_BY_LABEL.into(), "x".into()))
+        }),
     ];
     let rendered = rendered();
     let want = want(&rendered);
@@ -137,10 +139,10 @@ fn every_field_that_differs_makes_a_target_not_current() {
 #[test]
 fn what_others_added_is_theirs() {
     let table: [Row; 4] = [
-        ("a label", |secret| drop(secret.labels.insert("theirs".into(), "1".into()))),
-        ("an annotation", |secret| drop(secret.annotations.insert("theirs".into(), "1".into()))),
+        ("a label", |secret| drop(secret.meta.labels.insert("theirs".into(), "1".into()))),
+        ("an annotation", |secret| drop(secret.meta.annotations.insert("theirs".into(), "1".into()))),
         ("immutability", |secret| secret.immutable = Some(true)),
-        ("a finalizer", |secret| secret.finalizers.push("f/g".into())),
+        ("a finalizer", |secret| secret.meta.finalizers.push("f/g".into())),
     ];
     let rendered = rendered();
     let want = want(&rendered);
@@ -161,7 +163,7 @@ fn a_merge_minds_the_keys_that_it_wrote_and_no_others() {
         assert!(is_current(&want, &have(&want, add), &digests()), "{creation:?}: another's key");
         let wrote_before = |secret: &mut Secret| {
             add(secret);
-            secret.field_owners[0].data.push("z".into());
+            secret.meta.field_owners[0].data.push("z".into());
         };
         assert!(
             !is_current(&want, &have(&want, wrote_before), &digests()),
@@ -174,18 +176,20 @@ fn a_merge_minds_the_keys_that_it_wrote_and_no_others() {
 fn who_does_not_own_must_not_be_found_as_owner() {
     let rendered = rendered();
     let ours = |secret: &mut Secret| {
-        secret.owners = vec![OwnerReference {
+        secret.meta.owners = vec![OwnerReference {
             uid: "uid-es".into(),
             ..reference("ExternalSecret", "external-secrets.io/v1")
         }];
     };
     for creation in [CreationPolicy::Orphan, CreationPolicy::Merge, CreationPolicy::CreateOrMerge] {
         let want = Want { creation, ..want(&rendered) };
-        let labelled = |secret: &mut Secret| drop(secret.labels.insert(CREATED_BY_LABEL.into(), "x".into()));
+        let labelled =
+            |secret: &mut Secret| drop(secret.meta.labels.insert(CREATED_BY_LABEL.into(), "x".into()));
         let taken = |secret: &mut Secret| {
-            secret.owners = vec![reference("ExternalSecret", "external-secrets.io/v1beta1")]
+            secret.meta.owners = vec![reference("ExternalSecret", "external-secrets.io/v1beta1")]
         };
-        let by_controller = |secret: &mut Secret| secret.owners = vec![reference("Deployment", "apps/v1")];
+        let by_controller =
+            |secret: &mut Secret| secret.meta.owners = vec![reference("Deployment", "apps/v1")];
         assert!(!is_current(&want, &have(&want, ours), &digests()), "{creation:?}: ours");
         assert!(!is_current(&want, &have(&want, labelled), &digests()), "{creation:?}: created-by");
         assert!(
@@ -216,7 +220,7 @@ fn a_frozen_target_is_current_whatever_the_stores_say() {
     assert!(is_current(&want(&changed), &frozen, &digests()));
     let open = have(&want(&rendered()), |_| ());
     assert!(!is_current(&want(&immutable), &open, &digests()), "it must become immutable first");
-    let lost = have(&want(&immutable), |secret| secret.owners.clear());
+    let lost = have(&want(&immutable), |secret| secret.meta.owners.clear());
     assert!(!is_current(&want(&changed), &lost, &digests()), "its owner must come back");
 }
 

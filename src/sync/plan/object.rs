@@ -5,11 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Failed, Head, Owned, Plan, Refusal, Target, Want, take_ownership};
+use super::{Failed, Plan, Refusal, Target, Want, relabel, take_ownership};
 use crate::{
     api::{digest, external_secret::CreationPolicy},
     cluster::{
-        DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey,
+        DATA_HASH_ANNOTATION,
         generic::{GenericObject, ObjectKind},
     },
     sync::render::generic::Content,
@@ -32,17 +32,6 @@ impl Target for GenericObject {
         &content.kind.kind
     }
 
-    fn head(&self) -> Head<'_> {
-        Head {
-            uid: &self.uid,
-            resource_version: &self.resource_version,
-            labels: &self.labels,
-            owners: &self.owners,
-            field_owners: &self.field_owners,
-            deleting: self.deleting,
-        }
-    }
-
     fn plan_write(want: &Want<'_, Manifest>, have: Option<&Self>) -> Plan<Self> {
         match (desired(want, have), have) {
             (Err(refusal), _) => Plan::Refuse(refusal),
@@ -59,18 +48,12 @@ impl Target for GenericObject {
 /// A refusal if somebody else controls it, or if the content does not fit into what is there.
 pub fn desired(want: &Want<'_, Manifest>, have: Option<&GenericObject>) -> Result<GenericObject, Refusal> {
     let Manifest { kind, content } = want.rendered;
-    let mut object = have.cloned().unwrap_or_else(|| blank(want));
+    let mut object = have.cloned().unwrap_or_else(|| GenericObject::new(kind.clone(), &want.key()));
     object.body = content.onto(base(want, have)).map_err(|error| Refusal { what: Failed::Update, error })?;
-    for fields in object.field_owners.iter().filter(|fields| want.owner.writes_as(&fields.manager)) {
-        fields.labels.iter().for_each(|key| drop(object.labels.remove(key)));
-        fields.annotations.iter().for_each(|key| drop(object.annotations.remove(key)));
-    }
-    object.labels.extend(content.labels.clone());
-    object.annotations.extend(content.annotations.clone());
-    take_ownership(want, &kind.kind, Owned { owners: &mut object.owners, labels: &mut object.labels })?;
-    object.labels.insert(MANAGED_LABEL.into(), "true".into());
+    relabel(&want.owner, &mut object.meta, &content.labels, &content.annotations);
+    take_ownership(want, &kind.kind, &mut object.meta)?;
     if let Some(hash) = digest::of_content(&object.body) {
-        object.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
+        object.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
     }
     Ok(object)
 }
@@ -95,16 +78,14 @@ fn content_field(kind: &ObjectKind) -> &'static str {
     }
 }
 
-fn blank(want: &Want<'_, Manifest>) -> GenericObject {
-    GenericObject::new(want.rendered.kind.clone(), &ObjectKey::new(want.owner.namespace, want.target))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::{api::external_secret::DeletionPolicy, cluster::FieldOwner, sync::plan::Owner};
+    use crate::{
+        api::external_secret::DeletionPolicy,
+        cluster::{FieldOwner, ObjectKey},
+        sync::plan::Owner,
+    };
 
     const OWNER: Owner<'static> = Owner { namespace: "team", name: "es", uid: "uid-es" };
 
@@ -128,9 +109,11 @@ mod tests {
     /// An object that somebody else wrote.
     fn foreign(manifest: &Manifest, body: Value) -> GenericObject {
         let Value::Object(body) = body else { panic!("an object") };
-        let labels = BTreeMap::from([("theirs".to_string(), "1".to_string())]);
-        let (uid, resource_version) = ("uid-out".into(), "7".into());
-        GenericObject { uid, resource_version, body, labels, ..blank(&want(manifest, CreationPolicy::Owner)) }
+        let key = want(manifest, CreationPolicy::Owner).key();
+        let mut object = GenericObject { body, ..GenericObject::new(manifest.kind.clone(), &key) };
+        (object.meta.uid, object.meta.resource_version) = ("uid-out".into(), "7".into());
+        object.meta.labels.insert("theirs".into(), "1".into());
+        object
     }
 
     #[test]
@@ -143,7 +126,7 @@ mod tests {
             let manifest = manifest(api_version, kind);
             let made = desired(&want(&manifest, CreationPolicy::Owner), None).unwrap();
             assert_eq!(Value::Object(made.body), body, "{api_version} {kind}");
-            assert_eq!((made.namespace.as_str(), made.name.as_str()), ("team", "out"));
+            assert_eq!(made.meta.key(), ObjectKey::new("team", "out"));
         }
     }
 
@@ -153,8 +136,8 @@ mod tests {
         let have = foreign(&manifest, json!({ "spec": { "a": 1 }, "other": 2, "status": { "ready": true } }));
         let made = desired(&want(&manifest, CreationPolicy::Owner), Some(&have)).unwrap();
         assert_eq!(Value::Object(made.body), json!({ "spec": {}, "status": { "ready": true } }));
-        assert_eq!(made.labels["theirs"], "1");
-        assert_eq!((made.uid.as_str(), made.resource_version.as_str()), ("uid-out", "7"));
+        assert_eq!(made.meta.labels["theirs"], "1");
+        assert_eq!((made.meta.uid.as_str(), made.meta.resource_version.as_str()), ("uid-out", "7"));
     }
 
     #[test]
@@ -165,7 +148,7 @@ mod tests {
             let have = foreign(&manifest, body.clone());
             let made = desired(&want(&manifest, creation), Some(&have)).unwrap();
             assert_eq!(Value::Object(made.body), body);
-            assert!(made.owners.is_empty());
+            assert!(made.meta.owners.is_empty());
         }
     }
 
@@ -173,24 +156,24 @@ mod tests {
     fn only_the_labels_that_we_wrote_before_go() {
         let manifest = manifest("v1", "ConfigMap");
         let mut have = foreign(&manifest, json!({ "data": {} }));
-        have.labels.insert("ours".into(), "1".into());
-        have.field_owners = vec![FieldOwner {
+        have.meta.labels.insert("ours".into(), "1".into());
+        have.meta.field_owners = vec![FieldOwner {
             manager: digest::field_manager("es"),
             labels: vec!["ours".into()],
             ..FieldOwner::default()
         }];
         let made = desired(&want(&manifest, CreationPolicy::Owner), Some(&have)).unwrap();
-        assert!(made.labels.contains_key("theirs") && !made.labels.contains_key("ours"));
+        assert!(made.meta.labels.contains_key("theirs") && !made.meta.labels.contains_key("ours"));
     }
 
     #[test]
     fn what_is_as_wanted_is_not_written_again() {
         let manifest = manifest("v1", "ConfigMap");
         let want = want(&manifest, CreationPolicy::Owner);
-        let Plan::Create(made) = GenericObject::plan_write(&want, None) else { panic!("it is created") };
-        let have = GenericObject { uid: "u".into(), resource_version: "7".into(), ..*made };
+        let Plan::Create(mut have) = GenericObject::plan_write(&want, None) else { panic!("it is created") };
+        (have.meta.uid, have.meta.resource_version) = ("u".into(), "7".into());
         assert!(matches!(GenericObject::plan_write(&want, Some(&have)), Plan::Unchanged));
-        let changed = GenericObject { body: Map::new(), ..have };
+        let changed = GenericObject { body: Map::new(), ..*have };
         assert!(matches!(GenericObject::plan_write(&want, Some(&changed)), Plan::Replace(_, None)));
     }
 }

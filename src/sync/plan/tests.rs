@@ -48,12 +48,14 @@ fn want(rendered: &Rendered) -> Want<'_> {
 }
 
 /// A Secret as the API server keeps it after `manager` wrote it.
-fn stored(secret: Secret, manager: &str) -> Secret {
-    let (data, labels) = (secret.data.keys().cloned().collect(), secret.labels.keys().cloned().collect());
-    let annotations = secret.annotations.keys().cloned().collect();
-    let field_owners = vec![FieldOwner { manager: manager.into(), data, labels, annotations }];
+fn stored(mut secret: Secret, manager: &str) -> Secret {
+    let meta = &mut secret.meta;
+    let (data, labels) = (secret.data.keys().cloned().collect(), meta.labels.keys().cloned().collect());
+    let annotations = meta.annotations.keys().cloned().collect();
+    meta.field_owners = vec![FieldOwner { manager: manager.into(), data, labels, annotations }];
+    (meta.uid, meta.resource_version) = ("uid-out".into(), "7".into());
     let type_ = if secret.type_.is_empty() { "Opaque".into() } else { secret.type_.clone() };
-    Secret { uid: "uid-out".into(), resource_version: "7".into(), type_, field_owners, ..secret }
+    Secret { type_, ..secret }
 }
 
 /// The target as a sync of this want leaves it.
@@ -63,14 +65,25 @@ fn synced(want: &Want<'_>) -> Secret {
 
 /// A Secret that somebody else made.
 fn foreign(pairs: &[(&str, &str)]) -> Secret {
-    let (namespace, name) = ("team".into(), "out".into());
-    stored(Secret { namespace, name, data: data(pairs), ..Secret::default() }, "kubectl")
+    stored(Secret { data: data(pairs), ..Secret::new(&ObjectKey::new("team", "out")) }, "kubectl")
 }
 
 fn controlled(mut secret: Secret, api_version: &str, kind: &str, (name, uid): (&str, &str)) -> Secret {
     let (api_version, kind, name, uid) = (api_version.into(), kind.into(), name.into(), uid.into());
-    secret.owners =
+    secret.meta.owners =
         vec![OwnerReference { api_version, kind, name, uid, controller: true, block_owner_deletion: true }];
+    secret
+}
+
+/// The same while it is being deleted, held by a finalizer.
+fn going(mut secret: Secret, finalizer: &str) -> Secret {
+    (secret.meta.deleting, secret.meta.finalizers) = (true, vec![finalizer.into()]);
+    secret
+}
+
+/// The same with these labels alone.
+fn labelled(mut secret: Secret, labels: &[(&str, &str)]) -> Secret {
+    secret.meta.labels = strings(labels);
     secret
 }
 
@@ -179,7 +192,6 @@ fn states(want: &Want<'_>) -> Vec<(&'static str, Option<Secret>)> {
         controlled(unowned, group, kind, ("other", "uid-other"))
     };
     let immutable = Secret { immutable: Some(true), ..stale() };
-    let deleting = Secret { deleting: true, finalizers: vec!["f/g".into()], ..stale() };
     vec![
         ("absent", None),
         ("current", Some(current)),
@@ -188,7 +200,7 @@ fn states(want: &Want<'_>) -> Vec<(&'static str, Option<Secret>)> {
         ("other ExternalSecret's", Some(taken(KIND, "external-secrets.io/v1"))),
         ("other controller's", Some(taken("Deployment", "apps/v1"))),
         ("immutable", Some(immutable)),
-        ("deleting", Some(deleting)),
+        ("deleting", Some(going(stale(), "f/g"))),
     ]
 }
 
@@ -222,12 +234,14 @@ fn each_creation_policy_meets_each_state_of_the_target() {
 /// What the API server makes of one write after the other.
 fn written(before: Option<Secret>, after: Secret) -> Secret {
     let cluster = FakeCluster::new();
-    if let Some(before) = before {
-        let deleting = before.deleting;
-        cluster.put_secret(Secret { deleting: false, ..before }, "kubectl");
-        return Secret { deleting, ..cluster.put_secret(after, MANAGER) };
+    let mut deleting = false;
+    if let Some(mut before) = before {
+        deleting = std::mem::take(&mut before.meta.deleting);
+        cluster.put_secret(before, "kubectl");
     }
-    cluster.put_secret(after, MANAGER)
+    let mut written = cluster.put_secret(after, MANAGER);
+    written.meta.deleting = deleting;
+    written
 }
 
 #[test]
@@ -255,14 +269,14 @@ fn replaced(want: &Want<'_>, have: &Secret) -> Secret {
 fn a_replacement_names_the_state_that_was_read() {
     let values = rendered(&[("a", "new")]);
     let secret = replaced(&want(&values), &foreign(&[("a", "old")]));
-    assert_eq!((secret.uid.as_str(), secret.resource_version.as_str()), ("uid-out", "7"));
+    assert_eq!((secret.meta.uid.as_str(), secret.meta.resource_version.as_str()), ("uid-out", "7"));
 }
 
 #[test]
 fn an_owner_or_orphan_replaces_all_data_and_a_merge_keeps_what_is_not_its_own() {
     let values = rendered(&[("a", "new")]);
     let mut have = foreign(&[("a", "old"), ("mine", "1"), ("dropped", "2")]);
-    have.field_owners.push(FieldOwner {
+    have.meta.field_owners.push(FieldOwner {
         manager: MANAGER.into(),
         data: vec!["dropped".into()],
         ..FieldOwner::default()
@@ -283,20 +297,20 @@ fn an_owner_or_orphan_replaces_all_data_and_a_merge_keeps_what_is_not_its_own() 
 fn a_foreign_secret_becomes_what_eso_was_recorded_to_make_of_it() {
     let values = rendered(&[("a", "v")]);
     let mut have = foreign(&[("a", "old"), ("mine", "1")]);
-    have.labels = strings(&[("keep", "me")]);
+    have.meta.labels = strings(&[("keep", "me")]);
     let merged = replaced(&Want { creation: CreationPolicy::Merge, ..want(&values) }, &have);
-    assert_eq!(merged.labels, strings(&[("keep", "me"), (MANAGED_LABEL, "true")]));
+    assert_eq!(merged.meta.labels, strings(&[("keep", "me"), (MANAGED_LABEL, "true")]));
     assert_eq!(
-        merged.annotations[DATA_HASH_ANNOTATION],
+        merged.meta.annotations[DATA_HASH_ANNOTATION],
         "5b5374f6c97986845860da701ae565c72a9459b3759becf936087a93"
     );
     let adopted = replaced(&want(&values), &have);
     assert_eq!(
-        adopted.annotations[DATA_HASH_ANNOTATION],
+        adopted.meta.annotations[DATA_HASH_ANNOTATION],
         "9c0bfff0356efd80611a1ec73594c79465a0378528c732092a39b27c"
     );
-    assert_eq!(adopted.labels["keep"], "me");
-    assert_eq!(adopted.owners, [OWNER.reference()]);
+    assert_eq!(adopted.meta.labels["keep"], "me");
+    assert_eq!(adopted.meta.owners, [OWNER.reference()]);
 }
 
 #[test]
@@ -306,13 +320,15 @@ fn metadata_we_wrote_before_goes_whichever_form_its_manager_has() {
     let values = rendered(&[("a", "1")]);
     for manager in [digest::field_manager(&name), digest::short_field_manager(&name)] {
         let mut have = foreign(&[("a", "1")]);
-        have.labels = strings(&[("ours", "1"), ("theirs", "1")]);
-        have.annotations = strings(&[("ours", "1"), ("theirs", "1")]);
+        have.meta.labels = strings(&[("ours", "1"), ("theirs", "1")]);
+        have.meta.annotations = strings(&[("ours", "1"), ("theirs", "1")]);
         let (labels, annotations) = (vec!["ours".into()], vec!["ours".into()]);
-        have.field_owners = vec![FieldOwner { manager, labels, annotations, data: Vec::new() }];
+        have.meta.field_owners = vec![FieldOwner { manager, labels, annotations, data: Vec::new() }];
         let secret = replaced(&Want { owner, ..want(&values) }, &have);
-        assert!(!secret.labels.contains_key("ours") && secret.labels.contains_key("theirs"));
-        assert!(!secret.annotations.contains_key("ours") && secret.annotations.contains_key("theirs"));
+        assert!(!secret.meta.labels.contains_key("ours") && secret.meta.labels.contains_key("theirs"));
+        assert!(
+            !secret.meta.annotations.contains_key("ours") && secret.meta.annotations.contains_key("theirs")
+        );
     }
 }
 
@@ -322,7 +338,10 @@ fn an_object_that_stops_owning_takes_reference_and_label_off() {
     let have = synced(&want(&values));
     for creation in [CreationPolicy::Orphan, CreationPolicy::Merge, CreationPolicy::CreateOrMerge] {
         let secret = replaced(&Want { creation, ..want(&values) }, &have);
-        assert!(secret.owners.is_empty() && !secret.labels.contains_key(CREATED_BY_LABEL), "{creation:?}");
+        assert!(
+            secret.meta.owners.is_empty() && !secret.meta.labels.contains_key(CREATED_BY_LABEL),
+            "{creation:?}"
+        );
     }
 }
 
@@ -330,7 +349,7 @@ fn an_object_that_stops_owning_takes_reference_and_label_off() {
 fn an_object_made_anew_takes_its_secret_over() {
     let values = rendered(&[("a", "1")]);
     let have = synced(&Want { owner: Owner { uid: "uid-before", ..OWNER }, ..want(&values) });
-    assert_eq!(replaced(&want(&values), &have).owners, [OWNER.reference()]);
+    assert_eq!(replaced(&want(&values), &have).meta.owners, [OWNER.reference()]);
 }
 
 #[test]
@@ -341,8 +360,8 @@ fn an_immutable_secret_still_gets_its_metadata_and_then_the_refusal() {
     let plan = plan(&want(&new), Some(&have), at(NOW));
     assert_eq!(outline(&plan), "replace, then Immutable");
     let Plan::Replace(secret, _) = plan else { panic!("a replacement was planned") };
-    assert_eq!((&secret.data, secret.labels["l"].as_str()), (&have.data, "1"));
-    assert_eq!(secret.annotations[DATA_HASH_ANNOTATION], digest::of_data(&have.data));
+    assert_eq!((&secret.data, secret.meta.labels["l"].as_str()), (&have.data, "1"));
+    assert_eq!(secret.meta.annotations[DATA_HASH_ANNOTATION], digest::of_data(&have.data));
 }
 
 #[test]
@@ -383,11 +402,10 @@ fn immutability_is_never_taken_off() {
 fn finalizers_are_added_once_and_never_while_the_secret_goes() {
     let values = Rendered { finalizers: vec!["f/g".into()], ..rendered(&[("a", "new")]) };
     let mut have = foreign(&[("a", "old")]);
-    assert_eq!(replaced(&want(&values), &have).finalizers, ["f/g"]);
-    have.finalizers = vec!["f/g".into()];
-    assert_eq!(replaced(&want(&values), &have).finalizers, ["f/g"]);
-    let going = Secret { deleting: true, finalizers: vec!["x/y".into()], ..have };
-    assert_eq!(replaced(&want(&values), &going).finalizers, ["x/y"]);
+    assert_eq!(replaced(&want(&values), &have).meta.finalizers, ["f/g"]);
+    have.meta.finalizers = vec!["f/g".into()];
+    assert_eq!(replaced(&want(&values), &have).meta.finalizers, ["f/g"]);
+    assert_eq!(replaced(&want(&values), &going(have, "x/y")).meta.finalizers, ["x/y"]);
 }
 
 #[test]
@@ -396,7 +414,7 @@ fn empty_answers_follow_the_deletion_policy() {
     use Emptiness::{Proven, Unproven};
     let nothing = Rendered::default();
     let ours = synced(&want(&nothing));
-    let going = Secret { deleting: true, finalizers: vec!["f/g".into()], ..ours.clone() };
+    let going = going(ours.clone(), "f/g");
     let gone = "delete uid-out@7";
     let table = [
         (Retain, Proven, None, Some(&ours), "nothing: Retained"),
@@ -442,14 +460,12 @@ fn only_an_owner_deletes_for_empty_answers() {
 fn a_secret_is_deleted_only_if_everything_on_it_says_that_it_is_ours() {
     let values = rendered(&[("a", "1")]);
     let ours = synced(&want(&values));
-    let labelled = |labels: &[(&str, &str)]| Secret { labels: strings(labels), ..foreign(&[("a", "1")]) };
-    let by_other = |label: &[(&str, &str)]| {
-        let other = "externalsecrets.external-secrets.io/other";
-        stored(Secret { labels: strings(label), ..foreign(&[("a", "1")]) }, other)
-    };
+    let labelled = |labels: &[(&str, &str)]| labelled(foreign(&[("a", "1")]), labels);
+    let by_other =
+        |label: &[(&str, &str)]| stored(labelled(label), "externalsecrets.external-secrets.io/other");
     let own_label = OWNER.created_by();
     let mut without_owner = ours.clone();
-    without_owner.owners.clear();
+    without_owner.meta.owners.clear();
     let controller = "it is controlled by another object";
     let table = [
         ("controlled by this object", ours.clone(), Ok(())),
@@ -480,7 +496,7 @@ fn a_secret_is_deleted_only_if_everything_on_it_says_that_it_is_ours() {
         ("another's data", by_other(&[(MANAGED_LABEL, "true")]), Err("another ExternalSecret wrote it")),
     ];
     for (state, secret, expected) in table {
-        assert_eq!(may_delete(&OWNER, &secret.head()), expected, "{state}");
+        assert_eq!(may_delete(&OWNER, &secret.meta), expected, "{state}");
     }
 }
 
@@ -503,7 +519,7 @@ fn a_deleted_object_takes_with_it_only_what_it_controls() {
     let ours = synced(&want(&values));
     let renamed = controlled(ours.clone(), "external-secrets.io/v1", KIND, ("es", "uid-before"));
     let mut loose = ours.clone();
-    loose.owners[0].controller = false;
+    loose.meta.owners[0].controller = false;
     let table = [
         (DeletionPolicy::Delete, Some(&ours), true),
         (DeletionPolicy::Delete, Some(&renamed), false),
@@ -531,7 +547,8 @@ fn an_orphan_is_ours_by_label_and_by_owner_and_has_another_name() {
     let want = want(&values);
     let digests = DigestKey::new(&[1; 32]);
     let kept = |change: fn(&mut Secret)| {
-        let mut secret = Secret { name: "before".into(), ..synced(&want) };
+        let mut secret = synced(&want);
+        secret.meta.name = "before".into();
         change(&mut secret);
         ManagedSecret::of(&secret, &digests)
     };
@@ -539,12 +556,12 @@ fn an_orphan_is_ours_by_label_and_by_owner_and_has_another_name() {
     assert!(is_orphan(&want, &left, &digests));
     assert!(!is_orphan(&Want { creation: CreationPolicy::Orphan, ..want }, &left, &digests));
     let table: [Change; 6] = [
-        ("the target", |secret| secret.name = "out".into()),
-        ("another label", |secret| drop(secret.labels.insert(CREATED_BY_LABEL.into(), "x".into()))),
-        ("no label", |secret| drop(secret.labels.remove(CREATED_BY_LABEL))),
-        ("another owner", |secret| secret.owners[0].uid = "uid-before".into()),
-        ("an owner of another kind", |secret| secret.owners[0].kind = "PushSecret".into()),
-        ("no owner: a copied label", |secret| secret.owners.clear()),
+        ("the target", |secret| secret.meta.name = "out".into()),
+        ("another label", |secret| drop(secret.meta.labels.insert(CREATED_BY_LABEL.into(), "x".into()))),
+        ("no label", |secret| drop(secret.meta.labels.remove(CREATED_BY_LABEL))),
+        ("another owner", |secret| secret.meta.owners[0].uid = "uid-before".into()),
+        ("an owner of another kind", |secret| secret.meta.owners[0].kind = "PushSecret".into()),
+        ("no owner: a copied label", |secret| secret.meta.owners.clear()),
     ];
     for (state, change) in table {
         assert!(!is_orphan(&want, &kept(change), &digests), "{state}");
@@ -561,9 +578,9 @@ fn recorded(owner: &Owner<'_>, created_by: &str, copied: (Pairs<'_>, Pairs<'_>))
     let hash = "9c0bfff0356efd80611a1ec73594c79465a0378528c732092a39b27c";
     let mut annotations = strings(copied.1);
     annotations.insert(DATA_HASH_ANNOTATION.into(), hash.into());
-    let (namespace, name) = (owner.namespace.to_string(), "out".to_string());
-    let secret =
-        Secret { namespace, name, labels, annotations, data: data(&[("a", "v")]), ..Secret::default() };
+    let mut secret =
+        Secret { data: data(&[("a", "v")]), ..Secret::new(&ObjectKey::new(owner.namespace, "out")) };
+    (secret.meta.labels, secret.meta.annotations) = (labels, annotations);
     let secret = stored(secret, "externalsecrets.external-secrets.io/es");
     controlled(secret, "external-secrets.io/v1", "ExternalSecret", (owner.name, owner.uid))
 }
@@ -600,7 +617,7 @@ fn sec_06_a_secret_is_judged_as_it_would_be_written_and_not_as_its_template_says
     let values = rendered(&[("a", "1")]);
     let mut have = foreign(&[]);
     have.type_ = "kubernetes.io/service-account-token".into();
-    have.annotations = strings(&[("kubernetes.io/service-account.name", "admin")]);
+    have.meta.annotations = strings(&[("kubernetes.io/service-account.name", "admin")]);
     for creation in [CreationPolicy::Owner, CreationPolicy::Orphan, CreationPolicy::Merge] {
         let Plan::Refuse(refusal) = plan(&Want { creation, ..want(&values) }, Some(&have), at(NOW)) else {
             panic!("{creation:?} would write a token Secret")

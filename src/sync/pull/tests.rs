@@ -16,7 +16,7 @@ use super::*;
 use crate::{
     api::{store::StoreSpec, validate},
     cluster::{
-        CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Precondition, Secret,
+        CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, OwnerReference, Secret,
         credentials::ScopedCredentials,
         fake::{FakeCluster, Verb},
         managed::DigestKey,
@@ -172,7 +172,7 @@ impl Bench {
             .cluster
             .secrets()
             .iter()
-            .filter(|secret| secret.is_managed())
+            .filter(|secret| secret.meta.is_managed())
             .map(|secret| ManagedSecret::of(secret, &self.pipeline.digests))
             .collect();
         let controlled = |secret: &&ManagedSecret| {
@@ -253,10 +253,10 @@ const ONE: &str = "{target: {name: out}, data: [{secretKey: a, remoteRef: {key: 
 /// A Secret `team/out` that somebody else made.
 fn foreign(pairs: &[(&str, &str)]) -> Secret {
     let data = pairs.iter().map(|(key, value)| ((*key).to_string(), SecretBytes::from(*value))).collect();
-    Secret { namespace: "team".into(), name: "out".into(), data, ..Secret::default() }
+    Secret { data, ..Secret::new(&out()) }
 }
 
-fn owned_by(kind: &str, api_version: &str, secret: Secret) -> Secret {
+fn owned_by(kind: &str, api_version: &str, mut secret: Secret) -> Secret {
     let owner = OwnerReference {
         api_version: api_version.into(),
         kind: kind.into(),
@@ -265,7 +265,8 @@ fn owned_by(kind: &str, api_version: &str, secret: Secret) -> Secret {
         controller: true,
         block_owner_deletion: true,
     };
-    Secret { owners: vec![owner], ..secret }
+    secret.meta.owners = vec![owner];
+    secret
 }
 
 #[test]
@@ -370,7 +371,7 @@ async fn an_immutable_target_that_has_gone_is_not_made_without_its_content() {
     bench.pull().await;
     let secret = bench.cluster.secret(&out()).unwrap();
     let seen = ManagedSecret::of(&secret, &bench.pipeline.digests);
-    let state = Precondition { uid: secret.uid, resource_version: secret.resource_version };
+    let state = secret.meta.state();
     bench.pipeline.cluster.delete_secret(WritePermit::sole(), &out(), &state).await.unwrap();
     bench.object("{target: {name: out, immutable: true}, data: [{secretKey: a, remoteRef: {key: k}}]}");
     bench.cached = Some(Some(seen));
@@ -509,7 +510,7 @@ async fn a_renamed_target_is_made_and_the_old_one_deleted() {
     bench.object(ONE);
     bench.pull().await;
     assert_eq!(bench.requests(), ["Delete secrets", "Create secrets", "Patch externalsecrets/status"]);
-    let names: Vec<_> = bench.cluster.secrets().into_iter().map(|secret| secret.name).collect();
+    let names: Vec<_> = bench.cluster.secrets().into_iter().map(|secret| secret.meta.name).collect();
     assert_eq!(names, ["out"]);
 }
 
@@ -803,11 +804,8 @@ fn spec_rows() -> Vec<Row> {
 
 fn target_rows() -> Vec<Row> {
     let immutable = Secret { immutable: Some(true), ..foreign(&[("a", "first")]) };
-    let token = Secret {
-        type_: "kubernetes.io/service-account-token".into(),
-        annotations: BTreeMap::from([("kubernetes.io/service-account.name".into(), "admin".into())]),
-        ..foreign(&[])
-    };
+    let mut token = Secret { type_: "kubernetes.io/service-account-token".into(), ..foreign(&[]) };
+    token.meta.annotations.insert("kubernetes.io/service-account.name".into(), "admin".into());
     vec![
         Row::new(
             "a target of another ExternalSecret",
@@ -844,10 +842,10 @@ fn target_rows() -> Vec<Row> {
 
 /// Label and hash as a sync leaves them, so that only the content is left to change; the object's own metadata is empty.
 fn managed(mut secret: Secret) -> Secret {
-    secret.labels.insert(MANAGED_LABEL.into(), "true".into());
+    secret.meta.labels.insert(MANAGED_LABEL.into(), "true".into());
     let mut data = secret.data.clone();
     data.insert("a".into(), "first".into());
-    secret.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&data));
+    secret.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), digest::of_data(&data));
     secret
 }
 
@@ -1031,7 +1029,8 @@ async fn a_stale_cache_costs_a_read_and_never_a_wrong_write() {
 #[tokio::test(start_paused = true)]
 async fn sec_18_a_forged_status_leads_to_no_other_secret() {
     let mut bench = Bench::new();
-    let victim = Secret { name: "victim".into(), ..foreign(&[("a", "v")]) };
+    let mut victim = foreign(&[("a", "v")]);
+    victim.meta.name = "victim".into();
     bench.cluster.put_secret(victim, "kubectl");
     bench.object(ONE);
     bench.cluster.change_object(StatusKind::ExternalSecret, &es(), |object| {
@@ -1054,9 +1053,9 @@ async fn sec_21_a_written_secret_holds_its_values_in_its_data_alone() {
     bench.object(ONE);
     bench.pull().await;
     let secret = bench.cluster.secret(&out()).unwrap();
-    let around = format!("{:?} {:?} {:?}", secret.labels, secret.annotations, secret.owners);
+    let around = format!("{:?} {:?} {:?}", secret.meta.labels, secret.meta.annotations, secret.meta.owners);
     assert!(leak::found("metadata", &around, &[MARKER]).is_empty(), "{around}");
-    assert!(secret.labels.contains_key(CREATED_BY_LABEL));
+    assert!(secret.meta.labels.contains_key(CREATED_BY_LABEL));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use keyferry_stores::base::{clock::SystemClock, refs::Resolved};
 
 use super::*;
-use crate::sync::templates::{Delimiters, Pace, Templates};
+use crate::{
+    cluster::ObjectKey,
+    sync::templates::{Delimiters, Pace, Templates},
+};
 
 /// The values of the store.
 const STORE: [(&str, &str); 2] = [("a", "1"), ("secret", "hunter2-value")];
@@ -354,9 +357,9 @@ fn sec_06_a_privileged_template_is_refused_in_esos_words() {
 }
 
 fn secret(type_: &str, annotation: Option<&str>) -> Secret {
-    let annotations = annotation.map(|name| (name.to_string(), "admin".to_string())).into_iter().collect();
-    let (namespace, name) = ("team".into(), "out".into());
-    Secret { namespace, name, type_: type_.into(), annotations, ..Secret::default() }
+    let mut secret = Secret { type_: type_.into(), ..Secret::new(&ObjectKey::new("team", "out")) };
+    secret.meta.annotations.extend(annotation.map(|name| (name.to_string(), "admin".to_string())));
+    secret
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //!
 //! CPU time is held against that of the smaller sizes as it was right before and right after the largest one: minutes lie between the
 //! others, and the machine does not always run at one speed. For the same reason every CPU time is told as at the speed that the machine
-//! had beside the largest size ([`crate::speed`]).
+//! had beside the largest size ([`crate::speed`]); beside it stands what was counted.
 //!
 //! The design's room for an idle controller and for one beside 10 000 objects leaves each of them [`ROOM`], which is judged as well.
 //! The proxy that forces relists speaks plain HTTP to keyferry: what TLS takes to the API server, buffers and sessions of some
@@ -86,10 +86,10 @@ struct Scene {
 #[derive(Debug, Clone, Copy)]
 struct Size {
     objects: usize,
-    /// CPU time from its start until all objects were Ready.
+    /// CPU time from its start until all objects were Ready, as at the speed beside the largest size.
     cpu: Duration,
-    /// How much longer the same work took than beside the largest size; [`Self::cpu`] is without that.
-    slower: f64,
+    /// The same as it was counted.
+    counted: Duration,
     /// When it had come to rest.
     settled: Usage,
     /// After the relists; its peak is the one of the relists.
@@ -124,8 +124,10 @@ struct Memory {
     idle: Usage,
     /// From few to many.
     sizes: [Size; 3],
-    /// CPU time of the smaller sizes, measured again right before and right after the largest.
-    again: [[Duration; 2]; 2],
+    /// CPU time of the smaller sizes, measured again right before and right after the largest: as at its speed, and as counted.
+    again: [[(Duration, Duration); 2]; 2],
+    /// CPU time of a start without objects as it was counted.
+    start: Duration,
 }
 
 async fn measure(objects: usize) -> Result<Memory> {
@@ -138,12 +140,11 @@ async fn measure(objects: usize) -> Result<Memory> {
     let many = of_size(objects).await?;
     let after = smaller().await?;
     let speed = many.1.speed;
-    let even =
-        |(size, took): (Size, Took)| Size { cpu: took.at(speed), slower: took.speed.over(speed), ..size };
+    let even = |(size, took): (Size, Took)| Size { cpu: took.at(speed), ..size };
     let with_start = |usage: Usage| Usage { cpu: start.at(speed), ..usage };
-    let again = [before, after].map(|sizes| sizes.map(|took| took.at(speed)));
+    let again = [before, after].map(|sizes| sizes.map(|took| (took.at(speed), took.cpu)));
     let sizes = [even(few), even(more), even(many)];
-    Ok(Memory { empty: with_start(empty), idle: with_start(idle), sizes, again })
+    Ok(Memory { empty: with_start(empty), idle: with_start(idle), sizes, again, start: start.cpu })
 }
 
 /// A controller beside nothing, and the same one after stores came; and its CPU time until its first lists were complete, without the
@@ -174,8 +175,8 @@ async fn of_size(objects: usize) -> Result<(Size, Took)> {
     for after in &mut after_each {
         *after = scene.relist().await?.anonymous;
     }
-    let (relisted, cpu, slower) = (scene.at_rest().await?, took.cpu, 1.0);
-    Ok((Size { objects, cpu, slower, settled, relisted, after_each }, took))
+    let (relisted, cpu) = (scene.at_rest().await?, took.cpu);
+    Ok((Size { objects, cpu, counted: cpu, settled, relisted, after_each }, took))
 }
 
 impl Scene {
@@ -291,7 +292,7 @@ impl Memory {
         let further = format!("a further object, {} ÷ up to {}", many.objects, more.objects);
         let each = format!("an object, {} ÷ {}", many.objects, few.objects);
         let beside = |place: usize, size: &Size| {
-            let [before, after] = self.again.map(|cpu| cpu[place]);
+            let [before, after] = self.again.map(|cpu| cpu[place].0);
             Size { cpu: (before + after) / 2, ..*size }
         };
         let (few, more) = (beside(0, few), beside(1, more));
@@ -324,10 +325,11 @@ impl Memory {
             "bytes an object",
             "bytes a further one",
             "CPU s",
+            "CPU s as counted",
             "CPU µs an object",
             "CPU µs a further one",
-            "CPU as counted",
         ];
+        let counted = |size: &Size| format!("{:.2}", size.counted.as_secs_f64() - self.start.as_secs_f64());
         let mut table = Table::new("costs beyond those of the stores alone", &heads);
         let mut before: Option<&Size> = None;
         for size in &self.sizes {
@@ -338,14 +340,15 @@ impl Memory {
                 format!("{:.0}", each.bytes),
                 format!("{:.0}", further.bytes),
                 format!("{:.2}", each.cpu * size.objects as f64),
+                counted(size),
                 format!("{:.0}", each.cpu * 1e6),
                 format!("{:.0}", further.cpu * 1e6),
-                format!("{:.2} ×", size.slower),
             ]);
             before = Some(size);
         }
         for (when, [few, more]) in ["right before the last", "right after it"].iter().zip(self.again) {
-            let [few, more] = [Size { cpu: few, ..self.sizes[0] }, Size { cpu: more, ..self.sizes[1] }];
+            let of = |(cpu, counted), place: usize| Size { cpu, counted, ..self.sizes[place] };
+            let [few, more] = [of(few, 0), of(more, 1)];
             let further = [few.cost(self.idle), more.further(&few)];
             for (size, further) in [few, more].iter().zip(further) {
                 let each = size.cost(self.idle).cpu;
@@ -354,6 +357,7 @@ impl Memory {
                     String::new(),
                     String::new(),
                     format!("{:.2}", each * size.objects as f64),
+                    counted(size),
                     format!("{:.0}", each * 1e6),
                     format!("{:.0}", further.cpu * 1e6),
                 ]);
@@ -404,12 +408,12 @@ mod tests {
     fn size(objects: usize, [settled, relisted]: [u64; 2], cpu: f64) -> Size {
         let cpu = Duration::from_secs_f64(cpu);
         let after_each = [relisted << 20; RELISTS];
-        Size { objects, cpu, slower: 1.0, settled: usage(settled), relisted: usage(relisted), after_each }
+        Size { objects, cpu, counted: cpu, settled: usage(settled), relisted: usage(relisted), after_each }
     }
 
     fn memory(sizes: [Size; 3]) -> Memory {
-        let again = [[sizes[0].cpu, sizes[1].cpu]; 2];
-        Memory { empty: usage(10), idle: usage(10), sizes, again }
+        let again = [[sizes[0], sizes[1]].map(|size| (size.cpu, size.counted)); 2];
+        Memory { empty: usage(10), idle: usage(10), sizes, again, start: usage(10).cpu }
     }
 
     fn missed(sizes: [Size; 3]) -> Vec<String> {
@@ -463,7 +467,8 @@ mod tests {
             ([[0.7, 10.0], [0.7, 10.0]], [false, true]),
             ([[1.0, 9.0], [1.0, 9.0]], [true, false]),
         ] {
-            let again = again.map(|sizes| sizes.map(|cpu| Duration::from_secs_f64(0.1 + cpu)));
+            let again =
+                again.map(|sizes| sizes.map(|cpu| Duration::from_secs_f64(0.1 + cpu)).map(|cpu| (cpu, cpu)));
             let figures = Memory { again, ..measured }.figures();
             let is_missed = |name: &str| {
                 let figure = figures.iter().find(|figure| figure.name == name).unwrap();
@@ -472,6 +477,24 @@ mod tests {
             let names = ["CPU a further object, 50000 ÷ up to 10000", "CPU an object, 50000 ÷ 1000"];
             assert_eq!(names.map(is_missed), missed, "{again:?}");
         }
+    }
+
+    #[test]
+    fn what_was_counted_stands_in_every_row_beside_what_it_is_told_as() {
+        let mut measured = memory(sizes([(3, 1.0), (30, 10.0), (150, 50.0)]));
+        measured.sizes[0].counted *= 2;
+        measured.again[1][1].1 *= 2;
+        let told = measured.costs().rows.into_iter().map(|row| [row[3].clone(), row[4].clone()]);
+        let expected = [
+            ["1.00", "2.10"],
+            ["10.00", "10.00"],
+            ["50.00", "50.00"],
+            ["1.00", "1.00"],
+            ["10.00", "10.00"],
+            ["1.00", "1.00"],
+            ["10.00", "20.10"],
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 
     #[test]
