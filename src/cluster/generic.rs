@@ -139,6 +139,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cluster::Secret;
 
     fn object(body: Value) -> GenericObject {
         let Value::Object(body) = body else { panic!("{body} is no object") };
@@ -181,6 +182,14 @@ mod tests {
             assert_eq!(refused.unwrap_err().kind(), Kind::Invalid, "{field}");
         }
         assert!(check_content(&object(json!({ "data": { "kind": "x" }, "spec": {} }))).is_ok());
+    }
+
+    #[test]
+    fn debug_shows_keys_of_labels_and_annotations_alone() {
+        let marked = || [("key".to_string(), "marker-value".to_string())].into();
+        let meta = Meta { labels: marked(), annotations: marked(), ..Meta::new(&ObjectKey::new("n", "c")) };
+        let shown = format!("{:?}", Secret { meta, ..Secret::default() });
+        assert!(shown.matches("key").count() == 2 && !shown.contains("marker"), "{shown}");
     }
 
     #[test]

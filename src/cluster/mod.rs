@@ -27,7 +27,11 @@ pub mod sources;
 pub mod watch;
 mod wire;
 
-use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Debug},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -137,7 +141,7 @@ pub struct FieldOwner {
 }
 
 /// The metadata of an object (`ObjectMeta`), as far as it is ours to read and write. Times and `managedFields` belong to the API server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Meta {
     /// Namespace.
     pub namespace: String,
@@ -190,6 +194,23 @@ impl Meta {
     #[must_use]
     pub fn state(&self) -> Precondition {
         Precondition { uid: self.uid.clone(), resource_version: self.resource_version.clone() }
+    }
+}
+
+impl fmt::Debug for Meta {
+    /// Of labels and annotations the keys: templates may have put values of stores into them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meta")
+            .field("namespace", &self.namespace)
+            .field("name", &self.name)
+            .field("uid", &self.uid)
+            .field("resource_version", &self.resource_version)
+            .field("labels", &self.labels.keys())
+            .field("annotations", &self.annotations.keys())
+            .field("owners", &self.owners)
+            .field("finalizers", &self.finalizers)
+            .field("deleting", &self.deleting)
+            .finish_non_exhaustive()
     }
 }
 
