@@ -84,6 +84,10 @@ var kindIn = regexp.MustCompile(`@[a-z0-9]+`)
 func (g *generator) breaking(s signature) question {
 	asked := g.started()
 	g.harm = hostile
+	if g.Intn(100) == 0 {
+		// Where the message speaks of a node, such a name may put an address into it: no more than a few.
+		asked.Name = g.one("100%d", "a %s", "%%", "5%!")
+	}
 	if known := breakingArguments[s.name]; len(known) > 0 && g.Intn(4) > 0 {
 		filled := kindIn.ReplaceAllStringFunc(g.one(known...), func(kind string) string { return g.expression(kind[1:], 0) })
 		return g.shown(asked, s, []string{filled})

@@ -115,9 +115,6 @@ func (g *generator) working(s signature) question {
 func (g *generator) failing(s signature) question {
 	asked := g.started()
 	g.harm = harmful
-	if g.Intn(20) == 0 {
-		asked.Name = g.one("100%d", "a%", "%s %v", "%%", "5%!")
-	}
 	arguments := g.arguments(s, g.Intn(2))
 	bad := g.one(misfits...)
 	choice := g.Intn(12)
