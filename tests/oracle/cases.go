@@ -10,10 +10,10 @@ import (
 // topics is every file of recorded cases.
 func topics() []topic {
 	return []topic{
-		{"syntax", syntaxCases()},
+		{"syntax", join(syntaxCases(), percentNameCases())},
 		{"parse_errors", parseErrorCases()},
 		{"exec_errors", execErrorCases()},
-		{"printf", printfCases()},
+		{"printf", join(printfCases(), addressCases())},
 		{"builtins", builtinCases()},
 		{"strings", stringCases()},
 		{"numbers", numberCases()},

@@ -2,59 +2,76 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 )
 
-// fewestRandom is how many random cases of each function must succeed; a quarter as many must fail.
+// fewestRandom is how many random cases of each function must succeed; a quarter as many must fail, half of these with an
+// error of the function's own.
 const fewestRandom = 200
 
 // coverage counts what random cases have shown: of functions, of methods by their type, of nodes, of verbs.
 type coverage struct {
-	functions                      template.FuncMap
-	succeeded, failed, nodes, verb map[string]int
+	*dear
+	succeeded, failed, own, nodes, verb map[string]int
 	// Cases; those left out because their answers differ from run to run; those that nothing is counted of, because what is
 	// watched goes otherwise.
 	cases, unstable, uncounted int
 }
 
-func newCoverage() *coverage {
-	c := &coverage{succeeded: map[string]int{}, failed: map[string]int{}, nodes: map[string]int{}, verb: map[string]int{}}
-	c.functions = functionsAt(moment)
-	return c
+func newCoverage(functions *dear) *coverage {
+	return &coverage{dear: functions, succeeded: map[string]int{}, failed: map[string]int{}, own: map[string]int{}, nodes: map[string]int{}, verb: map[string]int{}}
+}
+
+// merge adds what another has counted.
+func (c *coverage) merge(other *coverage) {
+	for _, each := range [][2]map[string]int{{c.succeeded, other.succeeded}, {c.failed, other.failed}, {c.own, other.own}, {c.nodes, other.nodes}, {c.verb, other.verb}} {
+		for name, count := range each[1] {
+			each[0][name] += count
+		}
+	}
+	c.cases += other.cases
+	c.unstable += other.unstable
+	c.uncounted += other.uncounted
 }
 
 // add answers a case and counts what it shows; nil if two answers differ.
-func (c *coverage) add(asked question, certificates string) (*answer, error) {
-	whole, err := asked.withFiles(certificates)
-	if err != nil {
-		return nil, err
-	}
-	seen, first := watched(whole, c.functions), whole.answer()
+func (c *coverage) add(asked question) *answer {
+	c.again()
+	seen := watched(asked, c.functions)
+	first := c.answer(asked)
 	isAlike := first.Out != nil && seen.failure == nil && seen.out == string(*first.Out)
-	for range seen.moreRenderings(isAlike) {
-		if again := whole.answer(); first.Error != again.Error || !bytes.Equal(first.out(), again.out()) {
+	for range seen.moreRenderings(isAlike || seen.failsAlike(first.Error)) {
+		if again := c.answer(asked); first.Error != again.Error || !bytes.Equal(first.out(), again.out()) {
 			c.unstable++
-			return nil, nil
+			return nil
 		}
 	}
 	c.cases++
 	switch {
 	case isAlike:
-		c.rendered(whole, seen)
+		c.rendered(asked, seen)
 	case first.Out != nil || seen.failure == nil:
 		c.uncounted++
 	default:
 		if name := seen.culprit(first.Error); name != "" {
 			c.failed[name]++
+			if strings.Contains(first.Error, ">: error calling "+name+": ") {
+				c.own[name]++
+			}
 		}
 	}
-	return &first, nil
+	return &first
+}
+
+func (c *coverage) answer(asked question) answer {
+	c.again()
+	return asked.answerWith(c.functions)
 }
 
 // chancy are functions whose results have an order or letters by chance, and now and then the same ones twice.
@@ -103,15 +120,22 @@ func (c *coverage) report(out io.Writer, want wanted) error {
 	fmt.Fprintf(out, "seed %d: %d cases; %d left out, their answers differ from run to run; %d not counted, they go otherwise when watched\n", want.seed, c.cases, c.unstable, c.uncounted)
 	// What is asked for beyond this need not be reached by all.
 	least := min(want.each, fewestRandom)
-	var rare []string
+	var rare, wrong []string
 	for _, name := range functionNames() {
 		succeeds := !slices.Contains(neverSucceeds, name)
 		note := ""
 		if !succeeds {
 			note = " (no template can call it without an error)"
 		}
-		fmt.Fprintf(out, "%6d succeed %6d fail  %s%s\n", c.succeeded[name], c.failed[name], name, note)
-		if want.only == "" && (succeeds && c.succeeded[name] < least || c.failed[name] < least/4) {
+		reason := neverItself[name]
+		if reason != "" {
+			note += " (no error of its own: " + reason + ")"
+		}
+		fmt.Fprintf(out, "%6d succeed %6d fail %6d of its own  %s%s\n", c.succeeded[name], c.failed[name], c.own[name], name, note)
+		if reason != "" && c.own[name] > 0 {
+			wrong = append(wrong, name)
+		}
+		if want.only == "" && (succeeds && c.succeeded[name] < least || c.failed[name] < least/4 || reason == "" && c.own[name] < least/8) {
 			rare = append(rare, name)
 		}
 	}
@@ -136,8 +160,15 @@ func (c *coverage) report(out io.Writer, want wanted) error {
 			rare = append(rare, "%"+verb)
 		}
 	}
+	var failures []error
 	if rare != nil {
-		return fmt.Errorf("shown too rarely: %s", strings.Join(rare, " "))
+		failures = append(failures, fmt.Errorf("shown too rarely: %s", strings.Join(rare, " ")))
 	}
-	return nil
+	if wrong != nil {
+		failures = append(failures, fmt.Errorf("errors of their own, which they are said not to have: %s", strings.Join(wrong, " ")))
+	}
+	if c.unstable*1000 > c.cases+c.unstable {
+		failures = append(failures, fmt.Errorf("%d of %d cases left out, more than one in a thousand", c.unstable, c.cases+c.unstable))
+	}
+	return errors.Join(failures...)
 }

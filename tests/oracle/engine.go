@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"text/template"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -64,7 +65,11 @@ func (q question) answer() answer {
 		all = maps.Clone(all)
 		delete(all, "slice")
 	}
-	out, err := q.render(all)
+	return q.answerWith(all)
+}
+
+func (q question) answerWith(functions template.FuncMap) answer {
+	out, err := q.render(functions)
 	if err != nil {
 		return answer{ID: q.ID, Error: err.Error()}
 	}
@@ -98,9 +103,21 @@ func (q question) parse(functions template.FuncMap) (*template.Template, error) 
 	if missing == "" {
 		missing = "error"
 	}
-	empty := template.New(q.name()).Option("missingkey=" + missing).Funcs(functions)
+	empty := template.New(q.name()).Option("missingkey=" + missing).Funcs(q.named(functions))
 	if len(q.Delims) == 2 {
 		empty.Delims(q.Delims[0], q.Delims[1])
 	}
 	return empty.Parse(q.text())
+}
+
+// named are those of the functions whose names stand in the text: Go looks at each that it is given.
+func (q question) named(functions template.FuncMap) template.FuncMap {
+	out := template.FuncMap{}
+	isOther := func(letter rune) bool { return letter != '_' && !unicode.IsLetter(letter) && !unicode.IsDigit(letter) }
+	for _, word := range strings.FieldsFunc(q.text(), isOther) {
+		if function, ok := functions[word]; ok {
+			out[word] = function
+		}
+	}
+	return out
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -26,14 +27,15 @@ func functions(now time.Time) template.FuncMap {
 }
 
 // functionsBySecond keeps what functions makes.
-var functionsBySecond = map[int64]template.FuncMap{}
+var functionsBySecond sync.Map
 
 // functionsAt are the functions at a second since 1970. The map is not to be changed.
 func functionsAt(second int64) template.FuncMap {
-	if functionsBySecond[second] == nil {
-		functionsBySecond[second] = functions(time.Unix(second, 0).UTC())
+	if known, ok := functionsBySecond.Load(second); ok {
+		return known.(template.FuncMap)
 	}
-	return functionsBySecond[second]
+	made, _ := functionsBySecond.LoadOrStore(second, functions(time.Unix(second, 0).UTC()))
+	return made.(template.FuncMap)
 }
 
 // own is what ESO adds to sprig.

@@ -56,9 +56,11 @@ type generator struct {
 	// Methods by the type and by the kind that they give.
 	makers          map[reflect.Type][]method
 	methodsByResult map[string][]method
-	// What the case at hand has: the files that it names, the variables in scope that hold text, the templates that can be
+	// What the case at hand has: the files that it names (out of contents), how many of a hundred are damaged, the variables in scope that hold text, the templates that can be
 	// called and the definitions to put at the end, how many blocks with a dot of their own and how many loops are open.
 	files       map[string]string
+	contents    map[string][]byte
+	harm        int
 	variables   []string
 	defined     []string
 	definitions string
@@ -69,69 +71,6 @@ type generator struct {
 // slow are functions that are not called within others' cases.
 var slow = []string{"bcrypt", "htpasswd", "derivePassword", "genCA", "genSelfSignedCert", "genSignedCert", "genCAWithKey", "genSelfSignedCertWithKey", "genSignedCertWithKey", "genPrivateKey", "fail", "call"}
 
-// generate hands on each case with its answer. Those whose answers differ from run to run are left out.
-func (w wanted) generate(hand func(question, answer) error) (*coverage, error) {
-	g := &generator{Rand: rand.New(rand.NewSource(w.seed)), byResult: map[string][]signature{}}
-	all := signatures()
-	for _, each := range all {
-		if !slices.Contains(slow, each.name) {
-			g.byResult[each.result] = append(g.byResult[each.result], each)
-		}
-	}
-	g.learn(methods())
-	covered := newCoverage()
-	for range w.damaged {
-		if err := w.keep(covered, g.damaged(all[g.Intn(len(all))]), "damaged", hand); err != nil {
-			return nil, err
-		}
-	}
-	for _, each := range all {
-		goal := goal{each.name, w.count(each), w.count(each) / 4}
-		if slices.Contains(neverSucceeds, each.name) {
-			goal.succeed = 0
-		}
-		if err := w.reach(covered, goal, func() question { return g.working(each) }, func() question { return g.failing(each) }, hand); err != nil {
-			return nil, err
-		}
-	}
-	for _, each := range methods() {
-		goal := goal{each.name(), w.each / 4, w.each / 8}
-		if !each.isCallable() {
-			goal.succeed = 0
-		}
-		if err := w.reach(covered, goal, func() question { return g.workingMethod(each) }, func() question { return g.failingMethod(each) }, hand); err != nil {
-			return nil, err
-		}
-	}
-	return covered, nil
-}
-
-// goal is how many cases of a function or a method are to succeed, and how many are to fail.
-type goal struct {
-	name          string
-	succeed, fail int
-}
-
-// reach makes cases that succeed, then cases that fail, until there are enough or too many were made.
-func (w wanted) reach(covered *coverage, goal goal, working, failing func() question, hand func(question, answer) error) error {
-	if w.only != "" && !slices.Contains(strings.Fields(w.only), goal.name) {
-		return nil
-	}
-	for range (goal.succeed + goal.fail) * 8 {
-		next := failing
-		switch {
-		case covered.succeeded[goal.name] < goal.succeed:
-			next = working
-		case covered.failed[goal.name] >= goal.fail:
-			return nil
-		}
-		if err := w.keep(covered, next(), goal.name, hand); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // count is how many cases of a function succeed.
 func (w wanted) count(s signature) int {
 	if slices.Contains(slow, s.name) {
@@ -140,25 +79,15 @@ func (w wanted) count(s signature) int {
 	return w.each
 }
 
-// keep answers a case, counts it for what it is about and hands it on.
-func (w wanted) keep(covered *coverage, asked question, about string, hand func(question, answer) error) error {
-	asked.ID = fmt.Sprintf("%s/%d", about, covered.cases)
-	answered, err := covered.add(asked, w.certificates)
-	if err != nil || answered == nil {
-		return err
-	}
-	if asked, err = asked.withFiles(w.certificates); err != nil {
-		return err
-	}
-	return hand(asked, *answered)
-}
-
 func (g *generator) one(parts ...string) string { return parts[g.Intn(len(parts))] }
 
 // started is a new case without text.
 func (g *generator) started() question {
-	g.files, g.variables, g.defined, g.definitions, g.inner, g.loops = map[string]string{}, nil, nil, "", 0, 0
-	asked := question{Now: moment, Data: map[string][]byte{}, Files: g.files}
+	g.files, g.variables, g.defined, g.definitions, g.inner, g.loops, g.harm = map[string]string{}, nil, nil, "", 0, 0, harmless
+	if g.Intn(5) == 0 {
+		g.harm = harmed
+	}
+	asked := question{Now: moment, Data: map[string][]byte{}}
 	for key, value := range generatedData {
 		asked.Data[key] = []byte(value)
 	}
@@ -185,6 +114,7 @@ func (g *generator) working(s signature) question {
 // failing is a case that calls the function as it should not be.
 func (g *generator) failing(s signature) question {
 	asked := g.started()
+	g.harm = harmful
 	arguments := g.arguments(s, g.Intn(2))
 	bad := g.one(misfits...)
 	choice := g.Intn(12)
@@ -206,6 +136,11 @@ func (g *generator) failing(s signature) question {
 	case len(arguments) > 0:
 		arguments[g.Intn(len(arguments))] = bad
 	}
+	return g.shown(asked, s, arguments)
+}
+
+// shown calls the function, and what may come of it is shown.
+func (g *generator) shown(asked question, s signature, arguments []string) question {
 	s.form = strings.ReplaceAll(s.form, "or 1 (@)", "@")
 	return g.delimited(asked, g.one("", "text ", "\n\n  ", "{{- /* c */ -}} ")+"{{ "+g.written(s, arguments)+" }}")
 }
@@ -243,7 +178,7 @@ func (g *generator) delimited(asked question, text string) question {
 		asked.Delims = []string{"[[", "]]"}
 		text = strings.NewReplacer("{{", "[[", "}}", "]]").Replace(text)
 	}
-	return asked.withText(text)
+	return g.filled(asked).withText(text)
 }
 
 // nodes is random text with the given node somewhere in it.

@@ -312,6 +312,18 @@ var (
 	ofMissing  = regexp.MustCompile(`^can't evaluate field (\w+) in type (\S+)$`)
 )
 
+// failsAlike says whether what is watched fails for the same reason: then the case has been rendered twice.
+func (w *watch) failsAlike(message string) bool {
+	if w.failure == nil {
+		return false
+	}
+	found, own := inExecution.FindStringSubmatch(message), inExecution.FindStringSubmatch(w.failure.Error())
+	if found == nil || own == nil {
+		return message == w.failure.Error()
+	}
+	return found[1] == own[1]
+}
+
 // culprit is the function or the method whose call the message is about; empty if it is about none.
 func (w *watch) culprit(message string) string {
 	found := inExecution.FindStringSubmatch(message)
