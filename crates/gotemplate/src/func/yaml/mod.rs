@@ -11,11 +11,14 @@ use crate::run::{Env, Run};
 use crate::types::Type;
 use crate::value::{Map, Str, Value};
 
+mod any;
 mod decode;
 mod direct;
+mod directive;
 mod document;
 mod emit;
 mod order;
+mod reader;
 mod resolve;
 mod scalar;
 mod scan;
@@ -60,7 +63,7 @@ fn to_yaml(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         Err(fault) if fault.is_limit() => return Err(fault),
         Err(_) => return Ok(Value::str("")),
     };
-    match decode::decode(run, &json) {
+    match decode::decode(run, &json).and_then(decode::with_text_keys) {
         Ok(value) => written(run, &order::item(&value)),
         Err(Stop::Malformed(_)) => Ok(Value::str("")),
         Err(Stop::Limit(fault)) => Err(fault),

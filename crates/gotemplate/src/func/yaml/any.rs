@@ -1,0 +1,190 @@
+//! What Go's library reads a document into: maps with keys of any kind, as Go prints them when a key is refused.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use super::Stop;
+use super::emit::float_text;
+use super::scan::Scan;
+use crate::func::growth::appended;
+use crate::print;
+use crate::run::Run;
+use crate::types::Type;
+use crate::value::{Map, Str, Value};
+
+/// A value of a document.
+#[derive(Debug)]
+pub(super) enum Any {
+    Scalar(Value),
+    List(Vec<Any>),
+    Map(AnyMap),
+}
+
+/// A map whose keys are scalars.
+#[derive(Debug, Default)]
+pub(super) struct AnyMap {
+    entries: Vec<(Value, Any)>,
+    /// Where the entry of a key is.
+    places: HashMap<Key, usize>,
+}
+
+/// A key as it is equal to others.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Nil,
+    Str(Str),
+    Uint(u64),
+    Int(i64),
+    Float(u64),
+    Bool(bool),
+}
+
+impl Key {
+    /// None is equal to what is no number.
+    fn of(key: &Value) -> Option<Self> {
+        Some(match key {
+            Value::Str(text) => Self::Str(text.clone()),
+            Value::Uint(_, number) => Self::Uint(*number),
+            Value::Int(_, number) => Self::Int(*number),
+            Value::Float(_, number) if number.is_nan() => return None,
+            // Both zeros are the same.
+            Value::Float(_, number) => Self::Float((*number + 0.0).to_bits()),
+            Value::Bool(word) => Self::Bool(*word),
+            _ => Self::Nil,
+        })
+    }
+}
+
+impl AnyMap {
+    /// A later entry takes the place of one with an equal key.
+    pub(super) fn insert(&mut self, key: Value, value: Any) {
+        let place = Key::of(&key).map(|key| *self.places.entry(key).or_insert(self.entries.len()));
+        match place.and_then(|place| self.entries.get_mut(place)) {
+            Some(entry) => *entry = (key, value),
+            None => self.entries.push((key, value)),
+        }
+    }
+}
+
+impl Any {
+    /// The value, if all of its keys can be texts.
+    pub(super) fn with_text_keys(self) -> Scan<Value> {
+        match self {
+            Self::Scalar(value) => Ok(value),
+            Self::List(items) => {
+                let items: Scan<Vec<Value>> = items.into_iter().map(Self::with_text_keys).collect();
+                Ok(appended(Type::Any, items?))
+            }
+            Self::Map(map) => {
+                let texts = Map::new::<Str>(Type::Any, []);
+                for (key, value) in map.entries {
+                    let Some(text) = text_of(&key) else { return Err(unsupported(&key, &value)?) };
+                    texts.insert(text, value.with_text_keys()?)?;
+                }
+                Ok(Value::Map(texts))
+            }
+        }
+    }
+
+    /// As Go's `%#v` prints it.
+    pub(super) fn go_syntax(&self, run: &mut Run<'_>) -> Scan<String> {
+        let mut out = Vec::new();
+        self.print(&mut out)?;
+        run.make(out.len())?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    fn print(&self, out: &mut Vec<u8>) -> Scan<()> {
+        match self {
+            Self::Scalar(value) => print_scalar(value, out),
+            Self::List(items) => {
+                out.extend_from_slice(b"[]interface {}{");
+                for (at, item) in items.iter().enumerate() {
+                    separate(at, out);
+                    item.print(out)?;
+                }
+                out.push(b'}');
+                Ok(())
+            }
+            Self::Map(map) => {
+                out.extend_from_slice(b"map[interface {}]interface {}{");
+                let mut entries: Vec<_> = map.entries.iter().collect();
+                entries.sort_by(|(a, _), (b, _)| in_order(a, b));
+                for (at, (key, value)) in entries.into_iter().enumerate() {
+                    separate(at, out);
+                    print_scalar(key, out)?;
+                    out.push(b':');
+                    value.print(out)?;
+                }
+                out.push(b'}');
+                Ok(())
+            }
+        }
+    }
+}
+
+fn separate(at: usize, out: &mut Vec<u8>) {
+    if at > 0 {
+        out.extend_from_slice(b", ");
+    }
+}
+
+fn print_scalar(value: &Value, out: &mut Vec<u8>) -> Scan<()> {
+    match value {
+        Value::Nil => out.extend_from_slice(b"interface {}(nil)"),
+        value => out.extend_from_slice(&print::sprintf(b"%#v", std::slice::from_ref(value))?),
+    }
+    Ok(())
+}
+
+/// The order in which Go prints keys: nil, and then by the places of their types, which its linker chooses.
+fn in_order(a: &Value, b: &Value) -> Ordering {
+    const fn of_type(key: &Value) -> u8 {
+        match key {
+            Value::Str(_) => 1,
+            Value::Uint(..) => 2,
+            Value::Int(..) => 3,
+            Value::Float(..) => 4,
+            Value::Bool(_) => 5,
+            _ => 0,
+        }
+    }
+    match (a, b) {
+        (Value::Str(a), Value::Str(b)) => a.cmp(b),
+        (Value::Uint(_, a), Value::Uint(_, b)) => a.cmp(b),
+        (Value::Int(_, a), Value::Int(_, b)) => a.cmp(b),
+        // What is no number comes first.
+        (Value::Float(_, a), Value::Float(_, b)) => {
+            a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
+        }
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        _ => of_type(a).cmp(&of_type(b)),
+    }
+}
+
+/// A key as a text, if JSON can have it.
+fn text_of(key: &Value) -> Option<Str> {
+    match key {
+        Value::Str(text) => Some(text.clone()),
+        Value::Int(_, int) => Some(int.to_string().into()),
+        Value::Bool(b) => Some(b.to_string().into()),
+        Value::Float(_, float) => Some(float_text(*float, 32).into()),
+        _ => None,
+    }
+}
+
+fn unsupported(key: &Value, value: &Any) -> Scan<Stop> {
+    let of = key.go_type().map_or_else(|| "%!s(<nil>)".to_owned(), |of| of.to_string());
+    let (key, value) = (alone(&Any::Scalar(key.clone()))?, alone(value)?);
+    Ok(Stop::Malformed(format!("unsupported map key of type: {of}, key: {key}, value: {value}")))
+}
+
+/// As Go's `%#v` prints what lies in nothing else.
+fn alone(value: &Any) -> Scan<String> {
+    let mut out = Vec::new();
+    match value {
+        Any::Scalar(Value::Nil) => out.extend_from_slice(b"<nil>"),
+        value => value.print(&mut out)?,
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
