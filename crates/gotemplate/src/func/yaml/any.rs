@@ -68,18 +68,19 @@ impl AnyMap {
 
 impl Any {
     /// The value, if all of its keys can be texts.
-    pub(super) fn with_text_keys(self) -> Scan<Value> {
+    pub(super) fn with_text_keys(self, run: &mut Run<'_>) -> Scan<Value> {
         match self {
             Self::Scalar(value) => Ok(value),
             Self::List(items) => {
-                let items: Scan<Vec<Value>> = items.into_iter().map(Self::with_text_keys).collect();
+                let items: Scan<Vec<Value>> =
+                    items.into_iter().map(|item| item.with_text_keys(run)).collect();
                 Ok(appended(Type::Any, items?))
             }
             Self::Map(map) => {
                 let texts = Map::new::<Str>(Type::Any, []);
                 for (key, value) in map.entries {
-                    let Some(text) = text_of(&key) else { return Err(unsupported(&key, &value)?) };
-                    texts.insert(text, value.with_text_keys()?)?;
+                    let Some(text) = text_of(&key) else { return Err(unsupported(run, key, &value)?) };
+                    texts.insert(text, value.with_text_keys(run)?)?;
                 }
                 Ok(Value::Map(texts))
             }
@@ -88,53 +89,71 @@ impl Any {
 
     /// As Go's `%#v` prints it.
     pub(super) fn go_syntax(&self, run: &mut Run<'_>) -> Scan<String> {
-        let mut out = Vec::new();
-        self.print(&mut out)?;
-        run.make(out.len())?;
+        let mut printer = Printer { run, out: Vec::new() };
+        match self {
+            Self::Scalar(Value::Nil) => return Ok("<nil>".into()),
+            value => printer.value(value)?,
+        }
+        let out = printer.out;
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
+}
 
-    fn print(&self, out: &mut Vec<u8>) -> Scan<()> {
-        match self {
-            Self::Scalar(value) => print_scalar(value, out),
-            Self::List(items) => {
-                out.extend_from_slice(b"[]interface {}{");
+/// Writes values as they stand in Go's source.
+struct Printer<'r, 'e> {
+    run: &'r mut Run<'e>,
+    out: Vec<u8>,
+}
+
+impl Printer<'_, '_> {
+    fn value(&mut self, value: &Any) -> Scan<()> {
+        match value {
+            Any::Scalar(value) => self.scalar(value)?,
+            Any::List(items) => {
+                self.out.extend_from_slice(b"[]interface {}{");
                 for (at, item) in items.iter().enumerate() {
-                    separate(at, out);
-                    item.print(out)?;
+                    self.separate(at);
+                    self.value(item)?;
                 }
-                out.push(b'}');
-                Ok(())
+                self.out.push(b'}');
             }
-            Self::Map(map) => {
-                out.extend_from_slice(b"map[interface {}]interface {}{");
-                let mut entries: Vec<_> = map.entries.iter().collect();
-                entries.sort_by(|(a, _), (b, _)| in_order(a, b));
-                for (at, (key, value)) in entries.into_iter().enumerate() {
-                    separate(at, out);
-                    print_scalar(key, out)?;
-                    out.push(b':');
-                    value.print(out)?;
-                }
-                out.push(b'}');
-                Ok(())
-            }
+            Any::Map(map) => self.map(map)?,
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, map: &AnyMap) -> Scan<()> {
+        self.run.spend(map.entries.len() as u64)?;
+        self.out.extend_from_slice(b"map[interface {}]interface {}{");
+        let mut entries: Vec<_> = map.entries.iter().collect();
+        entries.sort_by(|(a, _), (b, _)| in_order(a, b));
+        for (at, (key, value)) in entries.into_iter().enumerate() {
+            self.separate(at);
+            self.scalar(key)?;
+            self.out.push(b':');
+            self.value(value)?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn separate(&mut self, at: usize) {
+        if at > 0 {
+            self.out.extend_from_slice(b", ");
         }
     }
-}
 
-fn separate(at: usize, out: &mut Vec<u8>) {
-    if at > 0 {
-        out.extend_from_slice(b", ");
+    fn scalar(&mut self, value: &Value) -> Scan<()> {
+        self.run.spend(1)?;
+        if let Value::Str(text) = value {
+            self.run.make(text.len())?;
+        }
+        match value {
+            Value::Nil => self.out.extend_from_slice(b"interface {}(nil)"),
+            value => self.out.extend_from_slice(&print::sprintf(b"%#v", std::slice::from_ref(value))?),
+        }
+        Ok(())
     }
-}
-
-fn print_scalar(value: &Value, out: &mut Vec<u8>) -> Scan<()> {
-    match value {
-        Value::Nil => out.extend_from_slice(b"interface {}(nil)"),
-        value => out.extend_from_slice(&print::sprintf(b"%#v", std::slice::from_ref(value))?),
-    }
-    Ok(())
 }
 
 /// The order in which Go prints keys: nil, and then by the places of their types, which its linker chooses.
@@ -173,18 +192,50 @@ fn text_of(key: &Value) -> Option<Str> {
     }
 }
 
-fn unsupported(key: &Value, value: &Any) -> Scan<Stop> {
+fn unsupported(run: &mut Run<'_>, key: Value, value: &Any) -> Scan<Stop> {
     let of = key.go_type().map_or_else(|| "%!s(<nil>)".to_owned(), |of| of.to_string());
-    let (key, value) = (alone(&Any::Scalar(key.clone()))?, alone(value)?);
+    let (key, value) = (Any::Scalar(key).go_syntax(run)?, value.go_syntax(run)?);
     Ok(Stop::Malformed(format!("unsupported map key of type: {of}, key: {key}, value: {value}")))
 }
 
-/// As Go's `%#v` prints what lies in nothing else.
-fn alone(value: &Any) -> Scan<String> {
-    let mut out = Vec::new();
-    match value {
-        Any::Scalar(Value::Nil) => out.extend_from_slice(b"<nil>"),
-        value => value.print(&mut out)?,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Env, Limits};
+
+    fn map(entries: Vec<(Value, &str)>) -> Any {
+        let mut map = AnyMap::default();
+        entries.into_iter().for_each(|(key, value)| map.insert(key, Any::Scalar(value.into())));
+        Any::Map(map)
     }
-    Ok(String::from_utf8_lossy(&out).into_owned())
+
+    fn shown(value: &Any) -> String {
+        value.go_syntax(&mut Run::new(&Env::default())).unwrap()
+    }
+
+    #[test]
+    fn equal_keys_are_one_and_keys_of_other_types_are_not() {
+        let zeros = vec![
+            (Value::float(0.0), "a"),
+            (Value::float(-0.0), "b"),
+            (Value::int(0), "c"),
+            ("0".into(), "d"),
+        ];
+        assert_eq!(shown(&map(zeros)), r#"map[interface {}]interface {}{"0":"d", 0:"c", -0:"b"}"#);
+        let nans =
+            vec![(Value::float(1.0), "a"), (Value::float(f64::NAN), "b"), (Value::float(f64::NAN), "c")];
+        assert_eq!(shown(&map(nans)), r#"map[interface {}]interface {}{NaN:"b", NaN:"c", 1:"a"}"#);
+    }
+
+    #[test]
+    fn printing_is_paid_for() {
+        let limits = Limits { steps: 100, ..Limits::default() };
+        let env = Env { limits, ..Env::default() };
+        let long = "x".repeat(100_000);
+        let many: Vec<_> = (0..200).map(|at| (Value::int(at), "x")).collect();
+        for value in [map(vec![(Value::int(1), &long)]), map(many)] {
+            let stop = value.go_syntax(&mut Run::new(&env)).unwrap_err();
+            assert!(matches!(stop, Stop::Limit(fault) if fault.wants_steps()));
+        }
+    }
 }

@@ -21,19 +21,13 @@ pub(super) fn decode(run: &mut Run<'_>, text: &[u8]) -> Scan<Any> {
     run.make(text.len())?;
     run.spend(text.len() as u64 / CHARS_PER_STEP)?;
     let tree = Tree::read(run, text)?;
-    let mut decoder = Decoder {
-        run,
-        tree: &tree,
-        open: HashSet::new(),
-        depth: 0,
-        count: Count::default(),
-    };
+    let mut decoder = Decoder { run, tree: &tree, open: HashSet::new(), depth: 0, count: Count::default() };
     tree.root.map_or(Ok(Any::Scalar(Value::Nil)), |root| decoder.value(root))
 }
 
-/// The value, if all of its keys can be texts.
-pub(super) fn with_text_keys(value: Any) -> Scan<Value> {
-    value.with_text_keys()
+/// The same, if all of its keys can be texts.
+pub(super) fn with_text_keys(run: &mut Run<'_>, text: &[u8]) -> Scan<Value> {
+    decode(run, text)?.with_text_keys(run)
 }
 
 /// How many nodes were decoded, and how many of them through aliases.
@@ -188,5 +182,24 @@ fn plain_value(resolved: Resolved) -> Value {
         Resolved::Float(float) => Value::float(float),
         Resolved::Str(text) => Value::str(text),
         Resolved::Timestamp => Value::Nil,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Env, Limits};
+
+    #[test]
+    fn merges_are_followed_to_a_depth() {
+        let chain = |links: usize| {
+            let links = (1..links).map(|at| format!("k{at}: &a{at} {{<<: *a{}}}\n", at - 1));
+            format!("k0: &a0 {{x: 1}}\n{}", links.collect::<String>())
+        };
+        let limits = Limits { steps: 10_000_000, ..Limits::default() };
+        let env = Env { limits, ..Env::default() };
+        let read = |text: &str| decode(&mut Run::new(&env), text.as_bytes());
+        assert!(read(&chain(400)).is_ok());
+        assert!(matches!(read(&chain(600)), Err(Stop::Limit(_))));
     }
 }

@@ -149,3 +149,37 @@ const fn is_allowed(char: char) -> bool {
         '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many characters are there when one is asked for.
+    fn first(bytes: &[u8]) -> Result<usize, &'static str> {
+        let mut chars = Vec::new();
+        Reader::new(bytes).fill(&mut chars, 1).map(|()| chars.len())
+    }
+
+    #[test]
+    fn a_portion_has_512_bytes() {
+        assert_eq!(first(&[b'a'; 600]), Ok(512));
+        assert_eq!(first(&[&b"\xef\xbb\xbf"[..], &[b'a'; 600]].concat()), Ok(509));
+        assert_eq!(first(&[&b"\xff\xfe"[..], &b"a\0".repeat(600)].concat()), Ok(255));
+    }
+
+    #[test]
+    fn damage_is_met_with_its_portion() {
+        let damaged = |at: usize| [&vec![b'a'; at][..], b"\xff"].concat();
+        assert_eq!(first(&damaged(511)), Err("invalid leading UTF-8 octet"));
+        assert_eq!(first(&damaged(512)), Ok(512));
+        assert_eq!(first(&[&[b'a'; 511][..], "\u{e9}".as_bytes()].concat()), Ok(511));
+    }
+
+    #[test]
+    fn a_text_may_end_within_no_character() {
+        assert_eq!(first(b"\xc3"), Err("incomplete UTF-8 octet sequence"));
+        assert_eq!(first(b"\xff\xfea"), Err("incomplete UTF-16 character"));
+        assert_eq!(first(b"\xff\xfe\x3d\xd8\0"), Err("incomplete UTF-16 surrogate pair"));
+        assert_eq!(first(b""), Ok(0));
+    }
+}
