@@ -64,6 +64,15 @@ impl AnyMap {
             None => self.entries.push((key, value)),
         }
     }
+
+    fn with_text_keys(self, run: &mut Run<'_>) -> Scan<Value> {
+        let texts = Map::new::<Str>(Type::Any, []);
+        for (key, value) in self.entries {
+            let Some(text) = text_of(&key) else { return Err(unsupported(run, key, &value)?) };
+            texts.insert(text, value.with_text_keys(run)?)?;
+        }
+        Ok(Value::Map(texts))
+    }
 }
 
 impl Any {
@@ -76,14 +85,7 @@ impl Any {
                     items.into_iter().map(|item| item.with_text_keys(run)).collect();
                 Ok(appended(Type::Any, items?))
             }
-            Self::Map(map) => {
-                let texts = Map::new::<Str>(Type::Any, []);
-                for (key, value) in map.entries {
-                    let Some(text) = text_of(&key) else { return Err(unsupported(run, key, &value)?) };
-                    texts.insert(text, value.with_text_keys(run)?)?;
-                }
-                Ok(Value::Map(texts))
-            }
+            Self::Map(map) => map.with_text_keys(run),
         }
     }
 

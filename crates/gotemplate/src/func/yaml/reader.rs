@@ -67,9 +67,6 @@ impl<'t> Reader<'t> {
             }
             first = false;
             while let Some((char, width)) = self.next(encoding)? {
-                if !is_allowed(char) {
-                    return Err(CONTROL);
-                }
                 chars.push(char);
                 self.at += width;
             }
@@ -91,6 +88,7 @@ impl<'t> Reader<'t> {
             Encoding::Utf16(unit) => utf16(left, unit)?,
         };
         match found {
+            Found::Char(char, _) if !is_allowed(char) => Err(CONTROL),
             Found::Char(char, width) => Ok(Some((char, width))),
             Found::Incomplete(problem) if self.ended => Err(problem),
             Found::Incomplete(_) => Ok(None),
