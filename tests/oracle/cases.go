@@ -22,7 +22,7 @@ func topics() []topic {
 		{"methods", methodCases()},
 		{"dicts", dictCases()},
 		{"defaults", defaultCases()},
-		{"json_yaml", documentCases()},
+		{"json_yaml", join(documentCases(), yamlCases())},
 		{"regex_url_semver", patternCases()},
 		{"crypto", cryptoCases()},
 		{"certificates", certificateCases()},

@@ -3,52 +3,31 @@
 use std::collections::HashSet;
 
 use super::Stop;
-use super::emit::float_text;
+use super::any::{Any, AnyMap};
 use super::resolve::{Resolved, is_merge, resolve};
 use super::scan::Scan;
 use super::tree::{Id, Node, Tree};
-use crate::func::growth::appended;
-use crate::print;
 use crate::run::{LIST_STEPS, MAP_STEPS, Run};
-use crate::types::{Type, Uint};
-use crate::value::{Map, Str, Value};
+use crate::types::Uint;
+use crate::value::Value;
 
 /// How deep values may lie in each other, aliases included.
 const MAX_DEPTH: usize = 500;
 
-/// The value of the first document, and the first key that JSON cannot have.
-pub(super) struct Decoded {
-    pub(super) value: Value,
-    unsupported: Option<String>,
-}
-
-pub(super) fn decode(run: &mut Run<'_>, text: &[u8]) -> Scan<Decoded> {
+/// The value of the first document.
+pub(super) fn decode(run: &mut Run<'_>, text: &[u8]) -> Scan<Any> {
     /// How many characters are read in one step.
     const CHARS_PER_STEP: u64 = 16;
     run.make(text.len())?;
     run.spend(text.len() as u64 / CHARS_PER_STEP)?;
     let tree = Tree::read(run, text)?;
-    let mut decoder = Decoder {
-        run,
-        tree: &tree,
-        open: HashSet::new(),
-        depth: 0,
-        count: Count::default(),
-        unsupported: None,
-    };
-    let value = match tree.root {
-        Some(root) => decoder.value(root)?,
-        None => Value::Nil,
-    };
-    Ok(Decoded { value, unsupported: decoder.unsupported })
+    let mut decoder = Decoder { run, tree: &tree, open: HashSet::new(), depth: 0, count: Count::default() };
+    tree.root.map_or(Ok(Any::Scalar(Value::Nil)), |root| decoder.value(root))
 }
 
-/// The value, if all of its keys can be texts.
-pub(super) fn with_text_keys(decoded: Decoded) -> Scan<Value> {
-    match decoded.unsupported {
-        None => Ok(decoded.value),
-        Some(why) => Err(Stop::Malformed(why)),
-    }
+/// The same, if all of its keys can be texts.
+pub(super) fn with_text_keys(run: &mut Run<'_>, text: &[u8]) -> Scan<Value> {
+    decode(run, text)?.with_text_keys(run)
 }
 
 /// How many nodes were decoded, and how many of them through aliases.
@@ -77,7 +56,6 @@ struct Decoder<'r, 'e, 't> {
     open: HashSet<Id>,
     depth: usize,
     count: Count,
-    unsupported: Option<String>,
 }
 
 const WANT_MAP: &str = "map merge requires map or sequence of maps as the value";
@@ -103,7 +81,7 @@ impl<'t> Decoder<'_, '_, 't> {
         Ok(())
     }
 
-    fn value(&mut self, id: Id) -> Scan<Value> {
+    fn value(&mut self, id: Id) -> Scan<Any> {
         self.counted()?;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -113,18 +91,18 @@ impl<'t> Decoder<'_, '_, 't> {
             Node::Scalar(scalar) => {
                 // An alias copies its text.
                 self.run.make(scalar.text.len())?;
-                plain_value(resolve(scalar)?)
+                Any::Scalar(plain_value(resolve(scalar)?))
             }
             Node::List(items) => {
                 self.run.spend(LIST_STEPS)?;
-                let items: Scan<Vec<Value>> = items.iter().map(|item| self.value(*item)).collect();
-                appended(Type::Any, items?)
+                let items: Scan<Vec<Any>> = items.iter().map(|item| self.value(*item)).collect();
+                Any::List(items?)
             }
             Node::Map(entries) => {
                 self.run.spend(MAP_STEPS)?;
-                let map = Map::new::<Str>(Type::Any, []);
-                self.entries(entries, &map)?;
-                Value::Map(map)
+                let mut map = AnyMap::default();
+                self.entries(entries, &mut map)?;
+                Any::Map(map)
             }
             Node::Alias(name, target) => self.followed(id, name, |decoder| decoder.value(*target))?,
         };
@@ -145,55 +123,49 @@ impl<'t> Decoder<'_, '_, 't> {
     }
 
     /// Entries in their order: later ones win.
-    fn entries(&mut self, entries: &[(Id, Id)], into: &Map) -> Scan<()> {
+    fn entries(&mut self, entries: &[(Id, Id)], into: &mut AnyMap) -> Scan<()> {
         for (key, value) in entries {
             if matches!(self.node(*key), Node::Scalar(scalar) if is_merge(scalar)) {
                 self.merge(*value, into)?;
                 continue;
             }
-            let key = self.value(*key)?;
-            if let Value::List(_) | Value::Map(_) = key {
-                let shown = print::sprintf(b"%#v", &[key])?;
-                return malformed(format!("invalid map key: {}", String::from_utf8_lossy(&shown)));
-            }
+            let key = match self.value(*key)? {
+                Any::Scalar(key) => key,
+                other => return malformed(format!("invalid map key: {}", other.go_syntax(self.run)?)),
+            };
             let value = self.value(*value)?;
-            match text_of(&key) {
-                Some(text) => into.insert(text, value)?,
-                None => self.unsupported(key, value)?,
-            }
+            into.insert(key, value);
         }
-        Ok(())
-    }
-
-    fn unsupported(&mut self, key: Value, value: Value) -> Scan<()> {
-        if self.unsupported.is_some() {
-            return Ok(());
-        }
-        let of = key.go_type().map_or_else(|| "%!s(<nil>)".to_owned(), |of| of.to_string());
-        let show = |value| match value {
-            Value::Nil => Ok("<nil>".to_owned()),
-            value => print::sprintf(b"%#v", &[value]).map(|text| String::from_utf8_lossy(&text).into_owned()),
-        };
-        let (shown, value) = (show(key)?, show(value)?);
-        let why = format!("unsupported map key of type: {of}, key: {shown}, value: {value}");
-        self.unsupported = Some(why);
         Ok(())
     }
 
     /// The entries of a map, or of several of which the first win, put into another one.
-    fn merge(&mut self, id: Id, into: &Map) -> Scan<()> {
+    fn merge(&mut self, id: Id, into: &mut AnyMap) -> Scan<()> {
         match self.node(id) {
             Node::List(items) => items.iter().rev().try_for_each(|item| self.merge_one(*item, into)),
             _ => self.merge_one(id, into),
         }
     }
 
-    fn merge_one(&mut self, id: Id, into: &Map) -> Scan<()> {
+    fn merge_one(&mut self, id: Id, into: &mut AnyMap) -> Scan<()> {
         self.counted()?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Stop::too_deep(MAX_DEPTH));
+        }
+        self.merged(id, into)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn merged(&mut self, id: Id, into: &mut AnyMap) -> Scan<()> {
         match self.node(id) {
             Node::Map(entries) => self.entries(entries, into),
             Node::Alias(name, target) => match self.node(*target) {
-                Node::Map(entries) => self.followed(id, name, |decoder| decoder.entries(entries, into)),
+                Node::Map(entries) => self.followed(id, name, |decoder| {
+                    decoder.counted()?;
+                    decoder.entries(entries, into)
+                }),
                 _ => malformed(WANT_MAP),
             },
             _ => malformed(WANT_MAP),
@@ -213,13 +185,23 @@ fn plain_value(resolved: Resolved) -> Value {
     }
 }
 
-/// A key as a text, if JSON can have it.
-fn text_of(key: &Value) -> Option<Str> {
-    match key {
-        Value::Str(text) => Some(text.clone()),
-        Value::Int(_, int) => Some(int.to_string().into()),
-        Value::Bool(b) => Some(b.to_string().into()),
-        Value::Float(_, float) => Some(float_text(*float, 32).into()),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Env, Limits};
+
+    #[test]
+    fn merges_are_followed_to_a_depth() {
+        // With too few other nodes the aliases would be excessive.
+        let others = "x, ".repeat(60_000);
+        let chain = |links: usize| {
+            let links = (1..links).map(|at| format!("k{at}: &a{at} {{<<: *a{}}}\n", at - 1));
+            format!("o: [{others}]\nk0: &a0 {{x: 1}}\n{}", links.collect::<String>())
+        };
+        let limits = Limits { steps: 10_000_000, ..Limits::default() };
+        let env = Env { limits, ..Env::default() };
+        let read = |text: &str| decode(&mut Run::new(&env), text.as_bytes());
+        assert!(read(&chain(200)).is_ok());
+        assert!(matches!(read(&chain(600)), Err(Stop::Limit(_))));
     }
 }

@@ -29,7 +29,7 @@ const MAX_LEVELS: usize = 64;
 /// ```
 pub fn document(env: &Env<'_>, text: &[u8]) -> Result<Result<Json, Fault>, Fault> {
     let mut run = Run::new(env);
-    let decoded = decode::decode(&mut run, text).and_then(decode::with_text_keys);
+    let decoded = decode::with_text_keys(&mut run, text);
     match decoded.and_then(|value| json(&mut run, &value, 0)) {
         Ok(json) => Ok(Ok(json)),
         Err(Stop::Limit(fault)) => Err(fault),

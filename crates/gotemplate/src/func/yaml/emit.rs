@@ -269,11 +269,13 @@ impl Emitter {
         self.mark("\"", true, false);
         let chars: Vec<char> = text.chars().collect();
         let mut after_space = false;
+        // With a byte order mark at the beginning, Go's library takes every character for one.
+        let all = chars.first() == Some(&'\u{feff}');
         // Where the last character begins, as Go counts it: in bytes of all but one.
         let mut byte = 0;
         for (at, char) in chars.iter().copied().enumerate() {
             let inside = byte > 0 && byte + 1 < text.len();
-            if must_escape(char) {
+            if all || must_escape(char) {
                 escaped(char).chars().for_each(|char| self.put(char));
             } else if char == ' ' && may_fold && !after_space && self.column > WIDTH && inside {
                 self.indent(indent);
@@ -282,7 +284,7 @@ impl Emitter {
             } else {
                 self.put(char);
             }
-            after_space = char == ' ';
+            after_space = char == ' ' && !all;
             byte += char.len_utf8();
         }
         self.mark("\"", false, false);

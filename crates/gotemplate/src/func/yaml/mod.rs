@@ -11,11 +11,14 @@ use crate::run::{Env, Run};
 use crate::types::Type;
 use crate::value::{Map, Str, Value};
 
+mod any;
 mod decode;
 mod direct;
+mod directive;
 mod document;
 mod emit;
 mod order;
+mod reader;
 mod resolve;
 mod scalar;
 mod scan;
@@ -60,7 +63,7 @@ fn to_yaml(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         Err(fault) if fault.is_limit() => return Err(fault),
         Err(_) => return Ok(Value::str("")),
     };
-    match decode::decode(run, &json) {
+    match decode::with_text_keys(run, &json) {
         Ok(value) => written(run, &order::item(&value)),
         Err(Stop::Malformed(_)) => Ok(Value::str("")),
         Err(Stop::Limit(fault)) => Err(fault),
@@ -114,7 +117,7 @@ fn failed(why: &str) -> Value {
 /// ```
 pub fn string_map(env: &Env<'_>, text: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
     let mut run = Run::new(env);
-    let decoded = decode::decode(&mut run, text).and_then(decode::with_text_keys);
+    let decoded = decode::with_text_keys(&mut run, text);
     match decoded.map_err(without_content)? {
         Value::Nil => Ok(BTreeMap::new()),
         Value::Map(map) => strings_of(&mut run, &map),
@@ -179,7 +182,7 @@ fn read(run: &mut Run<'_>, text: &[u8]) -> Result<Value, Stop> {
         Stop::Malformed(why) => Stop::Malformed(format!("yaml: {why}")),
         limit @ Stop::Limit(_) => limit,
     })?;
-    let value = decode::with_text_keys(value)?;
+    let value = value.with_text_keys(run)?;
     let json = write(run, &value, Style::Compact).map_err(|fault| {
         if fault.is_limit() { Stop::Limit(fault) } else { Stop::Malformed(fault.to_string()) }
     })?;

@@ -4,23 +4,19 @@ use super::emit::{Item, float_text};
 use crate::quote::{is_digit, is_letter};
 use crate::value::Value;
 
-/// What is written for a decoded value.
-pub(super) fn item(value: &super::decode::Decoded) -> Item {
-    item_of(&value.value)
-}
-
-fn item_of(value: &Value) -> Item {
+/// What is written for a value.
+pub(super) fn item(value: &Value) -> Item {
     match value {
         Value::Bool(b) => Item::Plain(b.to_string()),
         Value::Int(_, int) => Item::Plain(int.to_string()),
         Value::Uint(_, uint) => Item::Plain(uint.to_string()),
         Value::Float(_, float) => Item::Plain(float_text(*float, 64)),
         Value::Str(text) => Item::Text(text.to_text().into_owned()),
-        Value::List(list) => Item::List(list.to_vec().iter().map(item_of).collect()),
+        Value::List(list) => Item::List(list.to_vec().iter().map(item).collect()),
         Value::Map(map) => {
             let entries = map.entries().into_iter();
             let entries: Vec<_> =
-                entries.map(|(key, value)| (key.to_text().chars().collect(), item_of(&value))).collect();
+                entries.map(|(key, value)| (key.to_text().chars().collect(), item(&value))).collect();
             in_order(entries)
         }
         _ => Item::Plain("null".into()),

@@ -14,6 +14,16 @@ struct Gap {
 }
 
 impl Gap {
+    fn take_break(&mut self, line_break: char) {
+        if self.broken {
+            self.other_breaks.push(line_break);
+        } else {
+            self.blanks.clear();
+            self.first_break = Some(line_break);
+            self.broken = true;
+        }
+    }
+
     /// One line break is a space, more are all but the first.
     fn fold_into(&mut self, out: &mut String) {
         if !self.broken {
@@ -31,24 +41,18 @@ impl Gap {
     }
 }
 
-impl Scanner {
+impl Scanner<'_> {
     /// Takes one blank or break of a gap.
-    fn take_space(&mut self, gap: &mut Gap) {
+    fn take_space(&mut self, gap: &mut Gap) -> Scan<()> {
         if is_blank(self.text.char()) {
             let blank = self.text.take();
             if !gap.broken {
                 gap.blanks.push(blank);
             }
-            return;
+        } else if let Some(line_break) = self.text.take_break()? {
+            gap.take_break(line_break);
         }
-        let Some(line_break) = self.text.take_break() else { return };
-        if gap.broken {
-            gap.other_breaks.push(line_break);
-        } else {
-            gap.blanks.clear();
-            gap.first_break = Some(line_break);
-            gap.broken = true;
-        }
+        self.text.need(1)
     }
 
     /// A scalar without quotes, which ends before `: `, ` #` and what has a meaning in flow.
@@ -57,19 +61,22 @@ impl Scanner {
         let mut gap = Gap::default();
         let indent = self.indent + 1;
         loop {
+            self.text.need(4)?;
             if self.text.at_document_mark() || self.text.char() == '#' {
                 break;
             }
             while !self.text.is_gap(0) && !self.ends_plain() {
                 gap.fold_into(&mut out);
                 out.push(self.text.take());
+                self.text.need(2)?;
             }
             if !self.at_space() {
                 break;
             }
+            self.text.need(1)?;
             while self.at_space() {
                 self.check_tab(gap.broken, indent)?;
-                self.take_space(&mut gap);
+                self.take_space(&mut gap)?;
             }
             if !self.in_flow() && (self.text.mark.column as i64) < indent {
                 break;
@@ -98,6 +105,7 @@ impl Scanner {
         self.text.skip(1);
         let mut out = String::new();
         loop {
+            self.text.need(4)?;
             if self.text.at_document_mark() {
                 return Err(self.fault("found unexpected document indicator"));
             }
@@ -106,11 +114,12 @@ impl Scanner {
             }
             let mut gap = Gap::default();
             self.quoted_words(quote, &mut out, &mut gap)?;
+            self.text.need(1)?;
             if self.text.char() == quote {
                 break;
             }
             while self.at_space() {
-                self.take_space(&mut gap);
+                self.take_space(&mut gap)?;
             }
             gap.fold_into(&mut out);
         }
@@ -128,14 +137,16 @@ impl Scanner {
                 }
                 (quote, char, _) if char == quote => return Ok(()),
                 ('"', '\\', next) if is_break(next) => {
+                    self.text.need(3)?;
                     self.text.skip(1);
-                    self.text.take_break();
+                    self.text.take_break()?;
                     gap.broken = true;
                     return Ok(());
                 }
                 ('"', '\\', _) => self.escape(out)?,
                 _ => out.push(self.text.take()),
             }
+            self.text.need(2)?;
         }
         Ok(())
     }
@@ -169,6 +180,7 @@ impl Scanner {
     /// A character by its number in so many digits.
     fn numbered(&mut self, out: &mut String, digits: usize) -> Scan<()> {
         self.text.skip(2);
+        self.text.need(digits)?;
         let mut code: u32 = 0;
         for on in 0..digits {
             let digit = self.text.peek(on).to_digit(16);
@@ -185,17 +197,18 @@ impl Scanner {
     pub(super) fn block_scalar(&mut self, literal: bool) -> Scan<Kind> {
         self.text.skip(1);
         let (chomping, increment) = self.block_header()?;
-        self.text.skip_blanks();
-        self.text.skip_comment();
+        self.text.skip_blanks()?;
+        self.text.skip_comment()?;
         if !is_break_or_end(self.text.char()) {
             return Err(self.fault("did not find expected comment or line break"));
         }
-        self.text.take_break();
+        self.text.take_break()?;
         let mut indent = increment.map_or(0, |increment| self.indent.max(0) + increment);
         let mut out = String::new();
         let mut line_break: Option<char> = None;
         let mut breaks = self.block_breaks(&mut indent)?;
         let mut began_blank = false;
+        self.text.need(1)?;
         while self.text.mark.column as i64 == indent && self.text.char() != END {
             let begins_blank = is_blank(self.text.char());
             let folds = !literal && !began_blank && !begins_blank && line_break == Some('\n');
@@ -208,8 +221,10 @@ impl Scanner {
             began_blank = begins_blank;
             while !is_break_or_end(self.text.char()) {
                 out.push(self.text.take());
+                self.text.need(1)?;
             }
-            line_break = self.text.take_break();
+            self.text.need(2)?;
+            line_break = self.text.take_break()?;
             breaks = self.block_breaks(&mut indent)?;
         }
         if chomping != Some('-') {
@@ -223,20 +238,22 @@ impl Scanner {
 
     /// What happens to the breaks at the end, and how far the text is indented, in any order.
     fn block_header(&mut self) -> Scan<(Option<char>, Option<i64>)> {
-        let mut chomping = self.chomping();
+        let mut chomping = self.chomping()?;
         let increment = self.increment()?;
         if chomping.is_none() && increment.is_some() {
-            chomping = self.chomping();
+            chomping = self.chomping()?;
         }
         Ok((chomping, increment))
     }
 
-    fn chomping(&mut self) -> Option<char> {
+    fn chomping(&mut self) -> Scan<Option<char>> {
+        self.text.need(1)?;
         let found = matches!(self.text.char(), '+' | '-');
-        found.then(|| self.text.take())
+        Ok(found.then(|| self.text.take()))
     }
 
     fn increment(&mut self) -> Scan<Option<i64>> {
+        self.text.need(1)?;
         match self.text.char().to_digit(10) {
             None => Ok(None),
             Some(0) => Err(self.fault("found an indentation indicator equal to 0")),
@@ -254,14 +271,16 @@ impl Scanner {
         let mut deepest = 0;
         loop {
             let within = |column: usize, indent: i64| indent == 0 || (column as i64) < indent;
+            self.text.need(1)?;
             while within(self.text.mark.column, *indent) && self.text.char() == ' ' {
                 self.text.skip(1);
+                self.text.need(1)?;
             }
             deepest = deepest.max(self.text.mark.column as i64);
             if within(self.text.mark.column, *indent) && self.text.char() == '\t' {
                 return Err(self.fault("found a tab character where an indentation space is expected"));
             }
-            match self.text.take_break() {
+            match self.text.take_break()? {
                 Some(line_break) => breaks.push(line_break),
                 None => break,
             }

@@ -1,10 +1,10 @@
 //! Cuts a YAML 1.1 text into tokens. Only while reading on does it turn out that a scalar was a key: the tokens that
 //! say so are then put before it, as long as the key stands on one line and is not longer than 1024 characters.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::Stop;
-use super::text::{END, Mark, Text, is_blank, is_break, is_break_or_end, is_word};
+use super::text::{END, Mark, Text, is_blank, is_break};
 
 /// How long a key may be that has no `?` before it.
 const MAX_KEY: usize = 1024;
@@ -64,8 +64,8 @@ struct MaybeKey {
 
 /// The tokens of a text, found as they are asked for.
 #[derive(Debug)]
-pub(super) struct Scanner {
-    pub(super) text: Text,
+pub(super) struct Scanner<'t> {
+    pub(super) text: Text<'t>,
     tokens: VecDeque<Token>,
     /// How many have been taken.
     taken: usize,
@@ -79,12 +79,14 @@ pub(super) struct Scanner {
     pub(super) key_allowed: bool,
     /// One a level of flow.
     keys: Vec<MaybeKey>,
+    /// Which of them begin with a token.
+    keys_by_token: HashMap<usize, usize>,
 }
 
 pub(super) type Scan<T> = Result<T, Stop>;
 
-impl Scanner {
-    pub(super) fn new(text: Text) -> Self {
+impl<'t> Scanner<'t> {
+    pub(super) fn new(text: Text<'t>) -> Self {
         Self {
             text,
             tokens: VecDeque::new(),
@@ -96,6 +98,7 @@ impl Scanner {
             flow_level: 0,
             key_allowed: true,
             keys: vec![MaybeKey::default()],
+            keys_by_token: HashMap::new(),
         }
     }
 
@@ -132,9 +135,8 @@ impl Scanner {
         if self.tokens.is_empty() {
             return Ok(!self.ended);
         }
-        let next = self.taken;
-        match self.keys.iter().position(|key| key.possible && key.token == next) {
-            Some(at) => self.still_possible(at),
+        match self.keys_by_token.get(&self.taken) {
+            Some(at) => self.still_possible(*at),
             None => Ok(false),
         }
     }
@@ -152,7 +154,7 @@ impl Scanner {
         Ok(self.keys[at].possible)
     }
 
-    fn push(&mut self, kind: Kind, start: Mark) {
+    pub(super) fn push(&mut self, kind: Kind, start: Mark) {
         self.tokens.push_back(Token { kind, start });
     }
 
@@ -172,6 +174,7 @@ impl Scanner {
                 token: self.taken + self.tokens.len(),
                 mark: self.text.mark,
             };
+            self.keys_by_token.insert(self.keys[at].token, at);
         }
         Ok(())
     }
@@ -182,8 +185,21 @@ impl Scanner {
         if self.keys[at].possible && self.keys[at].required {
             return Err(self.fault("could not find expected ':'"));
         }
-        self.keys[at].possible = false;
+        if self.keys[at].possible {
+            self.forget_key(at);
+        }
         Ok(())
+    }
+
+    fn forget_key(&mut self, at: usize) {
+        self.keys[at].possible = false;
+        self.keys_by_token.remove(&self.keys[at].token);
+    }
+
+    /// Puts a token before another one, or behind all if that one is taken already.
+    fn insert(&mut self, before: usize, token: Token) {
+        let at = before.checked_sub(self.taken).unwrap_or(self.tokens.len());
+        self.tokens.insert(at, token);
     }
 
     /// A block begins, if the column is beyond that of the one around it.
@@ -196,8 +212,8 @@ impl Scanner {
         if self.indents.len() > MAX_DEPTH {
             return Err(Stop::too_deep(MAX_DEPTH));
         }
-        let at = before.map_or(self.tokens.len(), |token| token - self.taken);
-        self.tokens.insert(at, Token { kind, start: mark });
+        let before = before.unwrap_or(self.taken + self.tokens.len());
+        self.insert(before, Token { kind, start: mark });
         Ok(())
     }
 
@@ -210,13 +226,15 @@ impl Scanner {
     }
 
     fn fetch(&mut self) -> Scan<()> {
+        self.text.need(1)?;
         if !self.started {
             self.started = true;
             self.push(Kind::StreamStart, self.text.mark);
             return Ok(());
         }
-        self.skip_to_token();
+        self.skip_to_token()?;
         self.unroll(self.text.mark.column as i64);
+        self.text.need(4)?;
         let char = self.text.char();
         if char == END {
             return self.fetch_end();
@@ -300,18 +318,22 @@ impl Scanner {
         self.text.skip(1);
     }
 
-    fn skip_to_token(&mut self) {
+    fn skip_to_token(&mut self) -> Scan<()> {
         loop {
-            if self.text.mark.column == 0 && self.text.char() == '\u{feff}' {
+            self.text.need(1)?;
+            // So it is in Go's library: any character goes that begins a line.
+            if self.text.mark.column == 0 && self.text.window_has_mark() {
                 self.text.skip(1);
+                self.text.need(1)?;
             }
             let tabs = self.in_flow() || !self.key_allowed;
             while self.text.char() == ' ' || tabs && self.text.char() == '\t' {
                 self.text.skip(1);
+                self.text.need(1)?;
             }
-            self.text.skip_comment();
-            if self.text.take_break().is_none() {
-                return;
+            self.text.skip_comment()?;
+            if self.text.take_break()?.is_none() {
+                return Ok(());
             }
             if !self.in_flow() {
                 self.key_allowed = true;
@@ -334,7 +356,9 @@ impl Scanner {
 
     fn fetch_flow_start(&mut self, kind: Kind) -> Scan<()> {
         self.save_key()?;
-        self.keys.push(MaybeKey::default());
+        // It has the number of the bracket, though it is no key yet.
+        let token = self.taken + self.tokens.len();
+        self.keys.push(MaybeKey { token, ..MaybeKey::default() });
         self.flow_level += 1;
         if self.flow_level > MAX_DEPTH {
             return Err(Stop::too_deep(MAX_DEPTH));
@@ -348,11 +372,19 @@ impl Scanner {
         self.remove_key()?;
         if self.in_flow() {
             self.flow_level -= 1;
-            self.keys.pop();
+            self.end_level();
         }
         self.key_allowed = false;
         self.fetch_mark(kind);
         Ok(())
+    }
+
+    /// Within `{}` and `[]` is nothing that could be a key, so the number that is forgotten is that of the bracket: Go's
+    /// library then does not wait for a `:` behind, and says too late that they are a key.
+    fn end_level(&mut self) {
+        if let Some(key) = self.keys.pop() {
+            self.keys_by_token.remove(&key.token);
+        }
     }
 
     /// An entry of a block begins here, perhaps as the first of it.
@@ -387,9 +419,9 @@ impl Scanner {
         let at = self.last_key();
         if self.still_possible(at)? {
             let key = self.keys[at];
-            self.tokens.insert(key.token - self.taken, Token { kind: Kind::Key, start: key.mark });
+            self.insert(key.token, Token { kind: Kind::Key, start: key.mark });
             self.roll(key.mark.column as i64, Some(key.token), Kind::BlockMapping, key.mark)?;
-            self.keys[at].possible = false;
+            self.forget_key(at);
             self.key_allowed = false;
         } else {
             self.begin_entry(Kind::BlockMapping, "mapping values are not allowed in this context")?;
@@ -397,165 +429,6 @@ impl Scanner {
         }
         self.fetch_mark(Kind::Value);
         Ok(())
-    }
-
-    fn fetch_anchor(&mut self, mark: char) -> Scan<()> {
-        let start = self.text.mark;
-        self.text.skip(1);
-        let name = self.word();
-        if name.is_empty() || !(self.text.is_gap(0) || "?:,]}%@`".contains(self.text.char())) {
-            return Err(self.fault("did not find expected alphabetic or numeric character"));
-        }
-        self.push(if mark == '*' { Kind::Alias(name) } else { Kind::Anchor(name) }, start);
-        Ok(())
-    }
-
-    fn word(&mut self) -> String {
-        let mut word = String::new();
-        while is_word(self.text.char()) {
-            word.push(self.text.take());
-        }
-        word
-    }
-
-    fn fetch_tag(&mut self) -> Scan<()> {
-        let start = self.text.mark;
-        let (handle, suffix) = if self.text.peek(1) == '<' {
-            self.text.skip(2);
-            let suffix = self.uri("")?;
-            if self.text.char() != '>' {
-                return Err(self.fault("did not find the expected '>'"));
-            }
-            self.text.skip(1);
-            (String::new(), suffix)
-        } else {
-            self.short_tag()?
-        };
-        if !self.text.is_gap(0) {
-            return Err(self.fault("did not find expected whitespace or line break"));
-        }
-        self.push(Kind::Tag(handle, suffix), start);
-        Ok(())
-    }
-
-    fn short_tag(&mut self) -> Scan<(String, String)> {
-        let handle = self.handle(false)?;
-        if handle.len() > 1 && handle.ends_with('!') {
-            return Ok((handle, self.uri("")?));
-        }
-        let suffix = self.uri(&handle)?;
-        Ok(if suffix.is_empty() { (suffix, "!".into()) } else { ("!".into(), suffix) })
-    }
-
-    fn handle(&mut self, directive: bool) -> Scan<String> {
-        if self.text.char() != '!' {
-            return Err(self.fault("did not find expected '!'"));
-        }
-        self.text.skip(1);
-        let mut handle = format!("!{}", self.word());
-        if self.text.char() == '!' {
-            self.text.skip(1);
-            handle.push('!');
-        } else if directive && handle != "!" {
-            return Err(self.fault("did not find expected '!'"));
-        }
-        Ok(handle)
-    }
-
-    /// The rest of a tag, after a handle that turned out to be none.
-    fn uri(&mut self, head: &str) -> Scan<String> {
-        let mut bytes = head.as_bytes().get(1..).unwrap_or_default().to_vec();
-        let mut found = !head.is_empty();
-        loop {
-            let char = self.text.char();
-            if char == '%' {
-                self.uri_escape(&mut bytes)?;
-            } else if is_word(char) || ";/?:@&=+$,.!~*'()[]".contains(char) && char != END {
-                bytes.push(self.text.take() as u8);
-            } else {
-                break;
-            }
-            found = true;
-        }
-        if !found {
-            return Err(self.fault("did not find expected tag URI"));
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    fn uri_escape(&mut self, out: &mut Vec<u8>) -> Scan<()> {
-        let (high, low) = (self.text.peek(1).to_digit(16), self.text.peek(2).to_digit(16));
-        let (Some(high), Some(low)) = (high, low) else {
-            return Err(self.fault("did not find URI escaped octet"));
-        };
-        out.push((high * 16 + low) as u8);
-        self.text.skip(3);
-        Ok(())
-    }
-
-    fn fetch_directive(&mut self) -> Scan<()> {
-        let start = self.text.mark;
-        self.text.skip(1);
-        let name = self.word();
-        if name.is_empty() {
-            return Err(self.fault("could not find expected directive name"));
-        }
-        if !self.text.is_gap(0) {
-            return Err(self.fault("found unexpected non-alphabetical character"));
-        }
-        let kind = match name.as_str() {
-            "YAML" => self.version()?,
-            "TAG" => self.tag_directive()?,
-            _ => return Err(self.fault("found unknown directive name")),
-        };
-        self.text.skip_blanks();
-        self.text.skip_comment();
-        if !is_break_or_end(self.text.char()) {
-            return Err(self.fault("did not find expected comment or line break"));
-        }
-        self.text.take_break();
-        self.push(kind, start);
-        Ok(())
-    }
-
-    fn version(&mut self) -> Scan<Kind> {
-        self.text.skip_blanks();
-        let major = self.version_number()?;
-        if self.text.char() != '.' {
-            return Err(self.fault("did not find expected digit or '.' character"));
-        }
-        self.text.skip(1);
-        Ok(Kind::Version(major, self.version_number()?))
-    }
-
-    fn version_number(&mut self) -> Scan<u32> {
-        let (mut number, mut digits) = (0, 0);
-        while let Some(digit) = self.text.char().to_digit(10) {
-            digits += 1;
-            if digits > 2 {
-                return Err(self.fault("found extremely long version number"));
-            }
-            number = number * 10 + digit;
-            self.text.skip(1);
-        }
-        if digits == 0 {
-            return Err(self.fault("did not find expected version number"));
-        }
-        Ok(number)
-    }
-
-    fn tag_directive(&mut self) -> Scan<Kind> {
-        self.text.skip_blanks();
-        let handle = self.handle(true)?;
-        if !is_blank(self.text.char()) {
-            return Err(self.fault("did not find expected whitespace"));
-        }
-        self.text.skip_blanks();
-        let prefix = self.uri("")?;
-        if !self.text.is_gap(0) {
-            return Err(self.fault("did not find expected whitespace or line break"));
-        }
-        Ok(Kind::TagDirective(handle, prefix))
     }
 
     /// Whether what is read next is a break or a blank.

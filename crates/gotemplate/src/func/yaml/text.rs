@@ -1,5 +1,8 @@
 //! The characters of a YAML text, and where one is in it.
 
+use super::Stop;
+use super::reader::Reader;
+
 /// A place in the text, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -13,25 +16,38 @@ pub(super) const END: char = '\0';
 
 /// A text that is read from its beginning to its end.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct Text<'t> {
+    reader: Reader<'t>,
     chars: Vec<char>,
+    /// How many ends were put behind the characters.
+    ends: usize,
+    /// Where the characters begin that are held at once.
+    window: usize,
     pub(super) mark: Mark,
 }
 
-impl Text {
-    /// The text of these bytes, if it has only characters that YAML allows.
-    pub(super) fn new(bytes: &[u8]) -> Result<Self, &'static str> {
-        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let valid = error.valid_up_to();
-            let before = std::str::from_utf8(&bytes[..valid]).unwrap_or_default();
-            if before.chars().any(|char| !is_allowed(char)) { CONTROL } else { malformed(&bytes[valid..]) }
-        })?;
-        let chars: Vec<char> = text.chars().collect();
-        if !chars.iter().copied().all(is_allowed) {
-            return Err(CONTROL);
+impl<'t> Text<'t> {
+    pub(super) const fn new(bytes: &'t [u8]) -> Self {
+        let mark = Mark { index: 0, line: 0, column: 0 };
+        Self { reader: Reader::new(bytes), chars: Vec::new(), ends: 0, window: 0, mark }
+    }
+
+    /// Reads on until so many characters can be looked at. When there are fewer, those before this place are dropped.
+    pub(super) fn need(&mut self, count: usize) -> Result<(), Stop> {
+        let here = self.mark.index;
+        if self.chars.len() + self.ends >= here + count {
+            return Ok(());
         }
-        Ok(Self { chars, mark: Mark::default() })
+        self.window = here;
+        let wanted = (here + count).saturating_sub(self.ends);
+        self.reader.fill(&mut self.chars, wanted).map_err(|problem| Stop::Malformed(problem.into()))?;
+        self.ends += usize::from(self.reader.ended);
+        Ok(())
+    }
+
+    /// Whether a byte order mark is the first of all characters that are held. Go's library looks there, wherever it is.
+    pub(super) fn window_has_mark(&self) -> bool {
+        self.chars.get(self.window) == Some(&'\u{feff}')
     }
 
     /// The character so many places on.
@@ -63,68 +79,46 @@ impl Text {
     }
 
     /// Takes a line break, as it counts in scalars: one line feed, unless it is a separator of Unicode.
-    pub(super) fn take_break(&mut self) -> Option<char> {
+    pub(super) fn take_break(&mut self) -> Result<Option<char>, Stop> {
+        if is_break(self.char()) {
+            self.need(2)?;
+        }
         let (len, char) = match (self.char(), self.peek(1)) {
             ('\r', '\n') => (2, '\n'),
             ('\r' | '\n' | '\u{85}', _) => (1, '\n'),
             (separator @ ('\u{2028}' | '\u{2029}'), _) => (1, separator),
-            _ => return None,
+            _ => return Ok(None),
         };
         self.mark.index += len;
         self.mark.line += 1;
         self.mark.column = 0;
-        Some(char)
+        Ok(Some(char))
     }
 
     /// Goes past all up to the end of the line.
-    pub(super) fn skip_comment(&mut self) {
+    pub(super) fn skip_comment(&mut self) -> Result<(), Stop> {
         if self.char() == '#' {
             while !is_break_or_end(self.char()) {
                 self.skip(1);
+                self.need(1)?;
             }
         }
+        Ok(())
     }
 
-    pub(super) fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) -> Result<(), Stop> {
+        self.need(1)?;
         while is_blank(self.char()) {
             self.skip(1);
+            self.need(1)?;
         }
+        Ok(())
     }
 
     /// Whether the line begins with `---` or `...` alone.
     pub(super) fn at_document_mark(&self) -> bool {
         let three = [self.peek(0), self.peek(1), self.peek(2)];
         self.mark.column == 0 && (three == ['-'; 3] || three == ['.'; 3]) && self.is_gap(3)
-    }
-}
-
-const CONTROL: &str = "control characters are not allowed";
-
-const fn is_allowed(char: char) -> bool {
-    matches!(
-        char,
-        '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..
-    )
-}
-
-/// Why bytes are not the beginning of a text in UTF-8.
-fn malformed(bytes: &[u8]) -> &'static str {
-    let width = match bytes.first() {
-        Some(0..=0x7f) => 1,
-        Some(0xc0..=0xdf) => 2,
-        Some(0xe0..=0xef) => 3,
-        Some(0xf0..=0xf7) => 4,
-        _ => return "invalid leading UTF-8 octet",
-    };
-    if bytes.len() < width {
-        return "incomplete UTF-8 octet sequence";
-    }
-    if bytes[1..width].iter().any(|byte| byte & 0xc0 != 0x80) {
-        return "invalid trailing UTF-8 octet";
-    }
-    match (bytes[0], bytes[1]) {
-        (0xc0 | 0xc1, _) | (0xe0, ..0xa0) | (0xf0, ..0x90) => "invalid length of a UTF-8 sequence",
-        _ => "invalid Unicode character",
     }
 }
 

@@ -43,10 +43,9 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn read(run: &mut Run<'_>, text: &[u8]) -> Scan<Self> {
-        let text = Text::new(text).map_err(|problem| Stop::Malformed(problem.into()))?;
         let mut builder = Builder {
             run,
-            scanner: Scanner::new(text),
+            scanner: Scanner::new(Text::new(text)),
             tree: Self::default(),
             anchors: HashMap::new(),
             tags: Vec::new(),
@@ -57,9 +56,9 @@ impl Tree {
     }
 }
 
-struct Builder<'r, 'e> {
+struct Builder<'r, 'e, 't> {
     run: &'r mut Run<'e>,
-    scanner: Scanner,
+    scanner: Scanner<'t>,
     tree: Tree,
     anchors: HashMap<String, Id>,
     /// Handles and what they stand for.
@@ -92,7 +91,7 @@ fn fault(mark: Mark, problem: &str) -> Stop {
     }
 }
 
-impl Builder<'_, '_> {
+impl Builder<'_, '_, '_> {
     fn next(&mut self) -> Scan<&Kind> {
         Ok(&self.scanner.peek()?.kind)
     }
