@@ -264,7 +264,8 @@ fn key_of_lengths(lengths: &[usize]) -> String {
     let member = |prime: &Vec<u8>| element(SEQUENCE, &[&prime[..], &one, &one].concat());
     let members: Vec<u8> = primes[2..].iter().flat_map(member).collect();
     let numbers = [&one[..], &element(INTEGER, &[0x7f; 64]), &element(INTEGER, &[3]), &one].concat();
-    let key = element(SEQUENCE, &[&numbers, &primes[0], &primes[1], &element(SEQUENCE, &members)].concat());
+    let key =
+        element(SEQUENCE, &[&numbers[..], &primes[0], &primes[1], &element(SEQUENCE, &members)].concat());
     let text = base64::engine::general_purpose::STANDARD.encode(key);
     format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n")
 }
