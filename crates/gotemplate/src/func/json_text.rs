@@ -115,19 +115,24 @@ impl<'t> JsonText<'t> {
                 Some(_) if depth + open.len() >= MAX_DEPTH => {
                     return Err(invalid(byte, "exceeded max depth"));
                 }
-                Some(close) => {
-                    self.at += 1;
-                    if !self.is_empty(close)? {
-                        open.push(close);
-                        self.before_item(close)?;
-                        continue;
-                    }
-                }
+                Some(close) if self.opens(close, &mut open)? => continue,
+                Some(_) => {}
             }
             if self.ends(&mut open)? {
                 return Ok(&self.bytes[start..self.at]);
             }
         }
+    }
+
+    /// At a brace or a bracket: whether there is anything in it. If so, goes on to the first value.
+    fn opens(&mut self, close: u8, open: &mut Vec<u8>) -> Result<bool, Syntax> {
+        self.at += 1;
+        if self.is_empty(close)? {
+            return Ok(false);
+        }
+        open.push(close);
+        self.before_item(close)?;
+        Ok(true)
     }
 
     /// After a value: whether it ends all that is open. If not, goes on to the next value.
@@ -282,6 +287,9 @@ impl<'t> JsonText<'t> {
     }
 }
 
+/// A name, and the text of its value.
+type Member<'t> = (Vec<u8>, &'t [u8]);
+
 /// The members of an object, one after another.
 pub(super) struct Members<'a, 't> {
     text: &'a mut JsonText<'t>,
@@ -295,8 +303,8 @@ impl<'a, 't> Members<'a, 't> {
         Self { text, is_first: true }
     }
 
-    /// The name of the next one, and the text of its value.
-    pub(super) fn next(&mut self) -> Result<Option<(Vec<u8>, &'t [u8])>, Syntax> {
+    /// The next one.
+    pub(super) fn next(&mut self) -> Result<Option<Member<'t>>, Syntax> {
         let has_more = if self.is_first { !self.text.is_empty(b'}')? } else { self.text.more(b'}')? };
         self.is_first = false;
         if !has_more {
