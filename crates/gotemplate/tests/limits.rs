@@ -258,22 +258,31 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 
 /// A key of RSA with so many more primes than two, each as long, in PEM.
 fn key_of_primes(count: usize, length: usize) -> String {
+    key_of_lengths(&vec![length; count + 2])
+}
+
+/// A private key of RSA whose primes have so many bytes.
+fn key_of_lengths(lengths: &[usize]) -> String {
     const INTEGER: u8 = 2;
     const SEQUENCE: u8 = 0x30;
-    let prime = element(INTEGER, &vec![0x7f; length]);
     let one = element(INTEGER, &[1]);
-    let member = element(SEQUENCE, &[&prime[..], &one, &one].concat());
-    let numbers =
-        [&one[..], &element(INTEGER, &[0x7f; 64]), &element(INTEGER, &[3]), &one, &prime, &prime].concat();
-    let key = element(SEQUENCE, &[&numbers[..], &element(SEQUENCE, &member.repeat(count))].concat());
+    let primes: Vec<Vec<u8>> = lengths.iter().map(|length| element(INTEGER, &vec![0x7f; *length])).collect();
+    let member = |prime: &Vec<u8>| element(SEQUENCE, &[&prime[..], &one, &one].concat());
+    let members: Vec<u8> = primes[2..].iter().flat_map(member).collect();
+    let numbers = [&one[..], &element(INTEGER, &[0x7f; 64]), &element(INTEGER, &[3]), &one].concat();
+    let key =
+        element(SEQUENCE, &[&numbers[..], &primes[0], &primes[1], &element(SEQUENCE, &members)].concat());
     let text = base64::engine::general_purpose::STANDARD.encode(key);
     format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n")
 }
 
 #[test]
 fn keys_of_many_or_of_long_primes_are_paid_for() {
-    for (count, length) in [(10_000, 1), (1_000, 100), (3, 10_000), (1, 200_000)] {
-        let data = text_data(key_of_primes(count, length));
+    let keys = [(10_000, 1), (1_000, 100), (3, 10_000), (1, 200_000)]
+        .map(|(count, length)| key_of_primes(count, length));
+    let unlike = [[30_000, 2, 1], [1, 2, 30_000], [10_000; 3]].map(|lengths| key_of_lengths(&lengths));
+    for key in keys.into_iter().chain(unlike) {
+        let data = text_data(key);
         for call in [
             "genCAWithKey `a` 1 .text",
             "genSelfSignedCertWithKey `a` nil nil 1 .text",

@@ -31,6 +31,7 @@ mod deep;
 pub(crate) mod duration;
 pub(crate) mod growth;
 mod json_read;
+mod json_text;
 mod json_write;
 mod layout;
 mod location;
@@ -53,6 +54,7 @@ pub mod rsa_decrypt;
 pub mod strings;
 pub mod url;
 pub mod web_key;
+mod web_key_read;
 
 mod automaton;
 mod cbc_mode;

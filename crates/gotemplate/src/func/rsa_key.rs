@@ -38,9 +38,14 @@ pub(super) fn steps_of_modulus(bytes: usize) -> u64 {
     u64::try_from(cube >> 22).unwrap_or(u64::MAX)
 }
 
-/// The steps that it takes to multiply, divide and invert numbers that have so many bytes together.
+/// The steps that it takes to multiply and divide numbers that have so many bytes together.
 fn steps_of_product(bytes: usize) -> u64 {
     (bytes as u64).saturating_pow(2) >> 10
+}
+
+/// The steps that it takes to find an inverse by a modulus of so many bytes: a million for 16384.
+fn steps_of_inverse(bytes: usize) -> u64 {
+    (bytes as u64).saturating_pow(2) >> 8
 }
 
 fn number(bytes: &[u8]) -> BoxedUint {
@@ -130,7 +135,14 @@ impl RsaNumbers<'_> {
             None => steps_of_modulus(primes().next().unwrap_or_default().min(n)).saturating_mul(4),
             Some(_) => 0,
         };
-        steps_of_modulus(n).max(power).max(products)
+        steps_of_modulus(n).max(power).max(products).saturating_add(self.steps_of_inverses())
+    }
+
+    /// With more than two primes an inverse is found by each but the second.
+    fn steps_of_inverses(&self) -> u64 {
+        let [p, _, others @ ..] = &self.primes[..] else { return 0 };
+        let inverses = others.iter().chain([p]).map(|prime| steps_of_inverse(trimmed(prime).len()));
+        if others.is_empty() { 0 } else { inverses.fold(0, u64::saturating_add) }
     }
 
     /// The key, if Go takes it for one: `PrivateKey.Precompute` and `PrivateKey.Validate`.
@@ -360,6 +372,13 @@ pub(super) mod tests {
         let primes = vec![&[3][..]; 100_000];
         let many = RsaNumbers { n: &[15], e: 3, d: &[1], primes, remainders: None };
         assert!(many.steps() > 100_000_000, "{}", many.steps());
+        let long = vec![7; 30_000];
+        let of_two = RsaNumbers { n: &[15], e: 3, d: &[1], primes: vec![&[3], &long], remainders: None };
+        let of_three = |primes| RsaNumbers { primes, n: &[15], e: 3, d: &[1], remainders: None }.steps();
+        assert!(of_two.steps() < 1_000_000, "{}", of_two.steps());
+        assert!(of_three(vec![&[3], &long, &[7]]) < 1_000_000);
+        assert!(of_three(vec![&long, &[3], &[7]]) > 4_000_000);
+        assert!(of_three(vec![&[3], &[7], &long]) > 4_000_000);
         let long = vec![7; 1 << 20];
         let long = RsaNumbers { n: &[15], e: 3, d: &[1], primes: vec![&long; 3], remainders: None };
         assert!(long.steps() > 1_000_000_000, "{}", long.steps());

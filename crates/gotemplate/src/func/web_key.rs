@@ -1,16 +1,16 @@
-//! JSON web keys as `lestrrat-go/jwx` reads them, with its error texts, turned into PEM.
+//! JSON web keys as `lestrrat-go/jwx` makes keys of them, with its error texts, turned into PEM.
 
-use serde_json::error::Category;
-use serde_json::{Map, Value as Json};
+use ed25519_dalek::VerifyingKey;
+use ed25519_dalek::hazmat::ExpandedSecretKey;
 
 use super::curve::Curve;
 use super::der::{Refused, trimmed};
-use super::encoding::Base64;
 use super::pem;
 use super::private_key::{EcKey, PrivateKey, PublicKey};
 use super::rsa_key::RsaNumbers;
+use super::web_key_read::WebKey;
 use crate::error::Fault;
-use crate::func::{Args, Func};
+use crate::func::Func;
 use crate::run::Run;
 use crate::types::Type;
 use crate::value::Value;
@@ -18,176 +18,28 @@ use crate::value::Value;
 /// The functions of this topic.
 pub static ROWS: &[Func] = &[
     Func::fixed("jwkPublicKeyPem", &[Type::String], Type::String, |run, args| {
-        let key = read(run, args)?;
+        let key = WebKey::read(run, args.str(0)?)?;
         let info = key.to_public().map_err(|refused| key.fault(run, refused))?;
         Ok(Value::str(pem::encode("PUBLIC KEY", info)))
     }),
     Func::fixed("jwkPrivateKeyPem", &[Type::String], Type::String, |run, args| {
-        let key = read(run, args)?;
+        let key = WebKey::read(run, args.str(0)?)?;
         key.pay(run)?;
         let info = key.to_private().map_err(|refused| key.fault(run, refused))?;
         Ok(Value::str(pem::encode("PRIVATE KEY", info)))
     }),
 ];
 
-/// More bytes than any key has.
-const MAX_BYTES: usize = 1 << 20;
-
-/// The types of keys: `kty`, Go's types without and with `d`, the fields that it must have, and those that hold bytes.
-struct Kind {
-    name: &'static str,
-    go_types: [&'static str; 2],
-    required: &'static [&'static str],
-    bytes: &'static [&'static str],
-}
-
-static KINDS: &[Kind] = &[
-    Kind {
-        name: "RSA",
-        go_types: ["rsaPublicKey", "rsaPrivateKey"],
-        required: &["e", "n"],
-        bytes: &["d", "dp", "dq", "e", "n", "p", "q", "qi"],
-    },
-    Kind {
-        name: "EC",
-        go_types: ["ecdsaPublicKey", "ecdsaPrivateKey"],
-        required: &["crv", "x", "y"],
-        bytes: &["d", "x", "y"],
-    },
-    Kind {
-        name: "OKP",
-        go_types: ["okpPublicKey", "okpPrivateKey"],
-        required: &["crv", "x"],
-        bytes: &["d", "x"],
-    },
-    Kind { name: "oct", go_types: ["symmetricKey"; 2], required: &["k"], bytes: &["k"] },
-];
-
-/// Fields that hold text in every key.
-const TEXTS: &[&str] = &["alg", "crv", "kid", "use", "x5t", "x5t#S256", "x5u"];
-
-/// A key as it stands in JSON, its fields checked.
-struct WebKey {
-    kind: &'static Kind,
-    is_private: bool,
-    fields: Map<String, Json>,
-}
-
-/// What Go says of a value that should have been another.
-fn mismatch(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
-}
-
-fn read(run: &mut Run<'_>, args: Args<'_>) -> Result<WebKey, Fault> {
-    let text = args.str(0)?;
-    if text.len() > MAX_BYTES {
-        return Err(Fault::limit(format!("a JSON web key of more than {MAX_BYTES} bytes")));
-    }
-    run.spend(5_000)?;
-    let failed = |reason: String| Fault::new(format!("failed to unmarshal JSON into key hint: {reason}"));
-    let fields = match serde_json::from_slice(text) {
-        Ok(Json::Object(fields)) => fields,
-        Ok(Json::Null) => Map::new(),
-        Ok(other) => {
-            let wanted = r#"struct { Kty string "json:\"kty\""; D json.RawMessage "json:\"d\"" }"#;
-            let got = mismatch(&other);
-            return Err(failed(format!("json: cannot unmarshal {got} into Go value of type {wanted}")));
-        }
-        Err(error) => return Err(failed(syntax(text, &error))),
-    };
-    let name = match fields.get("kty") {
-        None | Some(Json::Null) => "",
-        Some(Json::String(name)) => name,
-        Some(other) => {
-            let got = mismatch(other);
-            return Err(failed(format!(
-                "json: cannot unmarshal {got} into Go struct field .kty of type string"
-            )));
-        }
-    };
-    let kind = KINDS.iter().find(|kind| kind.name == name);
-    let kind = kind.ok_or_else(|| {
-        run.conceal(name);
-        format!("invalid key type from JSON ({name})")
-    })?;
-    let key = WebKey { kind, is_private: fields.contains_key("d"), fields };
-    let go_type = kind.go_types[usize::from(key.is_private)];
-    key.check()
-        .map_err(|refused| format!("failed to unmarshal JSON into key (*jwk.{go_type}): {refused}"))?;
-    Ok(key)
-}
-
-/// Go's words for text that is no JSON, as far as they depend on where it goes wrong alone.
-fn syntax(text: &[u8], error: &serde_json::Error) -> String {
-    if text.trim_ascii().is_empty() {
-        return "EOF".into();
-    }
-    if error.classify() == Category::Eof {
-        return "unexpected EOF".into();
-    }
-    let line = text.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-    let wrong = line.get(error.column().saturating_sub(1)).copied().unwrap_or_default();
-    format!("invalid character {:?} looking for beginning of value", char::from(wrong))
-}
-
 impl WebKey {
-    fn check(&self) -> Result<(), Refused> {
-        self.fields.iter().try_for_each(|(name, value)| self.check_field(name, value))?;
-        match self.kind.required.iter().find(|name| !self.fields.contains_key(**name)) {
-            None => Ok(()),
-            Some(name) => Err(format!("required field {name} is missing")),
-        }
-    }
-
-    /// Fields that nobody knows may be anything.
-    fn check_field(&self, name: &str, value: &Json) -> Result<(), Refused> {
-        let is_text = TEXTS.contains(&name);
-        if !is_text && !self.kind.bytes.contains(&name) {
-            return Ok(());
-        }
-        let failed = |reason: &str| Err(format!("failed to decode value for key {name}: {reason}"));
-        if !matches!(value, Json::String(_) | Json::Null) {
-            let read = if name == "alg" { "" } else { "error reading next value: " };
-            let got = mismatch(value);
-            return failed(&format!("{read}json: cannot unmarshal {got} into Go value of type string"));
-        }
-        if !is_text && self.decoded(name).is_none() {
-            return failed("expected base64 encoded []byte (string)");
-        }
-        Ok(())
-    }
-
     /// Errors name the curve as it reads without JSON's escapes.
     fn fault(&self, run: &mut Run<'_>, refused: Refused) -> Fault {
-        run.conceal(self.text("crv"));
+        run.conceal(self.curve_name());
         refused.into()
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.fields.get(name).and_then(Json::as_str).unwrap_or_default()
-    }
-
-    /// Which base64 it is the text itself tells.
-    fn decoded(&self, name: &str) -> Option<Vec<u8>> {
-        let text = self.text(name).as_bytes();
-        let url = !text.iter().any(|byte| matches!(byte, b'+' | b'/'));
-        Base64 { url, padded: text.ends_with(b"=") }.decode(text).ok()
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        self.decoded(name).unwrap_or_default()
     }
 
     /// The curve of an EC key.
     fn curve(&self) -> Result<Curve, Refused> {
-        let name = self.text("crv");
+        let name = self.curve_name();
         Curve::of_name(name)
             .ok_or_else(|| format!("failed to build public key: invalid curve algorithm {name}"))
     }
@@ -196,8 +48,7 @@ impl WebKey {
     fn point(&self, curve: Curve) -> Result<Vec<u8>, Refused> {
         let mut point = vec![4];
         for name in ["x", "y"] {
-            let bytes = self.bytes(name);
-            let bytes = trimmed(&bytes);
+            let bytes = trimmed(self.bytes(name));
             if curve.overflows(bytes) {
                 return Err("overflowing coordinate".into());
             }
@@ -210,36 +61,47 @@ impl WebKey {
     /// The name of the key's type in Go, after what Go checks when it makes one.
     fn go_type(&self) -> Result<&'static str, Refused> {
         let by_privacy = |names: [&'static str; 2]| names[usize::from(self.is_private)];
-        Ok(match (self.kind.name, self.text("crv")) {
-            ("RSA", _) => by_privacy(["*rsa.PublicKey", "*rsa.PrivateKey"]),
-            ("EC", _) => {
+        Ok(match self.kind.name {
+            "RSA" => by_privacy(["*rsa.PublicKey", "*rsa.PrivateKey"]),
+            "EC" => {
                 self.curve()?;
                 by_privacy(["*ecdsa.PublicKey", "*ecdsa.PrivateKey"])
             }
-            ("OKP", "Ed25519") => by_privacy(["ed25519.PublicKey", "ed25519.PrivateKey"]),
-            ("OKP", "X25519") => by_privacy(["x25519.PublicKey", "x25519.PrivateKey"]),
-            ("OKP", name) => {
-                return Err(format!("failed to build public key: invalid curve algorithm {name}"));
-            }
+            "OKP" => self.okp_type().map_err(|why| format!("failed to build public key: {why}"))?,
             _ => "[]uint8",
+        })
+    }
+
+    fn okp_type(&self) -> Result<&'static str, Refused> {
+        if self.is_private && self.bytes("d").is_empty() {
+            return Err("cannot use empty seed".into());
+        }
+        Ok(match (self.curve_name(), self.is_private) {
+            ("Ed25519", false) => "ed25519.PublicKey",
+            ("Ed25519", true) => {
+                self.ed25519_seed()?;
+                "ed25519.PrivateKey"
+            }
+            ("X25519", false) => "x25519.PublicKey",
+            ("X25519", true) => {
+                self.check_x25519()?;
+                "x25519.PrivateKey"
+            }
+            (name, _) => return Err(format!("invalid curve algorithm {name}")),
         })
     }
 
     /// `x509.MarshalPKIXPublicKey`.
     fn to_public(&self) -> Result<Vec<u8>, Refused> {
         let key = match self.go_type()? {
-            "*rsa.PublicKey" => PublicKey::Rsa(self.bytes("n"), self.exponent()),
+            "*rsa.PublicKey" => PublicKey::Rsa(self.bytes("n").to_vec(), self.exponent()),
             "*ecdsa.PublicKey" => {
                 let curve = self.curve()?;
                 let point = self.point(curve)?;
                 curve.check(&point)?;
                 PublicKey::Ec(curve, point)
             }
-            "ed25519.PublicKey" => PublicKey::Ed25519(self.bytes("x")),
-            "ed25519.PrivateKey" => {
-                self.seed()?;
-                return Err("x509: unsupported public key type: ed25519.PrivateKey".into());
-            }
+            "ed25519.PublicKey" => PublicKey::Ed25519(self.bytes("x").to_vec()),
             other => return Err(format!("x509: unsupported public key type: {other}")),
         };
         Ok(key.info())
@@ -252,7 +114,7 @@ impl WebKey {
             "*ecdsa.PrivateKey" => self.ec().map_err(|refused| {
                 format!("x509: failed to marshal EC private key while building PKCS#8: {refused}")
             })?,
-            "ed25519.PrivateKey" => PrivateKey::Ed25519(self.seed()?),
+            "ed25519.PrivateKey" => PrivateKey::Ed25519(self.ed25519_seed()?),
             other => return Err(format!("x509: unknown key type while marshaling PKCS#8: {other}")),
         };
         key.to_pkcs8()
@@ -273,8 +135,8 @@ impl WebKey {
         let [n, d, p, q] = ["n", "d", "p", "q"].map(|name| self.bytes(name));
         let remainders = ["dp", "dq", "qi"].map(|name| self.bytes(name));
         let are_given = remainders.iter().all(|number| !number.is_empty());
-        let remainders = are_given.then(|| remainders.each_ref().map(Vec::as_slice));
-        of(RsaNumbers { n: &n, e: self.exponent(), d: &d, primes: vec![&p, &q], remainders })
+        let remainders = are_given.then_some(remainders);
+        of(RsaNumbers { n, e: self.exponent(), d, primes: vec![p, q], remainders })
     }
 
     fn rsa(&self) -> Result<PrivateKey, Refused> {
@@ -285,8 +147,7 @@ impl WebKey {
     fn ec(&self) -> Result<PrivateKey, Refused> {
         let curve = self.curve()?;
         let point = self.point(curve)?;
-        let bytes = self.bytes("d");
-        let bytes = trimmed(&bytes);
+        let bytes = trimmed(self.bytes("d"));
         if curve.overflows(bytes) {
             return Err("ecdsa: private key scalar too large".into());
         }
@@ -300,28 +161,45 @@ impl WebKey {
     }
 
     /// The seed of an Ed25519 key whose public key is the right one.
-    fn seed(&self) -> Result<[u8; 32], Refused> {
-        let failed = |reason: &str| format!("failed to build public key: {reason}");
-        let seed = self.bytes("d");
-        if seed.is_empty() {
-            return Err(failed("cannot use empty seed"));
-        }
-        let seed = seed.try_into().map_err(|_| failed("wrong private key size"))?;
+    fn ed25519_seed(&self) -> Result<[u8; 32], Refused> {
+        let seed = self.bytes("d").try_into().map_err(|_| "wrong private key size")?;
         match PrivateKey::Ed25519(seed).public() {
             Ok(public) if public.bits() == self.bytes("x") => Ok(seed),
-            _ => Err(failed("invalid x value given d value")),
+            _ => Err("invalid x value given d value".into()),
         }
     }
+
+    /// That the public key of an X25519 key is the right one.
+    fn check_x25519(&self) -> Result<(), Refused> {
+        let seed = self.bytes("d");
+        let seed = seed.try_into().map_err(|_| {
+            let len = seed.len();
+            format!("unable to construct x25519 private key from seed: unexpected seed size: {len}")
+        })?;
+        if x25519_public(seed) != *self.bytes("x") {
+            return Err("invalid x value given d value".into());
+        }
+        Ok(())
+    }
+}
+
+/// The public key of an X25519 seed: the point of the Edwards curve that the seed gives, on Montgomery's curve.
+fn x25519_public(seed: &[u8; 32]) -> [u8; 32] {
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(seed);
+    let key = VerifyingKey::from(&ExpandedSecretKey::from_bytes(&bytes));
+    key.to_montgomery().to_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::func::Args;
     use crate::run::Env;
 
     fn refusal(text: &str) -> String {
         let env = Env::default();
-        let read = read(&mut Run::new(&env), Args::new(&[text.into()]));
+        let read = WebKey::read(&mut Run::new(&env), text.as_bytes());
         read.and_then(|key| Ok(key.to_private()?)).unwrap_err().to_string()
     }
 
