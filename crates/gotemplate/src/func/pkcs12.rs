@@ -263,6 +263,17 @@ fn check(run: &mut Run<'_>, mac: &Mac<'_>, message: &[u8], password: &mut Passwo
     Err("pkcs12: decryption password incorrect".into())
 }
 
+/// Version, algorithm and what is encrypted.
+fn encrypted_data<'a>(reader: &mut Reader<'a>) -> Result<(i64, der::Algorithm<'a>, &'a [u8]), Refused> {
+    let mut fields = reader.sequence("encryptedData")?;
+    let version = fields.int()?;
+    let mut contents = fields.sequence("encryptedContentInfo")?;
+    contents.oid()?;
+    let algorithm = contents.algorithm()?;
+    let encrypted = contents.optional(implicit(0))?.map(|part| part.content).unwrap_or_default();
+    Ok((version, algorithm, encrypted))
+}
+
 fn read_bags(
     run: &mut Run<'_>,
     info: &ContentInfo<'_>,
@@ -272,12 +283,7 @@ fn read_bags(
     let data = match info.kind {
         DATA => only(info.content, Reader::octets)?.to_vec(),
         ENCRYPTED_DATA => {
-            let mut fields = only(info.content, |reader| reader.sequence("encryptedData"))?;
-            let version = fields.int()?;
-            let mut contents = fields.sequence("encryptedContentInfo")?;
-            contents.oid()?;
-            let algorithm = contents.algorithm()?;
-            let encrypted = contents.optional(implicit(0))?.map(|part| part.content).unwrap_or_default();
+            let (version, algorithm, encrypted) = only(info.content, encrypted_data)?;
             if version != 0 {
                 return Err("pkcs12: only version 0 of EncryptedData is supported".into());
             }
