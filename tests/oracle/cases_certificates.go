@@ -19,7 +19,7 @@ func onFile(file string, all ...string) []question {
 }
 
 func certificateCases() []question {
-	return join(storeCases(), bundleCases(), encoderCases(), webKeyCases(), decryptCases(), rareKeyCases(), damagedKeyCases(), damagedPublicCases(), rareWebKeyCases(), jwkCases())
+	return join(storeCases(), bundleCases(), encoderCases(), webKeyCases(), decryptCases(), rareKeyCases(), damagedKeyCases(), damagedPublicCases(), rareWebKeyCases(), jwkCases(), damagedFieldCases())
 }
 
 func storeCases() []question {

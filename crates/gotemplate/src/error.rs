@@ -11,24 +11,34 @@ pub struct Fault {
     text: String,
     limit: bool,
     wants_steps: bool,
+    panic: bool,
 }
 
 impl Fault {
     /// With Go's text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), limit: false, wants_steps: false }
+        Self { text: text.into(), limit: false, wants_steps: false, panic: false }
     }
 
     /// For a limit that was reached.
     #[must_use]
     pub fn limit(text: impl Into<String>) -> Self {
-        Self { text: text.into(), limit: true, wants_steps: false }
+        Self { text: text.into(), limit: true, wants_steps: false, panic: false }
     }
 
     /// For the limit of steps.
     pub(crate) fn of_steps(text: impl Into<String>) -> Self {
         Self { wants_steps: true, ..Self::limit(text) }
+    }
+
+    /// For what ends Go's function without an error: nobody puts words before it.
+    pub(crate) fn panic(text: impl Into<String>) -> Self {
+        Self { panic: true, ..Self::new(text) }
+    }
+
+    pub(crate) const fn is_panic(&self) -> bool {
+        self.panic
     }
 
     /// Whether a limit was reached.

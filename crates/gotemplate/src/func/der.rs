@@ -1,4 +1,6 @@
-//! DER, as Go's `encoding/asn1` reads it, with its error texts, and writing it.
+//! DER, as Go's `encoding/asn1` reads it, with its error texts.
+
+pub(super) use super::der_write::{algorithm, bits, compound, element, int, number, sequence, small};
 
 /// Why bytes are not what they should be: Go's text.
 pub(crate) type Refused = String;
@@ -74,6 +76,10 @@ fn structure(text: &str) -> Refused {
     format!("asn1: structure error: {text}")
 }
 
+fn unmatched() -> Refused {
+    structure("explicitly tagged member didn't match")
+}
+
 /// Reads elements one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
@@ -100,6 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What has not been read.
+    #[cfg(test)]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -140,12 +147,16 @@ impl<'a> Reader<'a> {
 
     /// What must have this tag. The name is that of the type in Go.
     pub(super) fn expect(&mut self, tag: u8, name: &str) -> Result<Element<'a>, Refused> {
+        self.tagged(tag, "explicit:false application:false private:false defaultValue:<nil> tag:<nil>", name)
+    }
+
+    /// What must have this tag, where Go says this of what it wants.
+    fn tagged(&mut self, tag: u8, wanted: &str, name: &str) -> Result<Element<'a>, Refused> {
         let header = self.header()?;
         if header.tag() != tag {
             return Err(structure(&format!(
-                "tags don't match ({} vs {{class:{} tag:{} length:{} isCompound:{}}}) {{optional:false \
-                 explicit:false application:false private:false defaultValue:<nil> tag:<nil> stringType:0 \
-                 timeType:0 set:false omitEmpty:false}} {name} @{}",
+                "tags don't match ({} vs {{class:{} tag:{} length:{} isCompound:{}}}) {{optional:false {wanted} \
+                 stringType:0 timeType:0 set:false omitEmpty:false}} {name} @{}",
                 tag & 0x1f,
                 header.class,
                 header.number,
@@ -155,6 +166,34 @@ impl<'a> Reader<'a> {
             )));
         }
         self.any()
+    }
+
+    /// A sequence of sequences. All of them are looked at before any is read.
+    pub(super) fn list(&mut self) -> Result<Self, Refused> {
+        self.list_of(SEQUENCE)
+    }
+
+    fn list_of(&mut self, tag: u8) -> Result<Self, Refused> {
+        let list = self.expect(tag, "")?.fields();
+        let mut members = list;
+        while !members.is_empty() {
+            members.member(SEQUENCE)?;
+        }
+        Ok(list)
+    }
+
+    /// A set of sequences that may stand here.
+    pub(super) fn optional_set(&mut self) -> Result<Option<Self>, Refused> {
+        if self.is_empty() || self.header()?.tag() != SET {
+            return Ok(None);
+        }
+        self.list_of(SET).map(Some)
+    }
+
+    /// A Go `int` that may stand here.
+    pub(super) fn optional_int(&mut self) -> Result<Option<i64>, Refused> {
+        let found = self.optional(INTEGER)?;
+        found.map(|found| whole_number(checked_integer(found.content)?)).transpose()
     }
 
     /// What must have this tag as a member of a list.
@@ -173,14 +212,41 @@ impl<'a> Reader<'a> {
         if self.header()?.tag() == tag { self.any().map(Some) } else { Ok(None) }
     }
 
-    /// What may stand here with this tag. As Go's `cryptobyte` does it, only the first byte tells whether it is there.
-    pub(super) fn present(&mut self, tag: u8) -> Result<Option<Element<'a>>, Refused> {
-        if self.rest().first() == Some(&tag) { self.any().map(Some) } else { Ok(None) }
-    }
-
     /// What may stand here within the tag `[number]`. As in Go, what is in it ends where it says itself, whatever the tag
     /// says of its length, and what has another tag within is not there.
     pub(super) fn explicit(&mut self, number: u32, tag: u8) -> Result<Option<Element<'a>>, Refused> {
+        let Some(mut inner) = self.inner(number)? else { return Ok(None) };
+        let found = inner.optional(tag)?;
+        if found.is_some() {
+            self.at = inner.at;
+        }
+        Ok(found)
+    }
+
+    /// The bytes that must stand here within the tag `[0]`.
+    pub(super) fn explicit_octets(&mut self) -> Result<&'a [u8], Refused> {
+        // Go shows where in its memory the number of the tag is.
+        const WANTED: &str = "explicit:true application:false private:false defaultValue:<nil> tag:0";
+        if self.is_empty() {
+            return Err(syntax("sequence truncated"));
+        }
+        let mut inner = self.inner(0)?.ok_or_else(unmatched)?;
+        let found = inner.tagged(OCTETS, WANTED, "")?;
+        self.at = inner.at;
+        Ok(found.content)
+    }
+
+    /// What is within the tag `[number]`, if that is there.
+    fn inner(&self, number: u32) -> Result<Option<Self>, Refused> {
+        let Some(outer) = self.explicit_header(number)? else { return Ok(None) };
+        if outer.length == 0 {
+            return Err(structure("zero length explicit tag was not an asn1.Flag"));
+        }
+        Ok(Some(Self { bytes: self.bytes, at: outer.content }))
+    }
+
+    /// The tag `[number]`, if it is there with something behind it.
+    fn explicit_header(&self, number: u32) -> Result<Option<Header>, Refused> {
         const CONTEXT: u8 = 2;
         if self.is_empty() {
             return Ok(None);
@@ -189,18 +255,24 @@ impl<'a> Reader<'a> {
         if outer.content == self.bytes.len() {
             return Err(structure("explicit tag has no child"));
         }
-        if (outer.class, outer.number) != (CONTEXT, number) || outer.length > 0 && !outer.compound {
-            return Ok(None);
+        let is_it = (outer.class, outer.number) == (CONTEXT, number) && (outer.length == 0 || outer.compound);
+        Ok(Some(outer).filter(|_| is_it))
+    }
+
+    /// The content of the tag `[0]` that may stand here, whatever it is.
+    pub(super) fn optional_content(&mut self) -> Result<Option<&'a [u8]>, Refused> {
+        match self.explicit_header(0)? {
+            None => Ok(None),
+            Some(_) => self.any().map(|element| Some(element.content)),
         }
-        if outer.length == 0 {
-            return Err(structure("zero length explicit tag was not an asn1.Flag"));
+    }
+
+    /// The content of the tag `[0]` that must stand here, whatever it is.
+    pub(super) fn content(&mut self) -> Result<&'a [u8], Refused> {
+        if self.is_empty() {
+            return Err(syntax("sequence truncated"));
         }
-        let mut inner = Self { bytes: self.bytes, at: outer.content };
-        let found = inner.optional(tag)?;
-        if found.is_some() {
-            self.at = inner.at;
-        }
-        Ok(found)
+        self.optional_content()?.ok_or_else(unmatched)
     }
 
     /// The elements of a sequence.
@@ -210,17 +282,12 @@ impl<'a> Reader<'a> {
 
     /// A Go `int`.
     pub(super) fn int(&mut self) -> Result<i64, Refused> {
-        let content = checked_integer(self.expect(INTEGER, "int")?.content)?;
-        if content.len() > 8 {
-            return Err(structure("integer too large"));
-        }
-        let sign = if content[0] & 0x80 == 0 { 0 } else { -1 };
-        Ok(content.iter().fold(sign, |number, byte| number << 8 | i64::from(*byte)))
+        whole_number(checked_integer(self.expect(INTEGER, "int")?.content)?)
     }
 
     /// A number of any size.
     pub(super) fn number(&mut self) -> Result<Number<'a>, Refused> {
-        Ok(Number(checked_integer(self.expect(INTEGER, "")?.content)?))
+        Number::of(self.expect(INTEGER, "")?.content)
     }
 
     pub(super) fn octets(&mut self) -> Result<&'a [u8], Refused> {
@@ -234,23 +301,29 @@ impl<'a> Reader<'a> {
         Ok(content)
     }
 
-    /// The bytes of a bit string, and how many bits of the last one are unused.
-    pub(super) fn bits(&mut self) -> Result<(&'a [u8], u8), Refused> {
-        self.expect(BIT_STRING, "BitString")?.bits()
+    /// An algorithm: its identifier and its parameters, which may be absent.
+    pub(super) fn algorithm(&mut self) -> Result<Algorithm<'a>, Refused> {
+        algorithm_of(self.sequence("AlgorithmIdentifier")?)
     }
 
-    /// An algorithm: its identifier and its parameters, which may be absent.
-    pub(super) fn algorithm(&mut self) -> Result<(&'a [u8], Option<Element<'a>>), Refused> {
-        let mut fields = self.sequence("AlgorithmIdentifier")?;
-        let oid = fields.oid()?;
-        let parameters = if fields.is_empty() { None } else { Some(fields.any()?) };
-        Ok((oid, parameters))
+    /// An algorithm that may stand here.
+    pub(super) fn optional_algorithm(&mut self) -> Result<Option<Algorithm<'a>>, Refused> {
+        self.optional(SEQUENCE)?.map(|found| algorithm_of(found.fields())).transpose()
     }
 
     /// That nothing follows.
     pub(super) fn end(&self, refused: &str) -> Result<(), Refused> {
         if self.is_empty() { Ok(()) } else { Err(refused.into()) }
     }
+}
+
+/// The identifier of an algorithm, and its parameters if there are some.
+pub(super) type Algorithm<'a> = (&'a [u8], Option<Element<'a>>);
+
+fn algorithm_of(mut fields: Reader<'_>) -> Result<Algorithm<'_>, Refused> {
+    let oid = fields.oid()?;
+    let parameters = if fields.is_empty() { None } else { Some(fields.any()?) };
+    Ok((oid, parameters))
 }
 
 fn length(next: &mut impl FnMut() -> Option<u8>) -> Result<usize, Refused> {
@@ -277,22 +350,25 @@ fn length(next: &mut impl FnMut() -> Option<u8>) -> Result<usize, Refused> {
 }
 
 fn base128(next: &mut impl FnMut() -> Option<u8>) -> Result<u32, Refused> {
+    let truncated = || syntax("truncated base 128 integer");
+    let too_large = || structure("base 128 integer too large");
     let mut number = 0_u64;
     for shifted in 0..5 {
-        let byte = next().ok_or_else(|| syntax("truncated base 128 integer"))?;
+        let byte = next().ok_or_else(truncated)?;
         if shifted == 0 && byte == 0x80 {
             return Err(syntax("integer is not minimally encoded"));
         }
         number = number << 7 | u64::from(byte & 0x7f);
         if byte & 0x80 == 0 {
             let small = i32::try_from(number).ok().and_then(|number| u32::try_from(number).ok());
-            return small.ok_or_else(|| structure("base 128 integer too large"));
+            return small.ok_or_else(too_large);
         }
     }
-    Err(structure("base 128 integer too large"))
+    // Only another byte makes it too large.
+    Err(if next().is_none() { truncated() } else { too_large() })
 }
 
-fn checked_integer(content: &[u8]) -> Result<&[u8], Refused> {
+pub(super) fn checked_integer(content: &[u8]) -> Result<&[u8], Refused> {
     match content {
         [] => Err(structure("empty integer")),
         [0, second, ..] if second & 0x80 == 0 => Err(structure("integer not minimally-encoded")),
@@ -301,11 +377,24 @@ fn checked_integer(content: &[u8]) -> Result<&[u8], Refused> {
     }
 }
 
+/// The Go `int` that the content of an integer is.
+pub(super) fn whole_number(content: &[u8]) -> Result<i64, Refused> {
+    if content.len() > 8 {
+        return Err(structure("integer too large"));
+    }
+    let sign = if content[0] & 0x80 == 0 { 0 } else { -1 };
+    Ok(content.iter().fold(sign, |number, byte| number << 8 | i64::from(*byte)))
+}
+
 /// A number of any size, in two's complement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Number<'a>(&'a [u8]);
 
 impl<'a> Number<'a> {
+    pub(super) fn of(content: &'a [u8]) -> Result<Self, Refused> {
+        checked_integer(content).map(Self)
+    }
+
     pub(super) fn is_negative(self) -> bool {
         self.0[0] & 0x80 != 0
     }
@@ -345,64 +434,6 @@ pub(super) fn dotted(content: &[u8]) -> Result<String, Refused> {
     Ok(parts.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
 }
 
-/// An element with this content.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
-    let mut out = vec![tag];
-    if let Some(short) = u8::try_from(length).ok().filter(|short| *short < 0x80) {
-        out.push(short);
-    } else {
-        let bytes = length.to_be_bytes();
-        let bytes = trimmed(&bytes);
-        out.push(0x80 | bytes.len() as u8);
-        out.extend(bytes);
-    }
-    out.extend(content);
-    out
-}
-
-/// An element of these elements.
-pub(super) fn compound(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    element(tag, &parts.concat())
-}
-
-/// A sequence of these elements.
-pub(super) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
-    compound(SEQUENCE, parts)
-}
-
-/// A number that is not negative, big-endian.
-pub(super) fn number(magnitude: &[u8]) -> Vec<u8> {
-    let magnitude = trimmed(magnitude);
-    match magnitude.first() {
-        Some(first) if first & 0x80 == 0 => element(INTEGER, magnitude),
-        _ => element(INTEGER, &[&[0], magnitude].concat()),
-    }
-}
-
-/// A Go `int`.
-pub(super) fn int(number: i64) -> Vec<u8> {
-    let bytes = number.to_be_bytes();
-    let is_superfluous = |pair: &[u8]| matches!(pair, [0, 0..=0x7f] | [0xff, 0x80..=0xff]);
-    let extra = bytes.windows(2).take_while(|pair| is_superfluous(pair)).count();
-    element(INTEGER, &bytes[extra..])
-}
-
-/// A small number.
-pub(super) fn small(number: u32) -> Vec<u8> {
-    self::number(&number.to_be_bytes())
-}
-
-/// Bits, all eight of each byte used.
-pub(super) fn bits(bytes: &[u8]) -> Vec<u8> {
-    element(BIT_STRING, &[&[0], bytes].concat())
-}
-
-/// An algorithm with these encoded parameters.
-pub(super) fn algorithm(oid: &[u8], parameters: &[u8]) -> Vec<u8> {
-    sequence(&[&element(OID, oid), parameters])
-}
-
 /// The parameters of an algorithm that has none but must say so.
 pub(super) const NULL: &[u8] = &[5, 0];
 
@@ -417,7 +448,7 @@ mod tests {
         let mut fields = outer.sequence("x").unwrap();
         assert_eq!(fields.int(), Ok(300));
         assert_eq!(fields.octets().unwrap(), [7; 200]);
-        assert_eq!(fields.bits().unwrap(), (&[1, 2][..], 0));
+        assert_eq!(fields.any().unwrap().bits().unwrap(), (&[1, 2][..], 0));
         assert!(fields.is_empty() && outer.is_empty());
     }
 
@@ -460,12 +491,49 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_there_is_told_by_its_first_byte_or_by_its_header() {
-        let other = &[0x82, 0x85];
-        assert!(Reader::new(other).present(0xa1).unwrap().is_none());
-        assert!(Reader::new(other).optional(0xa1).is_err());
-        assert!(Reader::new(other).present(0x82).is_err());
-        assert_eq!(Reader::new(&[0x82, 1, 9]).present(0x82).unwrap().unwrap().content, [9]);
+    fn what_may_be_there_is_told_by_its_header() {
+        assert!(Reader::new(&[0x82, 0x85]).optional(0xa1).is_err());
+        assert!(Reader::new(&[0x82, 1, 9]).optional(0xa1).unwrap().is_none());
+        assert_eq!(Reader::new(&[0x82, 1, 9]).optional(0x82).unwrap().unwrap().content, [9]);
+    }
+
+    #[test]
+    fn a_long_number_that_ends_early_is_truncated() {
+        let identifier = |content: &[u8]| Reader::new(&element(OID, content)).oid().unwrap_err();
+        assert_eq!(identifier(&[0xff; 5]), "asn1: syntax error: truncated base 128 integer");
+        assert_eq!(identifier(&[0xff; 6]), "asn1: structure error: base 128 integer too large");
+    }
+
+    #[test]
+    fn members_of_a_list_are_looked_at_before_they_are_read() {
+        let list = |members: &[u8]| Reader::new(&sequence(&[members])).list().map(|list| list.count());
+        assert_eq!(list(&[0x30, 1, 9, 0x30, 0]), Ok(2));
+        let refused = [&[0x30, 0, 2, 1, 1][..], &[0x30, 0, 0x30, 1], &[0x30, 0, 0x31]].map(list);
+        let want = [
+            "structure error: sequence tag mismatch",
+            "syntax error: truncated sequence",
+            "syntax error: truncated tag or length",
+        ];
+        assert_eq!(refused, want.map(|text| Err(format!("asn1: {text}"))));
+        let set = |bytes: &[u8]| Reader::new(bytes).optional_set().map(|set| set.map(Reader::count));
+        assert_eq!([set(&[]), set(&[2, 1, 1]), set(&[0x31, 2, 0x30, 0])], [Ok(None), Ok(None), Ok(Some(1))]);
+        assert!(set(&[0x31, 3, 2, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn what_must_be_tagged_explicitly_is_refused_with_gos_words() {
+        let octets = |der: &[u8]| Reader::new(der).explicit_octets().map(<[u8]>::to_vec);
+        assert_eq!(octets(&[0xa0, 3, 4, 1, 7]), Ok(vec![7]));
+        let unmatched = "asn1: structure error: explicitly tagged member didn't match";
+        assert_eq!(octets(&[0x80, 3, 4, 1, 7]).unwrap_err(), unmatched);
+        assert_eq!(octets(&[]).unwrap_err(), "asn1: syntax error: sequence truncated");
+        let other = octets(&[0xa0, 3, 2, 1, 7]).unwrap_err();
+        assert!(other.starts_with("asn1: structure error: tags don't match (4 vs {class:0 tag:2 length:1"));
+        let content = |der: &[u8]| Reader::new(der).content().map(<[u8]>::to_vec);
+        assert_eq!((content(&[0xa0, 1, 9]), content(&[0x80, 0, 9])), (Ok(vec![9]), Ok(vec![])));
+        assert_eq!(content(&[0xa1, 1, 9]).unwrap_err(), unmatched);
+        assert_eq!(content(&[0xa0, 0]).unwrap_err(), "asn1: structure error: explicit tag has no child");
+        assert_eq!(content(&[0xa0, 2, 9]).unwrap_err(), "asn1: syntax error: data truncated");
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::certificate::{Certificate, is_printable};
 use super::der::{self, BIT_STRING, OCTETS, OID, PRINTABLE, SET, UTF8, context, implicit};
+use super::distinguished_name::is_printable;
 use super::encoding::base64_decode;
 use super::private_key::PrivateKey;
 use super::random_bytes::random;
-use super::rsa_use::is_panic;
+use super::x509::Certificate;
 use super::{pem, read_key};
 use crate::error::Fault;
 use crate::func::{Args, Func};
@@ -101,7 +101,7 @@ fn build_custom_cert(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> 
     let certificate = base64_decode(args.str(0)?).map_err(|_| "unable to decode base64 certificate")?;
     let key = base64_decode(args.str(1)?).map_err(|_| "unable to decode base64 private key")?;
     let (block, _) = pem::decode(&certificate).ok_or("unable to decode certificate")?;
-    Certificate::parse(&block.bytes)
+    Certificate::parse(run, &block.bytes)
         .map_err(|refused| format!("error parsing certificate: decodedCert.Bytes: {refused}"))?;
     read_key::from_pem(run, &key)?.map_err(|refused| format!("error parsing private key: {refused}"))?;
     Ok(Value::object(Issued { certificate: certificate.into(), key: key.into() }))
@@ -197,7 +197,7 @@ fn self_signed(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Va
 fn signed(run: &mut Run<'_>, args: Args<'_>, key: &PrivateKey) -> Result<Value, Fault> {
     let signer: &Issued = args.object(4)?;
     let (block, _) = pem::decode(&signer.certificate).ok_or("unable to decode certificate")?;
-    let certificate = Certificate::parse(&block.bytes)
+    let certificate = Certificate::parse(run, &block.bytes)
         .map_err(|refused| format!("error parsing certificate: decodedSignerCert.Bytes: {refused}"))?;
     let signer_key = read_key::from_pem(run, &signer.key)?
         .map_err(|refused| format!("error parsing private key: {refused}"))?;
@@ -237,7 +237,7 @@ fn issue(
         &der::compound(context(3), &[&extensions]),
     ]);
     let signature = signing_key.sign(run, &body);
-    let signature = signature.map_err(|fault| match fault.is_limit() || is_panic(&fault) {
+    let signature = signature.map_err(|fault| match fault.is_limit() || fault.is_panic() {
         true => fault,
         false => Fault::new(format!("error creating certificate: {fault}")),
     })?;
@@ -369,7 +369,8 @@ mod tests {
 
     fn parsed(value: &Value) -> Certificate {
         let issued: &Issued = value.downcast().unwrap();
-        Certificate::parse(&pem::decode(&issued.certificate).unwrap().0.bytes).unwrap()
+        Certificate::parse(&mut Run::new(&Env::default()), &pem::decode(&issued.certificate).unwrap().0.bytes)
+            .unwrap()
     }
 
     fn request(name: &str) -> Request {
@@ -384,12 +385,13 @@ mod tests {
         let authority = parsed(&authority);
         let signed = with_run(|run| issue(run, &request("leaf"), &key, Some((&authority, &authority_key))));
         let signed = parsed(&signed.unwrap());
-        assert_eq!(signed.authority_key_id, Sha256::digest(&authority.public_key)[..20]);
-        assert_eq!((signed.subject_key_id.len(), authority.authority_key_id.len()), (0, 0));
+        let authority_id = &Sha256::digest(&authority.public_key)[..20];
+        assert_eq!(signed.authority_key_id.as_deref(), Some(authority_id));
+        assert_eq!((signed.subject_key_id.len(), authority.authority_key_id), (0, None));
         assert_eq!(signed.subject_text(), "CN=leaf");
         let mut fields = der::Reader::new(&signed.raw).sequence("").unwrap();
         let (body, _, (signature, _)) =
-            (fields.any().unwrap().whole, fields.any().unwrap(), fields.bits().unwrap());
+            (fields.any().unwrap().whole, fields.any().unwrap(), fields.any().unwrap().bits().unwrap());
         let verifier = VerifyingKey::from_bytes(authority.public_key[..].try_into().unwrap()).unwrap();
         verifier.verify_strict(body, &Signature::from_slice(signature).unwrap()).unwrap();
     }

@@ -56,23 +56,31 @@ pub mod url;
 pub mod web_key;
 mod web_key_read;
 
+mod alternative_names;
 mod automaton;
 mod cbc_mode;
 mod compare;
 mod curve;
 pub(crate) mod der;
+mod der_write;
+mod distinguished_name;
 mod escape;
 mod expression;
 mod failure;
 mod ip;
 mod letter;
+mod name_constraints;
 mod pem;
 mod random_bytes;
 mod read_key;
 mod rsa_key;
 mod rsa_use;
 mod store_cipher;
+mod strict;
 mod words;
+mod x509;
+mod x509_extension;
+mod x509_key;
 
 /// What a function does. The arguments have been checked against the row's types.
 pub type Body = fn(&mut Run<'_>, Args<'_>) -> Result<Value, Fault>;

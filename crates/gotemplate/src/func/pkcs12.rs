@@ -3,12 +3,13 @@
 
 use sha1::{Digest, Sha1};
 
-use super::certificate::{Certificate, chain, parse_all, pay};
+use super::certificate::{chain, parse_all, pay};
 use super::der::{self, BMP, Element, OCTETS, OID, Reader, Refused, SEQUENCE, SET, context, implicit};
 use super::encoding::base64_encode;
 use super::private_key::PrivateKey;
 use super::random_bytes::random;
 use super::store_cipher::{self, Digester, Password};
+use super::x509::Certificate;
 use super::{pem, read_key};
 use crate::error::Fault;
 use crate::func::{Args, Func};
@@ -74,10 +75,12 @@ fn certificates(run: &mut Run<'_>, password: &[u8], store: &[u8]) -> Result<Valu
     Ok(Value::str(ordered.iter().flat_map(|certificate| certificate.to_pem()).collect::<Vec<u8>>()))
 }
 
-/// A limit stays one.
+/// A limit stays one, and before a panic there are no words.
 fn wrapped(what: &str, fault: Fault) -> Fault {
-    if fault.is_limit() { fault } else { Fault::new(format!("{what}: {fault}")) }
+    if fault.is_limit() || fault.is_panic() { fault } else { Fault::new(format!("{what}: {fault}")) }
 }
+
+const TRAILING: &str = "pkcs12: trailing data found";
 
 /// The one element that the bytes are, or what is wrong with them.
 fn only<'a, T>(
@@ -86,7 +89,7 @@ fn only<'a, T>(
 ) -> Result<T, Refused> {
     let mut reader = Reader::new(bytes);
     let element = read(&mut reader)?;
-    reader.end("pkcs12: trailing data found")?;
+    reader.end(TRAILING)?;
     Ok(element)
 }
 
@@ -100,9 +103,18 @@ impl<'a> ContentInfo<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Refused> {
         let mut fields = reader.sequence("contentInfo")?;
         let kind = fields.oid()?;
-        let content = fields.optional(context(0))?.map(|content| content.content).unwrap_or_default();
+        let content = fields.optional_content()?.unwrap_or_default();
         Ok(Self { kind, content })
     }
+}
+
+fn content_infos<'a>(reader: &mut Reader<'a>) -> Result<Vec<ContentInfo<'a>>, Refused> {
+    let mut list = reader.list()?;
+    let mut infos = Vec::new();
+    while !list.is_empty() {
+        infos.push(ContentInfo::read(&mut list)?);
+    }
+    Ok(infos)
 }
 
 /// The outermost shell.
@@ -138,11 +150,12 @@ impl<'a> Mac<'a> {
         let (algorithm, parameters) = info.algorithm()?;
         let digest = info.octets()?;
         let salt = fields.octets()?;
-        let iterations = if fields.peek() == Some(der::INTEGER) { fields.int()? } else { 1 };
+        let iterations = fields.optional_int()?.unwrap_or(1);
         Ok(Self { algorithm, parameters, digest, salt, iterations })
     }
 
-    fn verify(&self, run: &mut Run<'_>, message: &[u8], password: &Password) -> Result<(), Fault> {
+    /// Whether the password is the one.
+    fn proves(&self, run: &mut Run<'_>, message: &[u8], password: &Password) -> Result<bool, Fault> {
         let computed = match Digester::of_oid(self.algorithm) {
             Some(digester) => {
                 let key =
@@ -157,16 +170,28 @@ impl<'a> Mac<'a> {
                 return Err(format!("pkcs12: MAC digest algorithm not supported: {name}").into());
             }
         };
-        if computed == self.digest { Ok(()) } else { Err(WRONG_PASSWORD.into()) }
+        Ok(computed == self.digest)
     }
 }
-
-const WRONG_PASSWORD: &str = "pkcs12: decryption password incorrect";
 
 /// What a bag holds, by its kind.
 struct Bag {
     kind: Vec<u8>,
     value: Vec<u8>,
+}
+
+impl Bag {
+    fn read(mut fields: Reader<'_>) -> Result<Self, Refused> {
+        let kind = fields.oid()?.to_vec();
+        let value = fields.content()?.to_vec();
+        let mut attributes = fields.optional_set()?.unwrap_or(Reader::new(&[]));
+        while !attributes.is_empty() {
+            let mut attribute = attributes.sequence("pkcs12Attribute")?;
+            attribute.oid()?;
+            attribute.any()?;
+        }
+        Ok(Self { kind, value })
+    }
 }
 
 impl Store {
@@ -177,7 +202,7 @@ impl Store {
         let (mut key, mut certificates) = (None, Vec::new());
         for bag in &bags {
             match &*bag.kind {
-                CERTIFICATE_BAG => certificates.push(certificate_of(&bag.value)?),
+                CERTIFICATE_BAG => certificates.push(certificate_of(run, &bag.value)?),
                 KEY_BAG | SHROUDED_KEY_BAG if key.is_some() => {
                     return Err("pkcs12: expected exactly one key bag".into());
                 }
@@ -209,11 +234,7 @@ fn bags(run: &mut Run<'_>, password: &mut Password, der: &[u8]) -> Result<Vec<Ba
         None => {}
         Some(mac) => check(run, mac, message, password)?,
     }
-    let mut parts = only(message, |reader| reader.sequence(""))?;
-    let mut infos = Vec::new();
-    while !parts.is_empty() {
-        infos.push(ContentInfo::read(&mut parts)?);
-    }
+    let infos = only(message, content_infos)?;
     if !(1..=2).contains(&infos.len()) {
         let count = infos.len();
         return Err(format!(
@@ -230,14 +251,27 @@ fn bags(run: &mut Run<'_>, password: &mut Password, der: &[u8]) -> Result<Vec<Ba
 
 /// Some programs take no bytes at all for the empty password, where the standard has two zeros.
 fn check(run: &mut Run<'_>, mac: &Mac<'_>, message: &[u8], password: &mut Password) -> Result<(), Fault> {
-    let checked = mac.verify(run, message, password);
-    match checked {
-        Err(fault) if password.is_empty() && fault.to_string() == WRONG_PASSWORD => {
-            *password = Password::nothing();
-            mac.verify(run, message, password)
-        }
-        other => other,
+    if mac.proves(run, message, password)? {
+        return Ok(());
     }
+    if password.is_empty() {
+        *password = Password::nothing();
+        if mac.proves(run, message, password)? {
+            return Ok(());
+        }
+    }
+    Err("pkcs12: decryption password incorrect".into())
+}
+
+/// Version, algorithm and what is encrypted.
+fn encrypted_data<'a>(reader: &mut Reader<'a>) -> Result<(i64, der::Algorithm<'a>, &'a [u8]), Refused> {
+    let mut fields = reader.sequence("encryptedData")?;
+    let version = fields.int()?;
+    let mut contents = fields.sequence("encryptedContentInfo")?;
+    contents.oid()?;
+    let algorithm = contents.algorithm()?;
+    let encrypted = contents.optional(implicit(0))?.map(|part| part.content).unwrap_or_default();
+    Ok((version, algorithm, encrypted))
 }
 
 fn read_bags(
@@ -249,12 +283,7 @@ fn read_bags(
     let data = match info.kind {
         DATA => only(info.content, Reader::octets)?.to_vec(),
         ENCRYPTED_DATA => {
-            let mut fields = only(info.content, |reader| reader.sequence("encryptedData"))?;
-            let version = fields.int()?;
-            let mut contents = fields.sequence("encryptedContentInfo")?;
-            contents.oid()?;
-            let algorithm = contents.algorithm()?;
-            let encrypted = contents.optional(implicit(0))?.map(|part| part.content).unwrap_or_default();
+            let (version, algorithm, encrypted) = only(info.content, encrypted_data)?;
             if version != 0 {
                 return Err("pkcs12: only version 0 of EncryptedData is supported".into());
             }
@@ -265,37 +294,35 @@ fn read_bags(
             return Err(format!("pkcs12: {known}").into());
         }
     };
-    let mut fields = only(&data, |reader| reader.sequence(""))?;
-    pay(run, bags.len(), fields.count())?;
-    while !fields.is_empty() {
-        let mut bag = fields.sequence("safeBag")?;
-        let kind = bag.oid()?.to_vec();
-        bags.push(Bag { kind, value: bag.expect(context(0), "RawValue")?.content.to_vec() });
+    let mut reader = Reader::new(&data);
+    let mut list = reader.list()?;
+    pay(run, bags.len(), list.count())?;
+    while !list.is_empty() {
+        bags.push(Bag::read(list.sequence("safeBag")?)?);
     }
-    Ok(())
+    Ok(reader.end(TRAILING)?)
 }
 
-fn certificate_of(bag: &[u8]) -> Result<Certificate, Refused> {
+fn certificate_of(run: &mut Run<'_>, bag: &[u8]) -> Result<Certificate, Refused> {
     let read = only(bag, |reader| {
         let mut fields = reader.sequence("certBag")?;
         let kind = fields.oid()?;
-        let content = fields.expect(context(0), "")?;
-        Ok((kind, content.fields().octets()?))
+        Ok((kind, fields.explicit_octets()?))
     });
     let (kind, der) = read.map_err(|refused| format!("pkcs12: error decoding cert bag: {refused}"))?;
     if kind != X509_CERTIFICATE {
         return Err("pkcs12: only X509 certificates are supported in cert bags".into());
     }
-    let many = "pkcs12: expected exactly one certificate in the certBag";
-    if der.is_empty() {
-        return Err(many.into());
+    let (mut found, mut rest) = (Vec::new(), der);
+    while !rest.is_empty() {
+        let certificate = Certificate::first(run, rest)?;
+        rest = &rest[certificate.raw.len()..];
+        found.push(certificate);
     }
-    let certificate = Certificate::first(der)?;
-    if certificate.raw.len() == der.len() {
-        return Ok(certificate);
+    match found.pop() {
+        Some(only) if found.is_empty() => Ok(only),
+        _ => Err("pkcs12: expected exactly one certificate in the certBag".into()),
     }
-    Certificate::first(&der[certificate.raw.len()..])?;
-    Err(many.into())
 }
 
 fn shrouded_key(run: &mut Run<'_>, bag: &[u8], password: &Password) -> Result<PrivateKey, Fault> {
@@ -316,7 +343,7 @@ fn shrouded_key(run: &mut Run<'_>, bag: &[u8], password: &Password) -> Result<Pr
 fn encode_first(run: &mut Run<'_>, args: Args<'_>, password: &[u8]) -> Result<Value, Fault> {
     run.make(args.str(0)?.len().saturating_mul(2))?;
     let (block, _) = pem::decode(args.str(0)?).ok_or(NO_BLOCK)?;
-    let leaf = Certificate::parse(&block.bytes)?;
+    let leaf = Certificate::parse(run, &block.bytes)?;
     encode(run, &[leaf], args.str(1)?, password)
 }
 
@@ -452,7 +479,7 @@ mod tests {
     #[test]
     fn a_store_has_so_many_bags_and_pays_for_each() {
         let bags = |count: usize| {
-            let bag = der::sequence(&[&der::element(OID, &[1]), &der::element(context(0), &[])]);
+            let bag = der::sequence(&[&der::element(OID, &[1]), &der::element(context(0), der::NULL)]);
             der::element(OCTETS, &der::sequence(&[&bag.repeat(count)]))
         };
         let env = Env::default();
@@ -481,7 +508,7 @@ mod tests {
         let store = super::super::encoding::base64_decode(&text(&store)).unwrap();
         let bags = bags(&mut run, &mut Password::new(b"pw").unwrap(), &store).unwrap();
         let found: Vec<_> =
-            bags.iter().map(|bag| certificate_of(&bag.value).unwrap().subject_text()).collect();
+            bags.iter().map(|bag| certificate_of(&mut run, &bag.value).unwrap().subject_text()).collect();
         assert_eq!(found, ["CN=intermediate", "CN=root"]);
     }
 }

@@ -4,7 +4,6 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
 use super::private_key::PrivateKey;
-use super::rsa_use::is_panic;
 use super::{pem, read_key};
 use crate::error::Fault;
 use crate::func::{Args, Func};
@@ -40,7 +39,7 @@ fn rsa_decrypt(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         b"SHA512" => key.decrypt::<Sha512>(run, ciphertext),
         _ => key.decrypt::<Sha256>(run, ciphertext),
     };
-    let plain = plain.map_err(|fault| match fault.is_limit() || is_panic(&fault) {
+    let plain = plain.map_err(|fault| match fault.is_limit() || fault.is_panic() {
         true => fault,
         false => Fault::new(format!("error decrypting data with RSA: {fault}")),
     })?;

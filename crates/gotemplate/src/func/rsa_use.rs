@@ -17,11 +17,6 @@ const FAILED: &str = "crypto/rsa: decryption error";
 /// What Go ends with when the product of two numbers, one of them even, is a multiple of the modulus.
 const EVEN: &str = "bigmod: modulus for Exp must be odd";
 
-/// Whether Go ended with this, and did not return it: nobody puts words before it.
-pub(super) fn is_panic(fault: &Fault) -> bool {
-    fault.to_string() == EVEN
-}
-
 /// `DigestInfo` of SHA-256 up to the digest: RFC 8017, section 9.2, note 1.
 const SHA256_INFO: &[u8] =
     &[0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
@@ -55,7 +50,7 @@ impl RsaKey {
                 let scheme = Pkcs1v15Sign::new::<Sha256>();
                 key.sign_with_rng(&mut Chance::new(run)?, scheme, &digest).map_err(|_| FAILED.into())
             }
-            None => Ok(self.sign_plainly(&digest)?),
+            None => self.sign_plainly(&digest),
         }
     }
 
@@ -97,13 +92,13 @@ impl RsaKey {
     }
 
     /// A block to the power of the private exponent, by the modulus: what Go does with more than two primes.
-    fn raised(&self, block: &[u8]) -> Result<Vec<u8>, &'static str> {
+    fn raised(&self, block: &[u8]) -> Result<Vec<u8>, Fault> {
         let number = self.number_of(block);
         if number >= self.n {
-            return Err(FAILED);
+            return Err(FAILED.into());
         }
         if self.primes.len() == 2 && self.primes.iter().any(|prime| prime.is_even().into()) {
-            return Err(EVEN);
+            return Err(Fault::panic(EVEN));
         }
         let raised = power(&number, &self.d, &self.n).ok_or(FAILED)?;
         Ok(self.block_of(&raised))
@@ -121,12 +116,12 @@ impl RsaKey {
     }
 
     /// The signature of a digest, if it turns out right.
-    fn sign_plainly(&self, digest: &[u8]) -> Result<Vec<u8>, &'static str> {
+    fn sign_plainly(&self, digest: &[u8]) -> Result<Vec<u8>, Fault> {
         let filled = self.size().checked_sub(SHA256_INFO.len() + digest.len() + 3).ok_or(FAILED)?;
         let block = [&[0, 1][..], &vec![0xff; filled], &[0], SHA256_INFO, digest].concat();
         let signature = self.raised(&block)?;
         let opened = power(&self.number_of(&signature), &BoxedUint::from(self.e), &self.n).ok_or(FAILED)?;
-        if self.block_of(&opened) == block { Ok(signature) } else { Err(FAILED) }
+        if self.block_of(&opened) == block { Ok(signature) } else { Err(FAILED.into()) }
     }
 }
 

@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
 
 use super::cbc_mode;
-use super::der::{self, Element, OCTETS, Refused};
+use super::der::{self, Algorithm, Element, OCTETS, Refused};
 use super::random_bytes::random;
 use crate::error::Fault;
 use crate::run::Run;
@@ -126,7 +126,8 @@ impl Digester {
     ) -> Result<Vec<u8>, Fault> {
         let rounds = counted(run, rounds)?;
         let further_parts = length.div_ceil(self.digest(&[]).len()).saturating_sub(1) as u64;
-        run.spend(u64::from(rounds) / 2 * further_parts)?;
+        run.spend(u64::from(rounds).div_ceil(2).saturating_mul(further_parts))?;
+        run.make(length)?;
         let mut key = vec![0; length];
         match self {
             Self::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(&password.text, salt, rounds, &mut key),
@@ -214,8 +215,6 @@ enum Kind {
     Aes,
 }
 
-type Algorithm<'a> = (&'a [u8], Option<Element<'a>>);
-
 fn unsupported(what: &str, oid: &[u8]) -> Fault {
     let name = der::dotted(oid).unwrap_or_default();
     format!("pkcs12: {what} {name} is not supported").into()
@@ -253,13 +252,14 @@ impl Cipher {
         let mut fields = fields(parameters, "pbes2Params")?;
         let derivation = fields.algorithm()?;
         let (oid, start) = fields.algorithm()?;
+        let derivation = Derivation::read(derivation, &OF_PBES2)?;
         let length = match oid.strip_prefix(AES_CBC) {
             Some([2]) => 16,
             Some([22]) => 24,
             Some([AES256]) => 32,
             _ => return Err(unsupported("pbes2 algorithm", oid)),
         };
-        let (key, _) = derived(run, derivation, password, (length, "pbes2"))?;
+        let key = derivation.key(run, password, length)?;
         let start = start.map(|start| start.content.to_vec()).unwrap_or_default();
         Ok(Self { kind: Kind::Aes, key, start })
     }
@@ -284,30 +284,51 @@ impl Cipher {
     }
 }
 
-/// The key of PBKDF2 parameters, and the length that they ask for.
-fn derived(
-    run: &mut Run<'_>,
-    (oid, parameters): Algorithm<'_>,
-    password: &Password,
-    (length, scheme): (usize, &str),
-) -> Result<(Vec<u8>, i64), Fault> {
-    if oid != PBKDF2 {
-        return Err(unsupported(&format!("{scheme} kdf algorithm"), oid));
+/// What Go calls the parts of a derivation that it does not know.
+struct Words {
+    derivation: &'static str,
+    salts: &'static str,
+    digest: &'static str,
+}
+
+const OF_PBES2: Words =
+    Words { derivation: "pbes2 kdf algorithm", salts: "pbes2/pbkdf2", digest: "pbes2 prf" };
+const OF_PBMAC1: Words =
+    Words { derivation: "PBMAC1 KDF algorithm", salts: "PBMAC1/PBKDF2", digest: "PBMAC1 PRF" };
+
+/// Parameters of PBKDF2.
+struct Derivation<'a> {
+    digester: Digester,
+    salt: &'a [u8],
+    rounds: i64,
+    /// How long the key should be, or nothing.
+    length: i64,
+}
+
+impl<'a> Derivation<'a> {
+    fn read((oid, parameters): Algorithm<'a>, words: &Words) -> Result<Self, Fault> {
+        if oid != PBKDF2 {
+            return Err(unsupported(words.derivation, oid));
+        }
+        let mut fields = fields(parameters, "pbkdf2Params")?;
+        let salt = fields.any()?;
+        let rounds = fields.int()?;
+        let length = fields.optional_int()?.unwrap_or_default();
+        let digest = fields.optional_algorithm()?.map(|(oid, _)| oid);
+        // Go looks at the number alone.
+        if salt.tag & 0x1f != OCTETS {
+            return Err(format!("pkcs12: only octet string salts are supported for {}", words.salts).into());
+        }
+        let digester = match digest {
+            None => Digester::Sha1,
+            Some(oid) => Digester::of_hmac(oid).ok_or_else(|| unsupported(words.digest, oid))?,
+        };
+        Ok(Self { digester, salt: salt.content, rounds, length })
     }
-    let mut fields = fields(parameters, "pbkdf2Params")?;
-    let salt = fields.any()?;
-    let rounds = fields.int()?;
-    let asked = if fields.peek() == Some(der::INTEGER) { fields.int()? } else { 0 };
-    let digest = if fields.is_empty() { None } else { Some(fields.algorithm()?.0) };
-    if salt.tag != OCTETS {
-        return Err(format!("pkcs12: only octet string salts are supported for {scheme}/pbkdf2").into());
+
+    fn key(&self, run: &mut Run<'_>, password: &Password, length: usize) -> Result<Vec<u8>, Fault> {
+        self.digester.pbkdf2(run, password, (self.salt, self.rounds), length)
     }
-    let digester = match digest {
-        None => Digester::Sha1,
-        Some(oid) => Digester::of_hmac(oid).ok_or_else(|| unsupported(&format!("{scheme} prf"), oid))?,
-    };
-    let length = if length > 0 { length } else { usize::try_from(asked.clamp(1, 64)).unwrap_or(64) };
-    Ok((digester.pbkdf2(run, password, (salt.content, rounds), length)?, asked))
 }
 
 /// The proof of a password by PBMAC1 of PKCS#5.
@@ -321,12 +342,11 @@ pub(super) fn pbmac1(
     let mut fields = fields(parameters, "pbmac1Params").map_err(invalid)?;
     let derivation = fields.algorithm().map_err(invalid)?;
     let (oid, _) = fields.algorithm().map_err(invalid)?;
+    let derivation = Derivation::read(derivation, &OF_PBMAC1)?;
     let digester = Digester::of_hmac(oid).ok_or_else(|| unsupported("PBMAC1 MAC algorithm", oid))?;
-    let (key, asked) = derived(run, derivation, password, (0, "PBMAC1"))?;
-    if asked <= 0 {
-        return Err("pkcs12: PBMAC1 requires explicit KeyLength parameter in PBKDF2 parameters".into());
-    }
-    digester.hmac(&key, message)
+    let length = usize::try_from(derivation.length).ok().filter(|length| *length > 0);
+    let length = length.ok_or("pkcs12: PBMAC1 requires explicit KeyLength parameter in PBKDF2 parameters")?;
+    digester.hmac(&derivation.key(run, password, length)?, message)
 }
 
 /// What an encrypted part says.
@@ -338,7 +358,7 @@ pub(super) fn decrypt(
 ) -> Result<Vec<u8>, Fault> {
     let cipher = Cipher::new(run, algorithm, password)?;
     if cipher.start.len() != cipher.block() {
-        return Err(cbc_mode::WRONG_START.into());
+        return Err(Fault::panic(cbc_mode::WRONG_START));
     }
     if encrypted.is_empty() {
         return Err("pkcs12: empty encrypted data".into());

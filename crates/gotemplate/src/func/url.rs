@@ -44,7 +44,7 @@ fn url_join(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
         query: part(dict, "query")?,
         opaque: part(dict, "opaque")?,
         fragment: part(dict, "fragment")?,
-        user: None,
+        ..Url::default()
     };
     let user = part(dict, "userinfo")?;
     if !user.is_empty() {
@@ -108,8 +108,14 @@ fn escape(text: &[u8], part: Part) -> Vec<u8> {
     out
 }
 
+/// The text as it was read, if everything that must be escaped was, else escaped.
+fn escaped(text: &[u8], read: &[u8], part: Part) -> Vec<u8> {
+    let is_right = |byte: &u8| b"!$&'()*+,;=:@[]%".contains(byte) || part.is_plain(*byte);
+    if !read.is_empty() && read.iter().all(is_right) { read.to_vec() } else { escape(text, part) }
+}
+
 /// A text in Go's quotes.
-fn quoted(text: &[u8]) -> String {
+pub(super) fn quoted(text: &[u8]) -> String {
     String::from_utf8_lossy(&quote(text)).into_owned()
 }
 
@@ -200,22 +206,35 @@ fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
 
 /// The parts of a URL, unescaped but for the query and what is opaque.
 #[derive(Default)]
-struct Url {
+pub(super) struct Url {
     scheme: Vec<u8>,
     opaque: Vec<u8>,
     user: Option<User>,
-    host: Vec<u8>,
+    pub(super) host: Vec<u8>,
     path: Vec<u8>,
     query: Vec<u8>,
     fragment: Vec<u8>,
+    read: AsRead,
+}
+
+/// How what was parsed was written.
+#[derive(Default)]
+struct AsRead {
+    path: Vec<u8>,
+    fragment: Vec<u8>,
+    /// There is a query, if an empty one.
+    has_query: bool,
+    /// There are no slashes for a host.
+    omits_host: bool,
 }
 
 impl Url {
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let named = |text: &[u8], why| format!("parse {}: {why}", quoted(text));
         let (before, fragment) = cut(text, b'#');
         let mut url = Self::without_fragment(before).map_err(|why| named(before, why))?;
-        let fragment = unescape(fragment.unwrap_or_default(), Part::Fragment);
+        url.read.fragment = fragment.unwrap_or_default().to_vec();
+        let fragment = unescape(&url.read.fragment, Part::Fragment);
         url.fragment = fragment.map_err(|why| named(text, why))?;
         Ok(url)
     }
@@ -232,6 +251,7 @@ impl Url {
         let mut url = Self {
             scheme: scheme.to_ascii_lowercase(),
             query: query.unwrap_or_default().to_vec(),
+            read: AsRead { has_query: query.is_some(), ..AsRead::default() },
             ..Self::default()
         };
         if !rest.starts_with(b"/") {
@@ -252,19 +272,25 @@ impl Url {
         let has_host = !self.scheme.is_empty() || !rest.starts_with(b"///");
         let authority = rest.strip_prefix(b"//").filter(|_| has_host);
         let Some(authority) = authority else {
-            self.path = unescape(rest, Part::Path)?;
-            return Ok(());
+            self.read.omits_host = !self.scheme.is_empty();
+            return self.set_path(rest);
         };
         let slash = authority.iter().position(|byte| *byte == b'/').unwrap_or(authority.len());
         let (authority, path) = authority.split_at(slash);
         let at = authority.iter().rposition(|byte| *byte == b'@');
         self.host = host(&self.scheme, &authority[at.map_or(0, |at| at + 1)..])?;
         self.user = at.map(|at| User::parse(&authority[..at])).transpose()?;
+        self.set_path(path)
+    }
+
+    fn set_path(&mut self, path: &[u8]) -> Result<(), String> {
         self.path = unescape(path, Part::Path)?;
+        self.read.path = path.to_vec();
         Ok(())
     }
 
-    fn joined(&self) -> Vec<u8> {
+    /// Go's `URL.String`.
+    pub(super) fn joined(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.scheme.is_empty() {
             out.extend(&self.scheme);
@@ -275,13 +301,13 @@ impl Url {
         } else {
             out.extend(&self.opaque);
         }
-        if !self.query.is_empty() {
+        if self.read.has_query || !self.query.is_empty() {
             out.push(b'?');
             out.extend(&self.query);
         }
         if !self.fragment.is_empty() {
             out.push(b'#');
-            out.extend(escape(&self.fragment, Part::Fragment));
+            out.extend(escaped(&self.fragment, &self.read.fragment, Part::Fragment));
         }
         out
     }
@@ -289,7 +315,8 @@ impl Url {
     /// User, host and path.
     fn join_hierarchy(&self, out: &mut Vec<u8>) {
         let has_authority = !self.host.is_empty() || self.user.is_some();
-        if has_authority || !self.scheme.is_empty() && !self.path.is_empty() {
+        let has_path = !self.read.omits_host && !self.scheme.is_empty() && !self.path.is_empty();
+        if has_authority || has_path {
             out.extend(b"//");
         }
         if let Some(user) = &self.user {
@@ -297,7 +324,10 @@ impl Url {
             out.push(b'@');
         }
         out.extend(escape(&self.host, Part::Host));
-        let path = if self.path == b"*" { self.path.clone() } else { escape(&self.path, Part::Path) };
+        let path = match &*self.path {
+            b"*" if self.read.path.is_empty() => self.path.clone(),
+            path => escaped(path, &self.read.path, Part::Path),
+        };
         if !path.is_empty() && path[0] != b'/' && !self.host.is_empty() {
             out.push(b'/');
         }

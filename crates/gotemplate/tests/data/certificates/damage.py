@@ -374,9 +374,67 @@ def damage_dsa():
         write(f"dsa-{how}.crt", "CERTIFICATE", sequence(body, *(element(*part) for part in signed)))
 
 
+def extension(oid, value, is_critical=False):
+    critical = element(1, b"\xff") if is_critical else b""
+    return sequence(element(6, oid), critical, element(4, value))
+
+
+def damage_extensions():
+    """Certificates with one other extension, or another field. Nobody looks at their signatures."""
+    (_, body), *signed = parts(parts(read("leaf.crt"))[0][1])
+    fields = parts(body)
+
+    def put(how, place, field):
+        changed = [element(*each) for each in fields]
+        changed[place] = field
+        signature = [element(*part) for part in signed]
+        write(f"leaf-{how}.crt", "CERTIFICATE", sequence(sequence(*changed), *signature))
+
+    def standard(number, *parts_):
+        return extension(bytes([0x55, 0x1D, number]), sequence(*parts_))
+
+    def names(*all_):
+        return standard(17, *(element(tag, name.encode()) for tag, name in all_))
+
+    policy = sequence(element(6, b"\x2a\3"))
+    access = bytes([0x2B, 6, 1, 5, 5, 7, 1, 1])
+    for how, each in {
+        "uris": names((0x86, "HTTP://X/a b"), (0x86, "urn:a b"), (0x86, "http://x/%41?#"), (0x86, "//x/!#%41'")),
+        "uri-domain": names((0x86, "https://secret./path")),
+        "uri-escape": names((0x86, "http://x/%zz")),
+        "no-authority-id": standard(35),
+        "empty-authority-id": standard(35, element(0x80, b"")),
+        "no-constraint": standard(30),
+        "mask-constraint": standard(30, element(0xA0, sequence(element(0x87, b"\x0a\0\0\0\xff\0\1\0")))),
+        "mailbox-constraint": standard(30, element(0xA1, sequence(element(0x81, b"a..b@c")))),
+        "address-constraint": standard(30, element(0xA1, sequence(element(0x86, b"192.0.2.1")))),
+        "policy-twice": standard(32, policy, policy),
+        "short-mapping": standard(33, sequence(element(6, b"\x2a\3"))),
+        "empty-policy-number": standard(36, element(0x80, b"")),
+        "usage-no-oid": standard(37, integer(1)),
+        "negative-path": standard(19, element(1, b"\xff"), integer(-1)),
+        "point-without-name": standard(31, sequence(element(0xA0, b""))),
+        "long-inhibit": extension(b"\x55\x1d\x36", element(2, b"\1" * 9)),
+        "critical-access": extension(access, sequence(), True),
+        "access-no-oid": extension(access, sequence(sequence(integer(1)))),
+    }.items():
+        put(how, -1, element(0xA3, sequence(each)))
+    late = element(0x17, b"491231235959Z")
+    for how, time in {
+        "day-30": element(0x17, b"260230120000Z"),
+        "hour-24": element(0x18, b"20260101240000Z"),
+        "no-seconds": element(0x17, b"2601011200Z"),
+        "zone": element(0x18, b"20260101120000+0130"),
+        "zone-zero": element(0x17, b"260101120000+0000"),
+    }.items():
+        put(how, 4, sequence(time, late))
+    put("version-behind", 0, element(0xA0, integer(2) + b"\0"))
+
+
 damage_two()
 damage_shape()
 damage_many()
 damage_scalars()
 damage_points()
 damage_dsa()
+damage_extensions()
