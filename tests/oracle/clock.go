@@ -9,7 +9,9 @@ import (
 func clocked(all template.FuncMap, now time.Time) template.FuncMap {
 	inZone := all["dateInZone"].(func(layout string, date any, zone string) string)
 	round := all["durationRound"].(func(duration any) string)
-	zoned := func(layout string, date any, zone string) string { return inZone(layout, orNow(date, now), zone) }
+	zoned := func(layout string, date any, zone string) string {
+		return inZone(layout, orNow(date, now), ownZone(zone))
+	}
 	return template.FuncMap{
 		"now":            func() time.Time { return now },
 		"date":           func(layout string, date any) string { return zoned(layout, date, "Local") },

@@ -16,7 +16,6 @@ import (
 	"io"
 	"os"
 	"time"
-	_ "time/tzdata" // the zones, whatever the machine has installed
 )
 
 func main() {
@@ -28,6 +27,9 @@ func main() {
 }
 
 func run(arguments []string) error {
+	if err := useOwnZones(); err != nil {
+		return err
+	}
 	if len(arguments) == 0 {
 		return answerAll(os.Stdin, os.Stdout)
 	}

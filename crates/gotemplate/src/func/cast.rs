@@ -34,13 +34,23 @@ pub(super) fn float_to_int(number: f64) -> i64 {
 }
 
 /// `strconv.ParseInt(text, 10, 64)` without its error: what is no number is 0, what is too large the largest number.
+/// What comes after the digits that 64 bits without a sign cannot hold is not looked at.
 pub(super) fn parse_decimal(text: &str) -> i64 {
-    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-    text.parse().unwrap_or_else(|error: std::num::ParseIntError| match error.kind() {
-        PosOverflow => i64::MAX,
-        NegOverflow => i64::MIN,
-        _ => 0,
-    })
+    use std::num::IntErrorKind::PosOverflow;
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.starts_with('+') {
+        return 0;
+    }
+    match digits.parse::<u64>() {
+        Ok(number) if negative => 0i64.checked_sub_unsigned(number).unwrap_or(i64::MIN),
+        Ok(number) => i64::try_from(number).unwrap_or(i64::MAX),
+        Err(error) if *error.kind() != PosOverflow => 0,
+        Err(_) if negative => i64::MIN,
+        Err(_) => i64::MAX,
+    }
 }
 
 fn parse_int(text: &str) -> Option<i64> {
@@ -82,6 +92,21 @@ mod tests {
             [("1.9", 1), ("-.5", 0), ("010", 8), ("0x1F", 31), ("08", 0), ("1e3", 0), (" 4", 0), ("1.x", 0)]
         {
             assert_eq!(to_int(&text.into()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_beyond_64_bits_end_a_number() {
+        for (text, want) in [
+            ("18446744073709551615.1", 0),
+            ("18446744073709551616.1", i64::MAX),
+            ("184467440737095516160.1", i64::MAX),
+            ("-184467440737095516160x", i64::MIN),
+            ("-9223372036854775808", i64::MIN),
+            ("++1", 0),
+            ("-+1", 0),
+        ] {
+            assert_eq!(parse_decimal(text), want, "{text}");
         }
     }
 

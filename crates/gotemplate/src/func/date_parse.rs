@@ -28,8 +28,9 @@ struct Draft {
     minute: i64,
     second: i64,
     nanos: i64,
-    /// After noon, if the text says which half of the day it means.
-    after_noon: Option<bool>,
+    /// Both halves of the day may be named, if the layout has two of them.
+    before_noon: bool,
+    after_noon: bool,
     utc: bool,
     offset: Option<i64>,
     zone_name: Vec<u8>,
@@ -182,11 +183,11 @@ impl Draft {
 
     fn read_half<'t>(&mut self, part: Part, text: &'t [u8]) -> Read<&'t [u8]> {
         let (half, rest) = text.split_at_checked(2).ok_or(Bad::Form)?;
-        self.after_noon = Some(match (part, half) {
-            (Part::UpperHalf, b"PM") | (Part::LowerHalf, b"pm") => true,
-            (Part::UpperHalf, b"AM") | (Part::LowerHalf, b"am") => false,
+        match (part, half) {
+            (Part::UpperHalf, b"PM") | (Part::LowerHalf, b"pm") => self.after_noon = true,
+            (Part::UpperHalf, b"AM") | (Part::LowerHalf, b"am") => self.before_noon = true,
             _ => return Err(Bad::Form),
-        });
+        }
         Ok(rest)
     }
 
@@ -211,7 +212,8 @@ impl Draft {
             }
         }
         let units = ["time zone offset hour", "time zone offset minute", "time zone offset second"];
-        for ((value, max), unit) in numbers.iter().zip([24, 60, 60]).zip(units) {
+        // Of several that are too large Go names the last.
+        for ((value, max), unit) in numbers.iter().zip([24, 60, 60]).zip(units).rev() {
             within(*value, 0, max, unit)?;
         }
         let seconds = (numbers[0] * 60 + numbers[1]) * 60 + numbers[2];
@@ -279,10 +281,10 @@ impl Draft {
     }
 
     fn moment(&self, date: Date, local: &Zone) -> Time {
-        let hour = match self.after_noon {
-            Some(true) if self.hour < 12 => self.hour + 12,
-            Some(false) if self.hour == 12 => 0,
-            _ => self.hour,
+        let hour = match self.hour {
+            hour if self.after_noon && hour < 12 => hour + 12,
+            12 if self.before_noon => 0,
+            hour => hour,
         };
         let second = (hour * 60 + self.minute) * 60 + self.second;
         let wall = |zone: Zone| Time::of_wall(date, second, self.nanos, zone);
@@ -290,7 +292,8 @@ impl Draft {
         if self.utc {
             return wall(Zone::Utc);
         }
-        if let Some(offset) = self.offset {
+        // One second west of UTC Go takes for no offset.
+        if let Some(offset) = self.offset.filter(|offset| *offset != -1) {
             let time = wall(Zone::fixed(name.clone(), offset));
             let rule = local.at(time.seconds);
             let fits = rule.offset == offset && (name.is_empty() || rule.name == name);
@@ -302,8 +305,9 @@ impl Draft {
         match local.offset_of(&name, wall(Zone::Utc).seconds) {
             Some(offset) => wall(Zone::fixed(String::new(), offset)).within(local.clone()),
             None => {
+                // Go does not subtract these hours: the clocks of UTC show that time.
                 let hours = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i64>().ok());
-                wall(Zone::fixed(name, hours.unwrap_or_default() * 3600))
+                wall(Zone::Utc).within(Zone::fixed(name, hours.unwrap_or_default() * 3600))
             }
         }
     }
@@ -423,11 +427,23 @@ mod tests {
     }
 
     #[test]
+    fn both_halves_of_a_day_may_be_named() {
+        assert_eq!(shown("PM-pm-PM", "PM-pm-AM", &Zone::Utc), "0000-01-01 12:00:00 +0000 UTC");
+        assert_eq!(shown("3PM pm", "12PM am", &Zone::Utc), "0000-01-01 00:00:00 +0000 UTC");
+    }
+
+    #[test]
+    fn an_offset_of_a_second_to_the_west_is_none() {
+        let berlin = Zone::load("Europe/Berlin").unwrap();
+        assert_eq!(shown("2006 -07:00:00", "2024 -00:00:01", &berlin), "2024-01-01 00:00:00 +0100 CET");
+    }
+
+    #[test]
     fn offsets_are_bounded() {
         assert_eq!(
             shown("-07:00", "+25:00", &Zone::Utc),
             "parsing time \"+25:00\": time zone offset hour out of range"
         );
-        assert_eq!(shown("MST", "GMT+3", &Zone::Utc), "0000-01-01 00:00:00 +0300 GMT+3");
+        assert_eq!(shown("MST", "GMT+3", &Zone::Utc), "0000-01-01 03:00:00 +0300 GMT+3");
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::time::SystemTime;
 
 use super::calendar::{MONTH, Month, WEEKDAY, Weekday};
-use super::civil::{Date, weekday};
+use super::civil::{Date, SECONDS_OF_DAY, split, weekday};
 use super::duration::{self, DURATION, Duration, SECOND};
 use super::layout::{Cut, Fraction, Offset, Part, cut};
 use super::location::{LOCATION, Location, NoLocation};
@@ -20,7 +20,6 @@ pub(super) const TIME: Type = Type::Named("time.Time", Kind::Struct);
 
 /// From the year 1, where Go's zero time is, to 1970.
 const YEAR_1_TO_1970: i64 = 62_135_596_800;
-const DAY: i64 = 86_400;
 
 /// As JSON and YAML show a moment: as long as what it shows at most.
 const RFC3339: &[u8] = b"2006-01-02T15:04:05.999999999Z07:00";
@@ -224,10 +223,10 @@ impl Time {
 
     /// The moment when the clocks of a zone show this. Of two such moments, or none, Go's choice.
     pub(super) fn of_wall(date: Date, second_of_day: i64, nanos: i64, zone: Zone) -> Self {
-        let seconds = date.days().saturating_mul(DAY).saturating_add(second_of_day);
-        let guess = seconds.saturating_sub(zone.at(seconds).offset);
+        let seconds = date.days().wrapping_mul(SECONDS_OF_DAY).wrapping_add(second_of_day);
+        let guess = seconds.wrapping_sub(zone.at(seconds).offset);
         let offset = zone.at(guess).offset;
-        Self { seconds: seconds.saturating_sub(offset), nanos, zone }
+        Self { seconds: seconds.wrapping_sub(offset), nanos, zone }
     }
 
     /// The same moment, shown in another zone.
@@ -235,31 +234,31 @@ impl Time {
         Self { zone, ..self.clone() }
     }
 
-    /// Nanoseconds since 1970.
-    fn moment(&self) -> i128 {
-        i128::from(self.seconds) * i128::from(SECOND) + i128::from(self.nanos)
-    }
-
-    fn at_moment(&self, moment: i128) -> Self {
-        let (seconds, nanos) = (moment.div_euclid(i128::from(SECOND)), moment.rem_euclid(i128::from(SECOND)));
-        Self { seconds: seconds as i64, nanos: nanos as i64, zone: self.zone.clone() }
+    /// Since the year 1, from where Go counts: seconds and nanoseconds.
+    const fn moment(&self) -> (i64, i64) {
+        (self.seconds.wrapping_add(YEAR_1_TO_1970), self.nanos)
     }
 
     /// In so many units a second; beyond 64 bits it wraps.
     fn since_1970(&self, units: i64) -> Value {
-        Value::int64((self.moment().div_euclid(i128::from(SECOND / units))) as i64)
+        Value::int64(self.seconds.wrapping_mul(units).wrapping_add(self.nanos / (SECOND / units)))
     }
 
+    /// The end is 2^63 - 1 seconds before and after the year 1.
     pub(super) fn add(&self, span: Duration) -> Self {
-        self.at_moment(self.moment() + i128::from(span.0))
+        let nanos = self.nanos + span.0 % SECOND;
+        let seconds = span.0 / SECOND + nanos.div_euclid(SECOND);
+        let end = if seconds > 0 { i64::MAX } else { -i64::MAX };
+        let seconds = self.moment().0.checked_add(seconds).unwrap_or(end).wrapping_sub(YEAR_1_TO_1970);
+        Self { seconds, nanos: nanos.rem_euclid(SECOND), zone: self.zone.clone() }
     }
 
     fn add_date(&self, years: i64, months: i64, days: i64) -> Self {
         let wall = self.wall();
         let date = Date {
-            year: wall.date.year.saturating_add(years),
-            month: wall.date.month.saturating_add(months),
-            day: wall.date.day.saturating_add(days),
+            year: wall.date.year.wrapping_add(years),
+            month: wall.date.month.wrapping_add(months),
+            day: wall.date.day.wrapping_add(days),
         };
         let second_of_day = (wall.hour * 60 + wall.minute) * 60 + wall.second;
         Self::of_wall(date, second_of_day, self.nanos, self.zone.clone())
@@ -267,33 +266,43 @@ impl Time {
 
     /// The span since an earlier moment, as far as a span reaches.
     pub(super) fn since(&self, earlier: &Self) -> Duration {
-        let span = self.moment() - earlier.moment();
-        Duration(span.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+        let (seconds, nanos) = (self.seconds.wrapping_sub(earlier.seconds), self.nanos - earlier.nanos);
+        let span = Duration(seconds.wrapping_mul(SECOND).wrapping_add(nanos));
+        if earlier.add(span).moment() == self.moment() {
+            span
+        } else {
+            Duration(if self.moment() < earlier.moment() { i64::MIN } else { i64::MAX })
+        }
     }
 
     /// What is over a multiple of the span since the year 1.
-    fn over(&self, span: Duration) -> i128 {
-        let since_year_1 = self.moment() + i128::from(YEAR_1_TO_1970) * i128::from(SECOND);
-        since_year_1.rem_euclid(i128::from(span.0))
+    fn over(&self, span: Duration) -> Duration {
+        let (seconds, nanos) = self.moment();
+        if (seconds, nanos) == (i64::MIN, 0) && span.0 % SECOND == 0 {
+            // This one Go cannot make positive.
+            let over = seconds % (span.0 / SECOND) * SECOND;
+            return if over == 0 { Duration(0) } else { Duration(span.0.wrapping_sub(over)) };
+        }
+        let all = i128::from(seconds) * i128::from(SECOND) + i128::from(nanos);
+        Duration(all.rem_euclid(i128::from(span.0)) as i64)
     }
 
     fn truncate(&self, span: Duration) -> Self {
-        if span.0 <= 0 { self.clone() } else { self.at_moment(self.moment() - self.over(span)) }
+        if span.0 <= 0 { self.clone() } else { self.add(Duration(self.over(span).0.wrapping_neg())) }
     }
 
     fn round(&self, span: Duration) -> Self {
         if span.0 <= 0 {
             return self.clone();
         }
-        let over = self.over(span);
-        let up = over + over >= i128::from(span.0);
-        self.at_moment(self.moment() - over + if up { i128::from(span.0) } else { 0 })
+        let over = self.over(span).0;
+        let down = over.cast_unsigned().wrapping_mul(2) < span.0.cast_unsigned();
+        self.add(Duration(if down { over.wrapping_neg() } else { span.0.wrapping_sub(over) }))
     }
 
     fn wall(&self) -> Wall {
         let rule = self.zone.at(self.seconds);
-        let seconds = self.seconds.saturating_add(rule.offset);
-        let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+        let (days, second) = split(self.seconds.wrapping_add(rule.offset));
         Wall {
             days,
             date: Date::of_days(days),
@@ -331,7 +340,7 @@ impl Time {
         if !(0..=9999).contains(&wall.date.year) {
             return Err(Fault::new(format!("Time.{method}: year outside of range [0,9999]")));
         }
-        if wall.rule.offset.abs() >= DAY {
+        if wall.rule.offset.abs() >= SECONDS_OF_DAY {
             return Err(Fault::new(format!("Time.{method}: timezone hour outside of range [0,23]")));
         }
         Ok(self.append_format(before, RFC3339))
@@ -470,12 +479,16 @@ fn offset(seconds: i64, form: Offset) -> String {
     if form.z && seconds == 0 {
         return "Z".into();
     }
-    // The sign is that of the whole minutes, as in Go.
+    // The sign is that of the whole minutes, as in Go; without any, seconds have their own.
     let sign = if seconds / 60 < 0 { '-' } else { '+' };
+    let own = if seconds < 0 && seconds / 60 == 0 && seconds % 60 != 0 { "-" } else { "" };
     let seconds = seconds.abs();
-    let numbers = [seconds / 3600, seconds / 60 % 60, seconds % 60];
-    let numbers: Vec<_> = numbers[..form.numbers].iter().map(|number| format!("{number:02}")).collect();
-    format!("{sign}{}", numbers.join(if form.colon { ":" } else { "" }))
+    let numbers = [
+        format!("{:02}", seconds / 3600),
+        format!("{:02}", seconds / 60 % 60),
+        format!("{own}{:02}", seconds % 60),
+    ];
+    format!("{sign}{}", numbers[..form.numbers].join(if form.colon { ":" } else { "" }))
 }
 
 fn fraction(nanos: i64, form: Fraction) -> String {
@@ -523,6 +536,15 @@ mod tests {
     fn months_added_count_on_into_the_next_year() {
         let time = Time::from_unix(1_700_000_000, Zone::Utc).add_date(0, 14, -14);
         assert_eq!(time.format(b"2006-01-02"), b"2024-12-31");
+    }
+
+    #[test]
+    fn a_moment_that_go_cannot_make_positive_is_rounded_as_there() {
+        let first = Time::from_unix(i64::MIN.wrapping_sub(YEAR_1_TO_1970), Zone::Utc);
+        let (before, span) = (first.moment(), Duration(7 * SECOND));
+        assert_eq!(before, (i64::MIN, 0));
+        assert_eq!(first.over(span), Duration(8 * SECOND));
+        assert_eq!(first.truncate(span).moment(), (-i64::MAX, 0));
     }
 
     #[test]

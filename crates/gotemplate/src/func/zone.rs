@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+use super::civil::SECONDS_OF_DAY;
+
 static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// A zone.
@@ -46,17 +48,17 @@ impl Zone {
         Self::Fixed(Rc::new((name, offset)))
     }
 
-    /// Whether both are one `*time.Location`. There is one of UTC and one of each name, but each text that is read
-    /// makes one of its own.
+    /// Whether both are one `*time.Location`. There is one of UTC, one of each name and one of each usual hour, but any
+    /// other text that is read makes one of its own.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Fixed(a), Self::Fixed(b)) => Rc::ptr_eq(a, b),
+            (Self::Fixed(a), Self::Fixed(b)) => Rc::ptr_eq(a, b) || a == b && is_kept(&a.0, a.1),
             (Self::Empty(a), Self::Empty(b)) => Rc::ptr_eq(a, b),
             _ => self == other,
         }
     }
 
-    /// What holds at a moment, in seconds since 1970. Beyond the year 9999 it is what holds at its end.
+    /// What holds at a moment, in seconds since 1970.
     pub(super) fn at(&self, seconds: i64) -> Rule {
         match self {
             Self::Utc | Self::Empty(_) => Rule { name: "UTC".into(), offset: 0, summer: false },
@@ -98,9 +100,19 @@ impl Zone {
     }
 }
 
+/// Whether `time.FixedZone` keeps a zone and gives it out again: without a name, of a usual whole hour.
+fn is_kept(name: &str, offset: i64) -> bool {
+    const HOUR: i64 = 3600;
+    name.is_empty() && offset % HOUR == 0 && (-12..=14).contains(&(offset / HOUR))
+}
+
+/// Beyond the year 9999 the moment 400 years or a multiple earlier: days, months and weeks repeat. Before -9999 nothing
+/// has changed yet.
 fn timestamp(seconds: i64) -> Timestamp {
-    let (min, max) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-    Timestamp::from_second(seconds.clamp(min, max)).unwrap_or_default()
+    const CYCLE: i64 = 146_097 * SECONDS_OF_DAY;
+    let (min, last) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second() - CYCLE);
+    let seconds = if seconds > last { last + (seconds - last) % CYCLE } else { seconds.max(min) };
+    Timestamp::from_second(seconds).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -119,6 +131,23 @@ mod tests {
         let berlin = Zone::load("Europe/Berlin").unwrap();
         assert_eq!(berlin.at(1_700_000_000), Rule { name: "CET".into(), offset: 3600, summer: false });
         assert_eq!(berlin.at(1_690_000_000), Rule { name: "CEST".into(), offset: 7200, summer: true });
+    }
+
+    #[test]
+    fn unnamed_zones_of_usual_hours_are_one() {
+        let is_one =
+            |name: &str, offset| Zone::fixed(name.into(), offset).is_same(&Zone::fixed(name.into(), offset));
+        assert!(is_one("", 7200) && is_one("", -12 * 3600) && is_one("", 14 * 3600));
+        assert!(
+            !is_one("", -13 * 3600) && !is_one("", 15 * 3600) && !is_one("", 1800) && !is_one("CET", 3600)
+        );
+    }
+
+    #[test]
+    fn summers_go_on_beyond_the_year_9999() {
+        let berlin = Zone::load("Europe/Berlin").unwrap();
+        assert!(berlin.at(253_420_000_000).summer);
+        assert!(!berlin.at(253_402_300_800).summer);
     }
 
     #[test]
