@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template/parse"
@@ -95,6 +96,7 @@ func (q question) recorded(directory string) (recorded, error) {
 	if first.Error != second.Error || !bytes.Equal(first.out(), second.out()) {
 		return recorded{}, fmt.Errorf("%s: two runs differ: %q", q.ID, asked.text())
 	}
+	first = first.placed(q)
 	out := recorded{question: q, Error: first.Error}
 	if first.Error == "" {
 		if text := string(first.out()); utf8.ValidString(text) {
@@ -104,6 +106,17 @@ func (q question) recorded(directory string) (recorded, error) {
 		}
 	}
 	return out, nil
+}
+
+var place = regexp.MustCompile(`0x[0-9a-f]+`)
+
+// placed is the answer with one address for all, where a case asks for one: they differ from build to build.
+func (a answer) placed(q question) answer {
+	if a.Out == nil || !strings.HasPrefix(q.ID, "address/") {
+		return a
+	}
+	out := place.ReplaceAll(*a.Out, []byte("0xc000000000"))
+	return answer{ID: a.ID, Out: &out}
 }
 
 // withFiles reads the files that a case names into its data.

@@ -240,6 +240,12 @@ fn copies_of_a_map_in_loops_within_each_other_are_paid_for() {
 }
 
 #[test]
+fn layouts_of_nothing_but_parts_are_paid_for() {
+    let text = "{{ $t := toDate \"2006\" \"2024\" }}{{ range 40 }}{{ $x := $t.Format $.text }}{{ end }}";
+    is_refused(text, &text_data("1".repeat(60_000)));
+}
+
+#[test]
 fn room_behind_a_list_grows_with_its_items_alone() {
     let longer = "{{ $l = append $l 1 }}{{ $l = slice $l 0 (add (len $l) (div (sub (len $l) 1) 4)) }}";
     let text = format!("{{{{ $l := until 8 }}}}{{{{ range 60 }}}}{longer}{{{{ end }}}}");

@@ -3,7 +3,7 @@
 use super::cast::parse_decimal;
 use super::date_parse::parse;
 use super::duration::{Duration, SECOND};
-use super::time::{TIME, Time, local};
+use super::time::{TIME, Time, local, pay_for_layout};
 use super::zone::Zone;
 use super::{Args, Func};
 use crate::error::Fault;
@@ -85,7 +85,7 @@ fn zone_named(run: &Run<'_>, name: &[u8]) -> Zone {
 
 /// A date, or the present if it is none, as a layout shows it.
 fn shown(run: &mut Run<'_>, layout: &[u8], date: &Value, zone: Zone) -> Result<Value, Fault> {
-    run.make(layout.len())?;
+    pay_for_layout(run, layout)?;
     let time = match as_time(date) {
         Some(time) => time,
         None => Time::now(run)?,

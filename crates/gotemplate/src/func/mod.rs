@@ -37,6 +37,7 @@ mod layout;
 mod location;
 mod merge;
 mod time;
+mod time_parts;
 mod zone;
 
 pub mod certificate;

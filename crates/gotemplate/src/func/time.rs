@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use super::calendar::{MONTH, Month, WEEKDAY, Weekday};
 use super::civil::{Date, SECONDS_OF_DAY, split, weekday};
 use super::duration::{self, DURATION, Duration, SECOND};
-use super::layout::{Cut, Fraction, Offset, Part, cut};
+use super::layout::{Cut, Fraction, Offset, Part};
 use super::location::{LOCATION, Location, NoLocation};
+use super::time_parts::{cuts, fraction, offset, pieces};
 use super::zone::{Rule, Zone};
 use super::{Args, Method, Signature};
 use crate::error::Fault;
@@ -48,12 +49,13 @@ struct Wall {
 static METHODS: &[Method<Time>] = &[
     Method::new("Format", &[Type::String], Type::String, |time, run, args| {
         let layout = args.str(0)?;
-        run.make(layout.len())?;
+        pay_for_layout(run, layout)?;
         Ok(Value::str(time.format(layout)))
     }),
     Method::new("AppendFormat", &[Type::BYTES, Type::String], Type::BYTES, |time, run, args| {
         let (before, layout) = (args.bytes(0)?, args.str(1)?);
         run.make(before.len().saturating_add(layout.len()))?;
+        pay_for_layout(run, layout)?;
         Ok(Value::Bytes(time.append_format(before, layout)))
     }),
     Method::new("String", &[], Type::String, |time, _, _| Ok(time.to_text().into())),
@@ -190,6 +192,12 @@ impl Object for Time {
         let is_same = |other: &Self| self == other && self.zone.is_same(&other.zone);
         Some(other.downcast_ref().is_some_and(is_same))
     }
+}
+
+/// What it costs to show a moment: a layout may consist of parts alone.
+pub(super) fn pay_for_layout(run: &mut Run<'_>, layout: &[u8]) -> Result<(), Fault> {
+    run.make(layout.len())?;
+    run.spend(layout.len() as u64 / 16)
 }
 
 /// The local zone of the rendering; UTC if there is none of its name.
@@ -444,64 +452,6 @@ impl Time {
             Part::Fraction(form) => fraction(self.nanos, form),
         }
     }
-}
-
-/// A layout cut into its parts.
-fn cuts(mut layout: &[u8]) -> impl Iterator<Item = Cut<'_>> {
-    std::iter::from_fn(move || {
-        let found = (!layout.is_empty()).then(|| cut(layout))?;
-        layout = found.after;
-        Some(found)
-    })
-}
-
-/// The pieces in which Go appends a part: signs, paddings and the numbers of an offset one by one.
-fn pieces<'t>(part: Part, text: &'t [u8], rule: &Rule) -> Vec<&'t [u8]> {
-    let padding = |byte: u8| text.iter().take(text.len() - 1).take_while(|other| **other == byte).count();
-    let alone = match part {
-        Part::Offset(_) => return in_pairs(text),
-        Part::ZoneName if rule.name.is_empty() => return in_pairs(text),
-        Part::DayPadded | Part::YearDayPadded => padding(b' '),
-        Part::YearDay => padding(b'0'),
-        Part::LongYear => usize::from(text.starts_with(b"-")),
-        _ => 0,
-    };
-    let (alone, rest) = text.split_at(alone);
-    alone.chunks(1).chain([rest]).collect()
-}
-
-fn in_pairs(offset: &[u8]) -> Vec<&[u8]> {
-    let digits = |a: &u8, b: &u8| a.is_ascii_digit() && b.is_ascii_digit();
-    offset.chunk_by(digits).flat_map(|run| run.chunks(2)).collect()
-}
-
-fn offset(seconds: i64, form: Offset) -> String {
-    if form.z && seconds == 0 {
-        return "Z".into();
-    }
-    // The sign is that of the whole minutes, as in Go; without any, seconds have their own.
-    let sign = if seconds / 60 < 0 { '-' } else { '+' };
-    let own = if seconds < 0 && seconds / 60 == 0 && seconds % 60 != 0 { "-" } else { "" };
-    let seconds = seconds.abs();
-    let numbers = [
-        format!("{:02}", seconds / 3600),
-        format!("{:02}", seconds / 60 % 60),
-        format!("{own}{:02}", seconds % 60),
-    ];
-    format!("{sign}{}", numbers[..form.numbers].join(if form.colon { ":" } else { "" }))
-}
-
-fn fraction(nanos: i64, form: Fraction) -> String {
-    if form.trimmed && nanos == 0 {
-        return String::new();
-    }
-    let digits = format!("{nanos:09}");
-    let digits = &digits[..form.digits.min(9)];
-    let digits = if form.trimmed { digits.trim_end_matches('0') } else { digits };
-    if form.trimmed && digits.is_empty() {
-        return String::new();
-    }
-    format!("{}{digits}", char::from(form.separator))
 }
 
 #[cfg(test)]
