@@ -78,7 +78,7 @@ var breakingArguments = func() map[string][]string {
 	return out
 }()
 
-var kindIn = regexp.MustCompile(`@[a-z0-9]+`)
+var kindIn = regexp.MustCompile(`\B@[a-z0-9]+`)
 
 // breaking is a case in which the function itself is to fail.
 func (g *generator) breaking(s signature) question {

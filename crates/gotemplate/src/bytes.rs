@@ -22,6 +22,7 @@ struct Room {
     all: Rc<RefCell<Vec<u8>>>,
     /// How far windows may reach, counted from the first byte.
     end: usize,
+    nil: bool,
 }
 
 impl Bytes {
@@ -38,8 +39,21 @@ impl Bytes {
         all.extend_from_slice(bytes);
         all.extend_from_slice(more);
         all.resize(end, 0);
-        let room = Room { all: Rc::new(RefCell::new(all)), end };
+        let room = Room { all: Rc::new(RefCell::new(all)), end, nil: false };
         Self { room: Rc::new(room), start: 0, len: small(len) }
+    }
+
+    /// The nil `[]byte`: empty, `null` in JSON.
+    #[must_use]
+    pub fn nil() -> Self {
+        let room = Room { all: Rc::default(), end: 0, nil: true };
+        Self { room: Rc::new(room), start: 0, len: 0 }
+    }
+
+    /// Whether it is nil.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.room.nil
     }
 
     /// How many bytes.
@@ -87,7 +101,8 @@ impl Bytes {
         if to > max || max > self.capacity() {
             return None;
         }
-        let room = Room { all: Rc::clone(&self.room.all), end: self.start as usize + max };
+        let (all, end) = (Rc::clone(&self.room.all), self.start as usize + max);
+        let room = Room { all, end, nil: self.is_nil() };
         Some(Self { room: Rc::new(room), ..self.slice(from, to)? })
     }
 
@@ -138,7 +153,7 @@ impl From<&Bytes> for Str {
 
 impl PartialEq for Bytes {
     fn eq(&self, other: &Self) -> bool {
-        *self.borrow() == *other.borrow()
+        self.is_nil() == other.is_nil() && *self.borrow() == *other.borrow()
     }
 }
 

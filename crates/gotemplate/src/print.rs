@@ -7,7 +7,7 @@ use crate::float;
 use crate::quote::{can_backquote, count_chars, first_char, is_print, quote_char_into, quote_into};
 use crate::run::too_long;
 use crate::types::{Float, Kind, Type, Uint};
-use crate::value::{List, Map, Object, Value, is_exported};
+use crate::value::{Bytes, List, Map, Object, Value, is_exported};
 
 /// What the functions here make at most, unless the caller has a limit of its own.
 const MAX_TEXT: usize = 16 << 20;
@@ -379,7 +379,7 @@ impl<'o> Printer<'o> {
                 Ok(())
             }
             (_, 'p') => self.address(value, verb),
-            (Value::Bytes(bytes), _) => self.bytes(&bytes.borrow(), verb, "[]byte"),
+            (Value::Bytes(bytes), _) => self.bytes(bytes, verb, "[]byte"),
             _ => self.value(value, verb),
         }
     }
@@ -407,7 +407,7 @@ impl<'o> Printer<'o> {
             Value::Float(of, f) => self.float(value, *f, if *of == Float::Float32 { 32 } else { 64 }, verb),
             Value::Complex(re, im) => self.complex(value, *re, *im, verb),
             Value::Str(text) => self.text(value, text, verb),
-            Value::Bytes(bytes) => self.bytes(&bytes.borrow(), verb, "[]uint8"),
+            Value::Bytes(bytes) => self.bytes(bytes, verb, "[]uint8"),
             Value::List(list) => self.list(list, verb),
             Value::Map(map) => self.map(map, verb),
             Value::Object(object) => self.object(value, &**object, verb),
@@ -456,8 +456,11 @@ impl<'o> Printer<'o> {
         self.check_size()
     }
 
-    fn bytes(&mut self, bytes: &[u8], verb: char, name: &str) -> Result<(), Fault> {
+    fn bytes(&mut self, bytes: &Bytes, verb: char, name: &str) -> Result<(), Fault> {
+        let nil = self.flags.sharp_v && bytes.is_nil();
+        let bytes = &*bytes.borrow();
         match verb {
+            'v' | 'd' if nil => self.out.extend(format!("{name}(nil)").bytes()),
             'v' | 'd' if self.flags.sharp_v => {
                 self.out.extend(format!("{name}{{").bytes());
                 self.numbers(bytes, 'v')?;
@@ -467,6 +470,7 @@ impl<'o> Printer<'o> {
             'x' => self.hex(bytes, b"0123456789abcdefx"),
             'X' => self.hex(bytes, b"0123456789ABCDEFX"),
             'q' => self.quoted(bytes),
+            _ if nil => self.out.extend(b"[]uint8(nil)"),
             _ => {
                 let (open, close) = if self.flags.sharp_v { ("[]uint8{", b'}') } else { ("[", b']') };
                 self.out.extend(open.bytes());

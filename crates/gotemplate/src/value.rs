@@ -233,7 +233,7 @@ impl Value {
             Type::Float(float) => Self::Float(float, 0.0),
             Type::Complex => Self::Complex(0.0, 0.0),
             Type::String => Self::Str(Str::default()),
-            Type::BYTES => Self::bytes(Str::default()),
+            Type::BYTES => Self::Bytes(Bytes::nil()),
             Type::Slice(elem) => Self::List(List::nil(*elem)),
             Type::Map(elem) => Self::Map(Map::nil(*elem)),
         }
@@ -266,6 +266,7 @@ impl Value {
             Self::NoValue | Self::Nil => true,
             Self::List(list) => list.is_nil(),
             Self::Map(map) => map.is_nil(),
+            Self::Bytes(bytes) => bytes.is_nil(),
             _ => false,
         }
     }

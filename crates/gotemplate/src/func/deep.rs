@@ -113,7 +113,9 @@ fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Faul
             }
             Value::Map(Map::new(map.elem(), entries))
         }
-        Value::Bytes(bytes) => Value::Bytes(Bytes::with_capacity(&bytes.borrow(), bytes.capacity())),
+        Value::Bytes(bytes) if !bytes.is_nil() => {
+            Value::Bytes(Bytes::with_capacity(&bytes.borrow(), bytes.capacity()))
+        }
         Value::Object(object) => object.copied().unwrap_or_else(|| value.clone()),
         other => other.clone(),
     })

@@ -75,6 +75,7 @@ impl Writer<'_, '_> {
             Value::Uint(_, number) => self.out.extend(number.to_string().into_bytes()),
             Value::Float(of, number) => self.float(*of, *number)?,
             Value::Str(text) => self.text(text)?,
+            Value::Bytes(bytes) if bytes.is_nil() => self.out.extend(b"null"),
             Value::Bytes(bytes) => {
                 self.room(bytes.len() / 3 * 4)?;
                 self.text(STANDARD.encode(&*bytes.borrow()).as_bytes())?;
