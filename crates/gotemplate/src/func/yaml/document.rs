@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::decode;
 use super::scan::Scan;
-use super::{Stop, without_content};
+use super::{Stop, text_of, without_content};
 use crate::error::Fault;
 use crate::func::json_write;
 use crate::run::{Env, LIST_STEPS, MAP_STEPS, Run};
@@ -29,7 +29,7 @@ const MAX_LEVELS: usize = 64;
 /// ```
 pub fn document(env: &Env<'_>, text: &[u8]) -> Result<Result<Json, Fault>, Fault> {
     let mut run = Run::new(env);
-    let decoded = decode::with_text_keys(&mut run, text);
+    let decoded = text_of(text).and_then(|text| decode::with_text_keys(&mut run, text));
     match decoded.and_then(|value| json(&mut run, &value, 0)) {
         Ok(json) => Ok(Ok(json)),
         Err(Stop::Limit(fault)) => Err(fault),
@@ -170,7 +170,9 @@ mod tests {
             let fault = document(&Env::default(), text.as_bytes()).unwrap().unwrap_err();
             assert_eq!(fault.to_string(), why, "{text}");
         }
-        assert!(document(&Env::default(), b"hunter2: \xff").unwrap().is_err());
+        for bytes in [&b"hunter2: \xff"[..], b"\xff\xfe", b"\xff\xfeh\0", b"\xfe\xff\0h"] {
+            assert!(document(&Env::default(), bytes).unwrap().is_err(), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -97,6 +97,14 @@ fn from_yaml(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     }
 }
 
+/// What a document may be for Kubernetes: UTF-8. Bytes that happen to begin like UTF-16 would be lost.
+fn text_of(bytes: &[u8]) -> Result<&[u8], Stop> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.as_bytes()),
+        Err(_) => Err(Stop::Malformed("invalid UTF-8".into())),
+    }
+}
+
 fn failed(why: &str) -> Value {
     Value::dict([("Error", why.into())])
 }
@@ -117,7 +125,7 @@ fn failed(why: &str) -> Value {
 /// ```
 pub fn string_map(env: &Env<'_>, text: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
     let mut run = Run::new(env);
-    let decoded = decode::with_text_keys(&mut run, text);
+    let decoded = text_of(text).and_then(|text| decode::with_text_keys(&mut run, text));
     match decoded.map_err(without_content)? {
         Value::Nil => Ok(BTreeMap::new()),
         Value::Map(map) => strings_of(&mut run, &map),
