@@ -51,14 +51,22 @@ record-gjson:
     cd crates/gjson/oracle && go run . ../tests/data
     git diff --stat -- crates/gjson/tests/data
 
+# Go's side reads the zones that the crate bundles: a release of the tz database is no behaviour of Go.
+zoneinfo := justfile_directory() / "target/zones"
+
+# Writes them where Go's side finds them.
+[private]
+zones:
+    cargo run --release --locked --quiet --package keyferry-gotemplate --example zones -- "{{ zoneinfo }}"
+
 # Records what Go's text/template and sprig make of the cases in tests/oracle; the tests then run without Go. Look at the diff.
-record-templates:
-    cd tests/oracle && go run . record ../../crates/gotemplate/tests/data
+record-templates: zones
+    cd tests/oracle && ZONEINFO="{{ zoneinfo }}" go run . record ../../crates/gotemplate/tests/data
     git diff --stat -- crates/gotemplate/tests/data
 
 # Gives 200 000 random templates to Go and to us; prints what they cover and where the answers differ: `./justw compare-templates -seed 7`.
-compare-templates *ARGS:
-    cd tests/oracle && go test . && go run . diff -each 900 -damaged 20000 -least 200000 {{ ARGS }} cargo run --release --locked --quiet --package keyferry-gotemplate --example oracle
+compare-templates *ARGS: zones
+    cd tests/oracle && go test . && ZONEINFO="{{ zoneinfo }}" go run . diff -each 900 -damaged 20000 -least 200000 {{ ARGS }} cargo run --release --locked --quiet --package keyferry-gotemplate --example oracle
 
 # Gives hostile templates and values to the template engine for so many minutes: `./justw fuzz 10`; the report names what it finds.
 fuzz MINUTES="60":
