@@ -13,7 +13,7 @@ use keyferry_stores::{
 use serde_json::Value;
 
 use super::{
-    Cluster, Event, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit,
+    Cluster, Event, ObjectKey, Precondition, Secret, StatusKind, Subject, WritePermit, Writer,
     generic::{GenericObject, ObjectKind},
 };
 
@@ -52,17 +52,17 @@ impl Cluster for Crashing {
         self.inner.get_secret(key).await
     }
 
-    async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
+    async fn create_secret(&self, permit: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
         self.reach("after-fetch");
         self.reach("before-write");
-        let created = self.inner.create_secret(permit, secret, manager).await;
+        let created = self.inner.create_secret(permit, secret, by).await;
         self.reach("after-write");
         created
     }
 
-    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
+    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
         self.reach("before-write");
-        let replaced = self.inner.replace_secret(permit, secret, manager).await;
+        let replaced = self.inner.replace_secret(permit, secret, by).await;
         self.reach("after-write");
         replaced
     }
@@ -82,10 +82,10 @@ impl Cluster for Crashing {
         &self,
         permit: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject> {
         self.reach("before-write");
-        let created = self.inner.create_object(permit, object, manager).await;
+        let created = self.inner.create_object(permit, object, by).await;
         self.reach("after-write");
         created
     }
@@ -94,10 +94,10 @@ impl Cluster for Crashing {
         &self,
         permit: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject> {
         self.reach("before-write");
-        let replaced = self.inner.replace_object(permit, object, manager).await;
+        let replaced = self.inner.replace_object(permit, object, by).await;
         self.reach("after-write");
         replaced
     }

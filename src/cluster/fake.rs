@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Cluster, Event, FieldOwner, HasMeta, Meta, ObjectKey, Precondition, Secret, StatusKind, Subject,
-    WritePermit,
+    WritePermit, Writer,
     generic::{GenericObject, ManagedObject, ObjectKind, check_content},
     kinds::{cluster_scoped, unknown},
     managed::{DigestKey, ManagedSecret},
@@ -471,12 +471,12 @@ impl Cluster for FakeCluster {
         self.get(key)
     }
 
-    async fn create_secret(&self, _: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        self.create(secret, manager)
+    async fn create_secret(&self, _: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
+        self.create(secret, by.manager)
     }
 
-    async fn replace_secret(&self, _: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        self.replace(secret, manager)
+    async fn replace_secret(&self, _: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
+        self.replace(secret, by.manager)
     }
 
     async fn delete_secret(&self, _: WritePermit, key: &ObjectKey, expected: &Precondition) -> Result<()> {
@@ -491,18 +491,18 @@ impl Cluster for FakeCluster {
         &self,
         _: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject> {
-        self.create(object, manager)
+        self.create(object, by.manager)
     }
 
     async fn replace_object(
         &self,
         _: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject> {
-        self.replace(object, manager)
+        self.replace(object, by.manager)
     }
 
     async fn delete_object(

@@ -7,9 +7,7 @@
 //! Plaintext: bodies out are built in a wiped buffer of the right size; bodies in are wiped after decoding where nobody else holds
 //! them. What the TLS layer buffers is out of our hands.
 
-use std::{
-    cmp::Reverse, collections::BTreeMap, fmt, future::Future, io, path::PathBuf, sync::Arc, time::Duration,
-};
+use std::{collections::BTreeMap, fmt, future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 
 use ::kube::{
     Client, Config,
@@ -17,7 +15,6 @@ use ::kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use jiff::Timestamp;
@@ -31,12 +28,13 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{
-    Cluster, Event, ObjectKey, Precondition, Secret, Subject, WritePermit,
+    Cluster, Event, ObjectKey, Precondition, Secret, Subject, WritePermit, Writer,
     events::{self, EventQueue},
     feeds::{ApiKind, KubeWatches, Statuses},
     gate::{Budget, Gate},
-    generic::{GenericObject, ObjectKind, check_content, texts},
+    generic::{GenericObject, ObjectKind, check_content},
     kinds::{Kinds, Served, document, unknown},
+    redact::{redact, values_of_object, values_of_secret},
     refusal::{failure, is_of_unserved_path, refused},
     wire::{
         ConfigMapWire, GenericBody, GenericWire, PartialWire, SecretBody, SecretWire, TokenWire, body_bytes,
@@ -46,9 +44,6 @@ use super::{
 /// A connection on which nothing has come for this long is dead. Longer than a watch (kube ends those after 290 s), so only lists and
 /// watches whose server vanished are cut by it; our own requests have [`limits::REQUEST_TIMEOUT`].
 const SILENCE: Duration = Duration::from_secs(300);
-
-/// Values under so many bytes are not taken out of messages: they would tear every sentence apart and are no secret.
-const HIDDEN_BYTES: usize = 4;
 
 /// How to reach the API server.
 #[derive(Debug, Clone, Default)]
@@ -192,10 +187,15 @@ impl KubeCluster {
         Ok(metadata.resource_version)
     }
 
-    async fn write_secret(&self, permit: WritePermit, call: Call, secret: &Secret) -> Result<Secret> {
-        let body = secret_body(secret)?;
-        let sent = self.write(permit, call.body(body)).await;
-        let sent = sent.map_err(|error| redact(error, values_of_secret(secret)))?;
+    async fn write_secret(
+        &self,
+        permit: WritePermit,
+        call: Call,
+        (secret, by): (&Secret, Writer<'_>),
+    ) -> Result<Secret> {
+        let call = call.query(&managed_by(by.manager)).body(secret_body(secret)?);
+        let sent = self.write(permit, call).await;
+        let sent = sent.map_err(|error| redact(error, values_of_secret(secret), by.unsaid))?;
         decode::<SecretWire>(sent).map(Into::into)
     }
 
@@ -203,11 +203,11 @@ impl KubeCluster {
         &self,
         permit: WritePermit,
         call: Call,
-        object: &GenericObject,
+        (object, by): (&GenericObject, Writer<'_>),
     ) -> Result<GenericObject> {
-        let body = object_body(object)?;
-        let sent = self.still_served(&object.kind, self.write(permit, call.body(body)).await);
-        let sent = sent.map_err(|error| redact(error, values_of_object(object)))?;
+        let call = call.query(&managed_by(by.manager)).body(object_body(object)?);
+        let sent = self.still_served(&object.kind, self.write(permit, call).await);
+        let sent = sent.map_err(|error| redact(error, values_of_object(object), by.unsaid))?;
         Ok(decode::<GenericWire>(sent)?.into_object(&object.kind))
     }
 
@@ -228,18 +228,17 @@ impl Cluster for KubeCluster {
         Ok(wire.into())
     }
 
-    async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
-        let call =
-            Call::among(Method::POST, &ApiKind::SECRET, &secret.meta.namespace)?.query(&managed_by(manager));
-        self.write_secret(permit, call, secret).await
+    async fn create_secret(&self, permit: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
+        let call = Call::among(Method::POST, &ApiKind::SECRET, &secret.meta.namespace)?;
+        self.write_secret(permit, call, (secret, by)).await
     }
 
-    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret> {
+    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
         if secret.meta.resource_version.is_empty() {
             return Err(Error::new(Kind::Bug, "a Secret is replaced without its resourceVersion"));
         }
-        let call = Call::on(Method::PUT, &ApiKind::SECRET, &secret.meta.key())?.query(&managed_by(manager));
-        self.write_secret(permit, call, secret).await
+        let call = Call::on(Method::PUT, &ApiKind::SECRET, &secret.meta.key())?;
+        self.write_secret(permit, call, (secret, by)).await
     }
 
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()> {
@@ -257,25 +256,25 @@ impl Cluster for KubeCluster {
         &self,
         permit: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject> {
         let kind = self.look_up(&object.kind).await?;
-        let call = Call::among(Method::POST, &kind, &object.meta.namespace)?.query(&managed_by(manager));
-        self.write_object(permit, call, object).await
+        let call = Call::among(Method::POST, &kind, &object.meta.namespace)?;
+        self.write_object(permit, call, (object, by)).await
     }
 
     async fn replace_object(
         &self,
         permit: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject> {
         if object.meta.resource_version.is_empty() {
             return Err(Error::new(Kind::Bug, "an object is replaced without its resourceVersion"));
         }
         let kind = self.look_up(&object.kind).await?;
-        let call = Call::on(Method::PUT, &kind, &object.meta.key())?.query(&managed_by(manager));
-        self.write_object(permit, call, object).await
+        let call = Call::on(Method::PUT, &kind, &object.meta.key())?;
+        self.write_object(permit, call, (object, by)).await
     }
 
     async fn delete_object(
@@ -561,64 +560,6 @@ fn decode<T: DeserializeOwned>(body: Bytes) -> Result<T> {
     })
 }
 
-/// Takes values out of what the API server (or a webhook in it) says of their write, in each of these forms. Where its message was cut
-/// off in the midst of a value, so is what is left.
-fn redact(error: Error, mut forms: Vec<Zeroizing<String>>) -> Error {
-    const HIDDEN: &str = "[redacted]";
-    let text = error.to_string();
-    let end = cut_value(&text, &forms);
-    forms.sort_by_key(|form| Reverse(form.len()));
-    let whole = text[..end].to_string();
-    let mut clean = forms.iter().fold(whole, |clean, form| clean.replace(form.as_str(), HIDDEN));
-    if end < text.len() {
-        clean.push_str(HIDDEN);
-    }
-    if clean == text { error } else { Error::new(error.kind(), clean).after(error.wait()) }
-}
-
-/// Where the value begins in the midst of which a text was cut off; the text's end if it was not.
-fn cut_value(text: &str, forms: &[Zeroizing<String>]) -> usize {
-    // What is cut may be short by a part of a character.
-    let is_cut = text.len() + 3 >= limits::MESSAGE_BYTES;
-    let tails = text.char_indices().map(|(at, _)| (at, &text[at..])).filter(|_| is_cut);
-    let mut long = tails.take_while(|(_, tail)| tail.len() >= HIDDEN_BYTES);
-    let cut = long.find(|(_, tail)| forms.iter().any(|form| form.starts_with(*tail)));
-    cut.map_or(text.len(), |(at, _)| at)
-}
-
-/// The values of a Secret in each form in which a message may tell them.
-fn values_of_secret(secret: &Secret) -> Vec<Zeroizing<String>> {
-    let values = secret.data.values().filter(|value| value.len() >= HIDDEN_BYTES);
-    let forms = values.flat_map(|value| {
-        let encoded = Zeroizing::new(STANDARD.encode(value.expose()));
-        value.expose_str().map(forms_of).into_iter().flatten().chain([encoded])
-    });
-    forms.collect()
-}
-
-/// The texts and numbers in an object likewise.
-fn values_of_object(object: &GenericObject) -> Vec<Zeroizing<String>> {
-    let values = object.body.values().flat_map(texts);
-    values.filter(|value| value.len() >= HIDDEN_BYTES).flat_map(|value| forms_of(&value)).collect()
-}
-
-/// A text as it is, as it is quoted, and as JSON has it, with and without what Go's encoder does for the sake of HTML.
-fn forms_of(text: &str) -> [Zeroizing<String>; 4] {
-    let quoted = Zeroizing::new(text.escape_debug().to_string());
-    let json = Zeroizing::new(serde_json::to_string(text).unwrap_or_default());
-    let inner = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
-    let mut for_html = Zeroizing::new(String::with_capacity(6 * inner.len()));
-    for letter in inner.chars() {
-        match letter {
-            '<' => for_html.push_str("\\u003c"),
-            '>' => for_html.push_str("\\u003e"),
-            '&' => for_html.push_str("\\u0026"),
-            other => for_html.push(other),
-        }
-    }
-    [Zeroizing::new(text.to_string()), quoted, Zeroizing::new(inner.to_string()), for_html]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -634,58 +575,10 @@ mod tests {
         assert!(Call::on(Method::GET, &ApiKind::SECRET, &ObjectKey::new("ns", "a.b-1")).is_ok());
     }
 
-    #[test]
-    fn values_are_taken_out_of_what_a_webhook_says() {
-        let mut secret = Secret::default();
-        secret.data.insert("k".into(), "hunter\n2".into());
-        let text = format!("denied: hunter\n2 {} {}", "hunter\\n2", STANDARD.encode("hunter\n2"));
-        let clean = redact(Error::new(Kind::Forbidden, text), values_of_secret(&secret));
-        assert_eq!(clean.to_string(), "denied: [redacted] [redacted] [redacted]");
-    }
-
     fn object(body: Value) -> GenericObject {
         let Value::Object(body) = body else { panic!("{body} is no object") };
         let kind = ObjectKind { api_version: "v1".into(), kind: "ConfigMap".into() };
         GenericObject { body, ..GenericObject::new(kind, &ObjectKey::new("n", "c")) }
-    }
-
-    /// What is told of a message about an object.
-    fn told(message: &str, body: Value) -> String {
-        redact(Error::new(Kind::Invalid, message), values_of_object(&object(body))).to_string()
-    }
-
-    #[test]
-    fn texts_of_an_object_are_taken_out_of_what_the_api_server_says_of_it() {
-        let table = [
-            (
-                "spec.a: Invalid value: \"hunter2\"",
-                json!({ "spec": { "a": "hunter2" } }),
-                "spec.a: Invalid value: \"[redacted]\"",
-            ),
-            ("value [hunter2]", json!({ "spec": [{ "deep": ["hunter2"] }] }), "value [[redacted]]"),
-            (r#"a: "it's\nx""#, json!({ "data": { "a": "it's\nx" } }), "a: \"[redacted]\""),
-            (r#"{"a":"x\u003cy\u003e\u0026"}"#, json!({ "data": { "a": "x<y>&" } }), r#"{"a":"[redacted]"}"#),
-            ("hunter2-long", json!({ "data": { "a": "hunter2", "b": "hunter2-long" } }), "[redacted]"),
-            (
-                "yes or no",
-                json!({ "data": { "a": "yes", "b": "no", "c": 7, "d": null, "e": true } }),
-                "yes or no",
-            ),
-        ];
-        for (message, body, clean) in table {
-            assert_eq!(told(message, body), clean);
-        }
-    }
-
-    #[test]
-    fn a_value_in_whose_midst_the_message_was_cut_is_not_told() {
-        let key = "0123456789abcdef\n".repeat(100);
-        let message = format!("spec.key: Invalid value: {}", serde_json::to_string(&key).unwrap());
-        let cut = &message[..limits::MESSAGE_BYTES];
-        let body = json!({ "spec": { "key": key, "part": "456789ab" } });
-        assert_eq!(told(cut, body), "spec.key: Invalid value: \"[redacted]");
-        let whole = "unknown field spec.key";
-        assert_eq!(told(whole, json!({ "spec": { "a": "spec.keyhole" } })), whole);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! is the real one, [`fake`] the one of story tests; both obey the same contract (`tests/it/cluster_contract.rs`). [`watch::Watches`]
 //! is the same over time: a feed of changes a kind, which [`mirror::Mirror`] turns into a map.
 //!
-//! - Between [`Cluster`] and the wire: [`gate`] (pace), `wire` (shapes), [`refusal`] (what answers mean), [`events`] (their queue).
+//! - Between [`Cluster`] and the wire: [`gate`] (pace), `wire` (shapes), [`refusal`] (what answers mean), [`events`] (their queue),
+//!   `redact` (what they must not tell).
 //! - [`generic`]: objects of any other kind as targets, and what is kept of them; `kinds` finds out how the API server calls them.
 //! - [`managed`]: what is kept of a Secret. [`identity`]: UIDs and versions in few bytes. [`credentials`]: what a store may read of the cluster, by
 //!   scope; [`sources`]: what an object may use as templates, by scope.
@@ -22,6 +23,7 @@ mod kinds;
 pub mod kube;
 pub mod managed;
 pub mod mirror;
+mod redact;
 pub mod refusal;
 pub mod sources;
 pub mod watch;
@@ -41,6 +43,7 @@ use keyferry_stores::provider::env::ServiceAccountToken;
 use serde_json::Value;
 
 use self::generic::{GenericObject, ObjectKind};
+pub use self::redact::Unsaid;
 
 /// Label on every target Secret; it selects what is watched.
 pub const MANAGED_LABEL: &str = "reconcile.external-secrets.io/managed";
@@ -331,6 +334,21 @@ pub struct Event {
     pub message: String,
 }
 
+/// Who writes, and what nobody is told of the write.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer<'a> {
+    /// The field manager.
+    pub manager: &'a str,
+    /// What errors must not hold.
+    pub unsaid: &'a [Unsaid],
+}
+
+impl<'a> From<&'a str> for Writer<'a> {
+    fn from(manager: &'a str) -> Self {
+        Self { manager, unsaid: &[] }
+    }
+}
+
 /// What is deleted, and which state of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precondition {
@@ -351,11 +369,11 @@ pub trait Cluster: Send + Sync + Debug {
     /// A live read of a Secret.
     async fn get_secret(&self, key: &ObjectKey) -> Result<Secret>;
 
-    /// POST. `manager` is the field manager. Answers with the Secret as stored.
-    async fn create_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret>;
+    /// POST. Answers with the Secret as stored.
+    async fn create_secret(&self, permit: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret>;
 
     /// PUT with the resourceVersion in `secret`.
-    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, manager: &str) -> Result<Secret>;
+    async fn replace_secret(&self, permit: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret>;
 
     /// DELETE with preconditions.
     async fn delete_secret(&self, permit: WritePermit, key: &ObjectKey, state: &Precondition) -> Result<()>;
@@ -363,12 +381,12 @@ pub trait Cluster: Send + Sync + Debug {
     /// A live read of an object of any kind.
     async fn get_object(&self, kind: &ObjectKind, key: &ObjectKey) -> Result<GenericObject>;
 
-    /// POST. `manager` is the field manager. Answers with the object as stored.
+    /// POST. Answers with the object as stored.
     async fn create_object(
         &self,
         permit: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject>;
 
     /// PUT with the resourceVersion in `object`.
@@ -376,7 +394,7 @@ pub trait Cluster: Send + Sync + Debug {
         &self,
         permit: WritePermit,
         object: &GenericObject,
-        manager: &str,
+        by: Writer<'_>,
     ) -> Result<GenericObject>;
 
     /// DELETE with preconditions.

@@ -19,7 +19,7 @@ use crate::{
     },
     cluster::{
         CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret,
-        WritePermit,
+        WritePermit, Writer,
         generic::GenericObject,
         managed::{self, DigestKey, Field, ManagedSecret, Owner, Tag},
     },
@@ -67,15 +67,38 @@ impl<T> Applied<T> {
     }
 }
 
+/// What is known of a target before its content is rendered.
+#[derive(Debug)]
+pub enum Known<T = Secret> {
+    /// Whether the cache holds it.
+    Cached(bool),
+    /// It was read.
+    Read(Option<T>),
+}
+
+impl<T> Known<T> {
+    /// True if it is there, as far as that is known.
+    pub const fn is_there(&self) -> bool {
+        match self {
+            Self::Cached(is_there) => *is_there,
+            Self::Read(have) => have.is_some(),
+        }
+    }
+}
+
 /// How a target is read and written.
 #[async_trait]
-trait Stored: Target<Content: Sync> + Send + Sync {
+pub trait Stored: Target<Content: Sync> + Send + Sync {
+    /// GET.
     async fn read(cluster: &dyn Cluster, content: &Self::Content, key: &ObjectKey) -> Result<Self>;
 
-    async fn create(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self>;
+    /// POST.
+    async fn create(&self, cluster: &dyn Cluster, by: Writer<'_>) -> Result<Self>;
 
-    async fn replace(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self>;
+    /// PUT.
+    async fn replace(&self, cluster: &dyn Cluster, by: Writer<'_>) -> Result<Self>;
 
+    /// DELETE of this state.
     async fn delete(
         cluster: &dyn Cluster,
         content: &Self::Content,
@@ -90,12 +113,12 @@ impl Stored for Secret {
         cluster.get_secret(key).await
     }
 
-    async fn create(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
-        cluster.create_secret(WritePermit::sole(), self, manager).await
+    async fn create(&self, cluster: &dyn Cluster, by: Writer<'_>) -> Result<Self> {
+        cluster.create_secret(WritePermit::sole(), self, by).await
     }
 
-    async fn replace(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
-        cluster.replace_secret(WritePermit::sole(), self, manager).await
+    async fn replace(&self, cluster: &dyn Cluster, by: Writer<'_>) -> Result<Self> {
+        cluster.replace_secret(WritePermit::sole(), self, by).await
     }
 
     async fn delete(
@@ -114,12 +137,12 @@ impl Stored for GenericObject {
         cluster.get_object(&content.kind, key).await
     }
 
-    async fn create(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
-        cluster.create_object(WritePermit::sole(), self, manager).await
+    async fn create(&self, cluster: &dyn Cluster, by: Writer<'_>) -> Result<Self> {
+        cluster.create_object(WritePermit::sole(), self, by).await
     }
 
-    async fn replace(&self, cluster: &dyn Cluster, manager: &str) -> Result<Self> {
-        cluster.replace_object(WritePermit::sole(), self, manager).await
+    async fn replace(&self, cluster: &dyn Cluster, by: Writer<'_>) -> Result<Self> {
+        cluster.replace_object(WritePermit::sole(), self, by).await
     }
 
     async fn delete(
@@ -132,16 +155,24 @@ impl Stored for GenericObject {
     }
 }
 
+/// Looks whether a target is there.
+///
+/// # Errors
+/// Those of the API server.
+pub async fn look<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>) -> Result<Known<T>> {
+    read(pipeline, want).await.map(Known::Read)
+}
+
 /// Deletes orphans, then plans and writes a Secret.
 pub async fn apply(
     pipeline: &Pipeline,
     want: &Want<'_>,
-    cached: Option<&ManagedSecret>,
+    (cached, known): (Option<&ManagedSecret>, Known),
     orphans: &[ManagedSecret],
 ) -> Applied {
     let mut deleted = Vec::new();
     for orphan in
-        orphans.iter().filter(|orphan| writes(want) && plan::is_orphan(want, orphan, &pipeline.digests))
+        orphans.iter().filter(|orphan| want.writes() && plan::is_orphan(want, orphan, &pipeline.digests))
     {
         let state = Precondition {
             uid: orphan.uid.to_string(),
@@ -154,28 +185,27 @@ pub async fn apply(
         }
     }
     let mut applied = match cached {
-        Some(cached) if writes(want) && is_current(want, cached, &pipeline.digests) => {
+        Some(cached) if want.writes() && is_current(want, cached, &pipeline.digests) => {
             Applied { bound: Some(true), ..Applied::done(Done::Synced) }
         }
-        _ => write(pipeline, want, cached.is_some()).await,
+        _ => write(pipeline, want, known).await,
     };
     applied.changes.splice(0..0, deleted);
     applied
 }
 
 /// Plans and writes an object of another kind.
-pub async fn apply_object(pipeline: &Pipeline, want: &Want<'_, Manifest>) -> Applied<GenericObject> {
-    write(pipeline, want, true).await
+pub async fn apply_object(
+    pipeline: &Pipeline,
+    want: &Want<'_, Manifest>,
+    known: Known<GenericObject>,
+) -> Applied<GenericObject> {
+    write(pipeline, want, known).await
 }
 
-/// True if the target is to hold what was rendered: the stores have values, or empty answers are merged like any others.
-fn writes<C>(want: &Want<'_, C>) -> bool {
-    want.empty.is_none() || want.deletion == DeletionPolicy::Merge
-}
-
-/// Plans and writes; `is_known` if the target may be there.
-async fn write<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, is_known: bool) -> Applied<T> {
-    let have = match first_look(pipeline, want, is_known).await {
+/// Plans and writes.
+async fn write<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, known: Known<T>) -> Applied<T> {
+    let have = match first_look(pipeline, want, known).await {
         Ok(have) => have,
         Err(error) => return Applied::failed(Failed::Read, error),
     };
@@ -188,18 +218,22 @@ async fn write<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, is_k
     }
 }
 
-/// What is read before the plan: nothing for a name that the cache does not hold and that we may create.
+/// The target before the plan. A name that the cache does not hold, and that we may create, is not read.
 async fn first_look<T: Stored>(
     pipeline: &Pipeline,
     want: &Want<'_, T::Content>,
-    is_known: bool,
+    known: Known<T>,
 ) -> Result<Option<T>> {
+    let is_cached = match known {
+        Known::Read(have) => return Ok(have),
+        Known::Cached(is_cached) => is_cached,
+    };
     let reads = match (want.empty, want.deletion, want.creation) {
         (Some(_), DeletionPolicy::Retain, _) => false,
         (Some(_), DeletionPolicy::Delete, _) => true,
         (_, _, CreationPolicy::None) => false,
         (_, _, CreationPolicy::Merge) => true,
-        (_, _, CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge) => is_known,
+        (_, _, CreationPolicy::Owner | CreationPolicy::Orphan | CreationPolicy::CreateOrMerge) => is_cached,
     };
     if reads { read(pipeline, want).await } else { Ok(None) }
 }
@@ -250,7 +284,8 @@ async fn execute<T: Stored>(
 
 async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    match target.create(&*pipeline.cluster, &manager).await {
+    let by = Writer { manager: &manager, unsaid: T::unsaid(want.rendered) };
+    match target.create(&*pipeline.cluster, by).await {
         Ok(target) => Applied::wrote(Some(Change::Created), target, false),
         Err(error) => Applied { bound: Some(false), ..Applied::failed(Failed::Update, error) },
     }
@@ -258,7 +293,8 @@ async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, tar
 
 async fn replace<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    match target.replace(&*pipeline.cluster, &manager).await {
+    let by = Writer { manager: &manager, unsaid: T::unsaid(want.rendered) };
+    match target.replace(&*pipeline.cluster, by).await {
         Ok(written) => {
             // What the API server fills in by itself may be all that differed.
             let changed = written.meta().resource_version != target.meta().resource_version;
@@ -302,14 +338,7 @@ pub async fn delete(pipeline: &Pipeline, deletion: impl Future<Output = Result<(
 pub fn is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) -> bool {
     let rendered = want.rendered;
     let frozen = rendered.immutable && have.immutable;
-    let writes = match want.creation {
-        CreationPolicy::None => false,
-        CreationPolicy::Owner
-        | CreationPolicy::Orphan
-        | CreationPolicy::Merge
-        | CreationPolicy::CreateOrMerge => true,
-    };
-    writes
+    want.writes()
         && !have.deleting
         && have.managed
         && have.hash_true

@@ -27,7 +27,7 @@ use crate::{
     },
     cluster::{
         CREATED_BY_LABEL, DATA_HASH_ANNOTATION, HasMeta, MANAGED_LABEL, Meta, ObjectKey, OwnerReference,
-        Precondition, Secret,
+        Precondition, Secret, Unsaid,
         managed::{DigestKey, ManagedSecret},
     },
 };
@@ -178,6 +178,19 @@ impl<C> Want<'_, C> {
     pub fn key(&self) -> ObjectKey {
         ObjectKey::new(self.owner.namespace, self.target)
     }
+
+    /// True if the target is to hold what is rendered: the stores have values, or empty answers are merged like any others.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let has_values = self.empty.is_none() || self.deletion == DeletionPolicy::Merge;
+        has_values && self.creation != CreationPolicy::None
+    }
+
+    /// The same of a target that is there or is not: into nothing, nothing is merged.
+    #[must_use]
+    pub fn is_filled(&self, is_there: bool) -> bool {
+        self.writes() && (is_there || self.creation != CreationPolicy::Merge)
+    }
 }
 
 impl<C> Clone for Want<'_, C> {
@@ -199,6 +212,9 @@ pub trait Target: HasMeta + Sized {
     /// What messages call it.
     fn noun(content: &Self::Content) -> &str;
 
+    /// What errors about a write of it must not hold, besides its values.
+    fn unsaid(content: &Self::Content) -> &[Unsaid];
+
     /// Plans the creation or the change of the target.
     fn plan_write(want: &Want<'_, Self::Content>, have: Option<&Self>) -> Plan<Self>;
 }
@@ -209,6 +225,10 @@ impl Target for Secret {
 
     fn noun(_: &Rendered) -> &str {
         "secret"
+    }
+
+    fn unsaid(content: &Rendered) -> &[Unsaid] {
+        &content.unsaid
     }
 
     fn plan_write(want: &Want<'_>, have: Option<&Self>) -> Plan {

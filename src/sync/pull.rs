@@ -13,7 +13,7 @@ use keyferry_stores::{
 use serde_json::{Map, Value};
 
 use super::{
-    apply::{self, Applied},
+    apply::{self, Applied, Known},
     fetch::{Answered, Ask, Delivery},
     pipeline::Pipeline,
     plan::{self, Failed, object::Manifest},
@@ -348,43 +348,66 @@ async fn sync(pipeline: &Pipeline, object: &Object, slots: Vec<Slot>) -> Result<
     })
 }
 
-/// Renders and writes a Secret. `None` if it is to be put off; an error is one of rendering.
+/// Renders and writes a Secret. Where nothing is to be written, or a target that is there keeps its content because it is immutable, nothing
+/// is read and rendered for it: as in ESO, a broken template is then nobody's concern. `None` if it is to be put off; an error is one of
+/// rendering.
 async fn fill_secret(
     pipeline: &Pipeline,
     object: &Object,
     (spec, target): (&ExternalSecretSpec, &str),
     shaped: &Assembled,
 ) -> Result<Option<Applied<Written>>> {
-    let Some(rendered) = rendered(pipeline, object, spec, shaped).await? else { return Ok(None) };
     let uid = object.raw.uid.to_string();
-    let want = want((object, &uid), (spec, target), shaped, &rendered);
-    let applied = apply::apply(pipeline, &want, object.target.as_ref(), &object.orphans).await;
+    let immutable = spec.target.as_ref().is_some_and(|target| target.immutable);
+    let blank = Rendered { immutable, ..Rendered::default() };
+    let blank = want((object, &uid), (spec, target), shaped, &blank);
+    let known = match known_secret(pipeline, object, &blank).await {
+        Ok(known) => known,
+        Err(error) => return Ok(Some(Applied::failed(Failed::Read, error))),
+    };
+    let rendered = match (blank.is_filled(known.is_there()), immutable && known.is_there()) {
+        (false, _) => Some(Rendered::default()),
+        (true, true) => Some(Rendered { immutable, frozen: true, ..Rendered::default() }),
+        (true, false) => {
+            let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
+                render::render(spec, metadata, &shaped.values, templating)
+            };
+            with_templates(pipeline, object, spec, render).await?
+        }
+    };
+    let Some(rendered) = rendered else { return Ok(None) };
+    let want = plan::Want { rendered: &rendered, ..blank };
+    let applied = apply::apply(pipeline, &want, (object.target.as_ref(), known), &object.orphans).await;
     let keep = |secret| Written::Secret(ManagedSecret::of(&secret, &pipeline.digests));
     Ok(Some(applied.map(keep)))
 }
 
-/// Renders and writes an object of another kind. `None` if it is to be put off; an error is one of rendering.
+/// Renders and writes an object of another kind, likewise. `None` if it is to be put off; an error is one of rendering.
 async fn fill_object(
     pipeline: &Pipeline,
     object: &Object,
     (spec, target): (&ExternalSecretSpec, &str),
     (shaped, kind): (&Assembled, ObjectKind),
 ) -> Result<Option<Applied<Written>>> {
-    let content = match is_written(spec, shaped) {
-        false => generic::Content::default(),
-        true => {
-            let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
-                generic::render_object(spec, &kind, metadata, &shaped.values, templating)
-            };
-            match with_templates(pipeline, object, spec, render).await? {
-                Some(content) => content,
-                None => return Ok(None),
-            }
-        }
+    let uid = object.raw.uid.to_string();
+    let manifest = Manifest { kind, content: generic::Content::default() };
+    let blank = want((object, &uid), (spec, target), shaped, &manifest);
+    let known = match known_object(pipeline, &blank).await {
+        Ok(known) => known,
+        Err(error) => return Ok(Some(Applied::failed(Failed::Read, error))),
     };
-    let (uid, manifest) = (object.raw.uid.to_string(), Manifest { kind, content });
-    let want = want((object, &uid), (spec, target), shaped, &manifest);
-    let applied = apply::apply_object(pipeline, &want).await;
+    let content = if blank.is_filled(known.is_there()) {
+        let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
+            generic::render_object(spec, &manifest.kind, metadata, &shaped.values, templating)
+        };
+        with_templates(pipeline, object, spec, render).await?
+    } else {
+        Some(generic::Content::default())
+    };
+    let Some(content) = content else { return Ok(None) };
+    let manifest = Manifest { kind: manifest.kind.clone(), content };
+    let want = plan::Want { rendered: &manifest, ..blank };
+    let applied = apply::apply_object(pipeline, &want, known).await;
     let keep = |object: GenericObject| Written::Object(manifest.kind.clone(), ManagedObject::of(&object));
     // No Secret is bound.
     Ok(Some(Applied { bound: None, ..applied.map(keep) }))
@@ -421,31 +444,17 @@ fn shaped(
     }
 }
 
-/// True if something is to be written: the stores have values, or empty answers are merged like any others.
-fn is_written(spec: &ExternalSecretSpec, shaped: &Assembled) -> bool {
-    let writes = shaped.empty.is_none() || spec.deletion_policy() == DeletionPolicy::Merge;
-    writes && spec.creation_policy() != CreationPolicy::None
+/// What is known of a Secret. Where that decides whether anything is rendered, and the cache does not hold it, it is read.
+async fn known_secret(pipeline: &Pipeline, object: &Object, want: &plan::Want<'_>) -> Result<Known> {
+    let is_cached = object.target.is_some();
+    let decides = want.writes() && (want.rendered.immutable || want.creation == CreationPolicy::Merge);
+    if decides && !is_cached { apply::look(pipeline, want).await } else { Ok(Known::Cached(is_cached)) }
 }
 
-/// The content of the Secret. Where nothing is to be written, or a target that is there keeps its content because it is immutable, nothing
-/// is read and rendered for it: as in ESO, a broken template is then nobody's concern. `None` if it is to be put off.
-async fn rendered(
-    pipeline: &Pipeline,
-    object: &Object,
-    spec: &ExternalSecretSpec,
-    shaped: &Assembled,
-) -> Result<Option<Rendered>> {
-    if !is_written(spec, shaped) {
-        return Ok(Some(Rendered::default()));
-    }
-    let immutable = spec.target.as_ref().is_some_and(|target| target.immutable);
-    if immutable && object.target.is_some() {
-        return Ok(Some(Rendered { immutable, frozen: true, ..Rendered::default() }));
-    }
-    let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
-        render::render(spec, metadata, &shaped.values, templating)
-    };
-    with_templates(pipeline, object, spec, render).await
+/// The same of an object of another kind. No cache holds its content, so it is read in any case: here or before it is written.
+async fn known_object(pipeline: &Pipeline, want: &plan::Want<'_, Manifest>) -> Result<Known<GenericObject>> {
+    let decides = want.writes() && want.creation == CreationPolicy::Merge;
+    if decides { apply::look(pipeline, want).await } else { Ok(Known::Cached(true)) }
 }
 
 /// Reads what the specification uses as templates, and renders. `None` if it is to be put off.

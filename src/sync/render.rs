@@ -11,7 +11,10 @@ mod names;
 mod path;
 mod sheet;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use keyferry_stores::base::{
     Error, Kind, Result, SecretBytes,
@@ -21,12 +24,12 @@ use keyferry_stores::base::{
 use self::sheet::{Place, Sheet};
 use super::{
     shape::{check_size, unbuilt},
-    shelf::{Sources, Wanted},
+    shelf::{Sources, Used, Wanted},
     templates::Session,
 };
 use crate::{
     api::external_secret::{ExternalSecretSpec, MergePolicy, Template, TemplateFrom, TemplateRef},
-    cluster::Secret,
+    cluster::{Meta, Secret, Unsaid, generic::GenericObject},
 };
 
 /// The type whose Secret the API server fills with a token of the ServiceAccount that the annotation names.
@@ -39,7 +42,7 @@ const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
 const ENGINE: &str = "v2";
 
 /// What goes into the Secret, before it meets the one that is there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// Keys and values.
     pub data: BTreeMap<String, SecretBytes>,
@@ -55,6 +58,16 @@ pub struct Rendered {
     pub immutable: bool,
     /// True if nothing was rendered, because the Secret that is there keeps its content. No Secret is made of this.
     pub frozen: bool,
+    /// What was rendered into keys, labels and annotations.
+    pub unsaid: Vec<Unsaid>,
+}
+
+/// Without what was rendered: it may hold what stores hold.
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (data, labels, annotations) = (self.data.len(), self.labels.len(), self.annotations.len());
+        write!(f, "Rendered({data} keys, {labels} labels, {annotations} annotations)")
+    }
 }
 
 /// The metadata of the ExternalSecret that a Secret without a template takes over.
@@ -81,15 +94,18 @@ pub fn sources_of(spec: &ExternalSecretSpec) -> Vec<Ref> {
     wanted_of(spec).into_keys().collect()
 }
 
-/// [`sources_of`], with the keys that are used of each.
+/// [`sources_of`], with what is used of each.
 #[must_use]
 pub fn wanted_of(spec: &ExternalSecretSpec) -> Wanted {
     let template = spec.target.as_ref().and_then(|target| target.template.as_ref());
     let entries = template.map(|template| template.template_from.as_slice()).unwrap_or_default();
     let mut wanted = Wanted::new();
-    for (kind, source) in entries.iter().flat_map(sources_in) {
-        let keys = source.items.iter().map(|item| item.key.clone());
-        wanted.entry(reference(kind, source)).or_default().extend(keys);
+    for (n, entry) in entries.iter().enumerate() {
+        for (kind, source) in sources_in(entry) {
+            let first = || Used { part: sheet::part_of(n), keys: BTreeSet::new() };
+            let used = wanted.entry(reference(kind, source)).or_insert_with(first);
+            used.keys.extend(source.items.iter().map(|item| item.key.clone()));
+        }
     }
     wanted
 }
@@ -195,15 +211,25 @@ fn from_template<'a>(
 /// # Errors
 /// `Refused`.
 pub fn authorize_write(secret: &Secret, scope: &Scope) -> Result<()> {
-    if scope.consumer() != Some(secret.meta.namespace.as_str()) {
-        let refusal = Error::new(
-            Kind::Refused,
-            "a Secret may be written only into the namespace of its ExternalSecret",
-        );
-        return Err(refusal.with("namespace", &secret.meta.namespace));
-    }
+    authorize_namespace(&secret.meta, scope)?;
     authorize(&secret.type_, &secret.meta.annotations)
         .map_err(|error| error.within("could not apply template"))
+}
+
+/// The same look at an object of another kind: into its own namespace alone.
+///
+/// # Errors
+/// `Refused`.
+pub fn authorize_object(object: &GenericObject, scope: &Scope) -> Result<()> {
+    authorize_namespace(&object.meta, scope)
+}
+
+fn authorize_namespace(target: &Meta, scope: &Scope) -> Result<()> {
+    if scope.consumer() == Some(target.namespace.as_str()) {
+        return Ok(());
+    }
+    let why = "a target may be written only into the namespace of its ExternalSecret";
+    Err(Error::new(Kind::Refused, why).with("namespace", &target.namespace))
 }
 
 fn authorize(type_: &str, annotations: &BTreeMap<String, String>) -> Result<()> {

@@ -423,7 +423,8 @@ fn next_label(before: &str, token: &str) -> String {
 
 fn placeholder(bare: &str, label: &str) -> Option<&'static str> {
     let labelled = ["requestid", "traceid", "correlationid"].iter().any(|name| label.ends_with(name));
-    if bare.is_empty() {
+    // `template: NAME:LINE:COLUMN:` is a place, whatever it looks like.
+    if bare.is_empty() || label == "template" {
         None
     } else if is_uuid(bare) || labelled || is_hexadecimal(bare, 16) {
         Some("<id>")

@@ -19,8 +19,17 @@ use crate::cluster::{
     sources::{self, Texts},
 };
 
-/// Objects, and the keys that are used of each.
-pub type Wanted = BTreeMap<Ref, BTreeSet<String>>;
+/// Objects, and what is used of each.
+pub type Wanted = BTreeMap<Ref, Used>;
+
+/// What is used of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Used {
+    /// The part of the specification that names it first: `templateFrom[1]`.
+    pub part: String,
+    /// Keys.
+    pub keys: BTreeSet<String>,
+}
 
 /// The texts that are used of each object, as far as it has them.
 pub type Sources = BTreeMap<Resolved, Arc<Texts>>;
@@ -51,7 +60,7 @@ impl Shelf {
     /// dropped before the next one is read, but for what the shelf keeps.
     ///
     /// # Errors
-    /// As [`sources::read`]; `Invalid` if the texts are larger than templates may be.
+    /// As [`sources::read`]; `Invalid` if the texts are larger than templates may be. All name the part of the specification.
     pub async fn read(
         &self,
         cluster: &dyn Cluster,
@@ -61,13 +70,14 @@ impl Shelf {
     ) -> Result<Sources> {
         let mut sources = Sources::new();
         let mut left = limits::TEMPLATE_BYTES;
-        for (reference, keys) in wanted {
+        for (reference, Used { part, keys }) in wanted {
             let at = scope.resolve(reference)?;
             let version = seen.get(&at).filter(|_| at.kind == RefKind::ConfigMap).copied();
             let texts = match version.and_then(|version| self.find(&at, version)) {
                 Some(texts) => texts,
                 None => {
-                    let texts = Arc::new(sources::read(cluster, scope, reference).await?);
+                    let read = sources::read(cluster, scope, reference).await;
+                    let texts = Arc::new(read.map_err(|error| error.within(part))?);
                     self.keep(&at, version, &texts);
                     texts
                 }
@@ -75,7 +85,7 @@ impl Shelf {
             let used: Texts =
                 keys.iter().filter_map(|key| Some((key.clone(), texts.get(key)?.clone()))).collect();
             let bytes = used.values().map(SecretBytes::len).sum();
-            left = left.checked_sub(bytes).ok_or_else(|| too_large(&at))?;
+            left = left.checked_sub(bytes).ok_or_else(|| too_large(&at).within(part))?;
             sources.insert(at, Arc::new(used));
         }
         Ok(sources)
@@ -127,6 +137,10 @@ mod tests {
         Ref { kind, field: "templateFrom", name: "tpl".into(), namespace: None, strict: false }
     }
 
+    fn used<'a>(keys: impl IntoIterator<Item = &'a str>) -> Used {
+        Used { part: "templateFrom[1]".into(), keys: keys.into_iter().map(str::to_string).collect() }
+    }
+
     /// How many requests it takes to read the template so often, with this version seen.
     async fn requests(kind: RefKind, times: usize, seen: impl Fn(usize) -> Option<u64>) -> usize {
         let (cluster, shelf, scope) = (FakeCluster::new(), Shelf::default(), Scope::Namespace("n".into()));
@@ -134,7 +148,7 @@ mod tests {
         cluster.put_config_map(&key, &[("k", "v")]);
         let data = BTreeMap::from([("k".to_string(), "v".into())]);
         cluster.put_secret(Secret { data, ..Secret::new(&key) }, "kubectl");
-        let wanted = Wanted::from([(reference(kind), BTreeSet::from(["k".to_string()]))]);
+        let wanted = Wanted::from([(reference(kind), used(["k"]))]);
         let at = scope.resolve(&reference(kind)).unwrap();
         for i in 0..times {
             let seen: Seen = seen(i).map(|version| (at.clone(), version)).into_iter().collect();
@@ -179,7 +193,7 @@ mod tests {
     fn config_map(cluster: &FakeCluster, name: &str, texts: &[(&str, &str)], keys: &[&str]) -> Wanted {
         cluster.put_config_map(&ObjectKey::new("n", name), texts);
         let reference = Ref { name: name.into(), ..reference(RefKind::ConfigMap) };
-        Wanted::from([(reference, keys.iter().map(|key| (*key).to_string()).collect())])
+        Wanted::from([(reference, used(keys.iter().copied()))])
     }
 
     #[tokio::test]
@@ -203,7 +217,7 @@ mod tests {
             let refusal = read.err().map(|error| error.to_string()).unwrap_or_default();
             assert_eq!(refusal.is_empty(), fits, "{name} {refusal}");
             assert!(
-                fits || refusal.starts_with("configmap c: with it the templates are larger"),
+                fits || refusal.starts_with("templateFrom[1]: configmap c: with it the templates are larger"),
                 "{refusal}"
             );
         }

@@ -83,11 +83,11 @@ impl Stage {
     }
 
     async fn create(&self, secret: &Secret) -> Result<Secret> {
-        self.cluster.create_secret(WritePermit::sole(), secret, OURS).await
+        self.cluster.create_secret(WritePermit::sole(), secret, OURS.into()).await
     }
 
     async fn replace(&self, secret: &Secret, manager: &str) -> Result<Secret> {
-        self.cluster.replace_secret(WritePermit::sole(), secret, manager).await
+        self.cluster.replace_secret(WritePermit::sole(), secret, manager.into()).await
     }
 
     async fn delete(&self, name: &str, uid: &str, version: &str) -> Result<()> {
@@ -104,11 +104,11 @@ impl Stage {
     }
 
     async fn create_object(&self, object: &GenericObject) -> Result<GenericObject> {
-        self.cluster.create_object(WritePermit::sole(), object, OURS).await
+        self.cluster.create_object(WritePermit::sole(), object, OURS.into()).await
     }
 
     async fn replace_object(&self, object: &GenericObject, manager: &str) -> Result<GenericObject> {
-        self.cluster.replace_object(WritePermit::sole(), object, manager).await
+        self.cluster.replace_object(WritePermit::sole(), object, manager.into()).await
     }
 
     async fn get_object(&self, name: &str) -> Result<GenericObject> {

@@ -3,16 +3,17 @@
 //! Where ESO's behaviour is not followed, on purpose: nothing is written if nothing differs; labels and annotations of others, and what
 //! the object says of itself in `status`, stay.
 
+use keyferry_stores::base::refs::Scope;
 use serde_json::{Map, Value, json};
 
 use super::{Failed, Plan, Refusal, Target, Want, relabel, take_ownership};
 use crate::{
     api::{digest, external_secret::CreationPolicy},
     cluster::{
-        DATA_HASH_ANNOTATION,
+        DATA_HASH_ANNOTATION, Unsaid,
         generic::{GenericObject, ObjectKind},
     },
-    sync::render::generic::Content,
+    sync::render::{authorize_object, generic::Content},
 };
 
 /// What is wanted of an object.
@@ -30,6 +31,10 @@ impl Target for GenericObject {
 
     fn noun(content: &Manifest) -> &str {
         &content.kind.kind
+    }
+
+    fn unsaid(content: &Manifest) -> &[Unsaid] {
+        &content.content.unsaid
     }
 
     fn plan_write(want: &Want<'_, Manifest>, have: Option<&Self>) -> Plan<Self> {
@@ -55,6 +60,8 @@ pub fn desired(want: &Want<'_, Manifest>, have: Option<&GenericObject>) -> Resul
     if let Some(hash) = digest::of_content(&object.body) {
         object.meta.annotations.insert(DATA_HASH_ANNOTATION.into(), hash);
     }
+    let scope = Scope::Namespace(want.owner.namespace.into());
+    authorize_object(&object, &scope).map_err(|error| Refusal { what: Failed::Update, error })?;
     Ok(object)
 }
 

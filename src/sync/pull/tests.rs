@@ -327,6 +327,8 @@ async fn no_template_of_what_is_not_to_be_written_is_rendered() {
         ("immutable: false", true, false),
         ("creationPolicy: None", true, true),
         ("creationPolicy: None", false, true),
+        ("creationPolicy: Merge", true, false),
+        ("creationPolicy: Merge", false, true),
     ] {
         let mut bench = Bench::new();
         if is_there {
@@ -338,6 +340,48 @@ async fn no_template_of_what_is_not_to_be_written_is_rendered() {
         let finished = bench.pull().await;
         assert_eq!(finished.error.is_none(), synced, "{target} {is_there}: {:?}", bench.ready());
         assert_eq!(bench.value("a").is_some(), is_there, "{target} {is_there}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_template_of_an_immutable_target_that_the_cache_does_not_hold_is_rendered() {
+    let mut bench = Bench::new();
+    bench.cluster.put_secret(foreign(&[("a", "theirs")]), "kubectl");
+    let target = "{name: out, immutable: true, template: {data: {a: '{{ fail \"broken\" }}'}}}";
+    bench.object(&format!("{{target: {target}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"));
+    bench.pull().await;
+    bench.assert_synced();
+    assert_eq!(bench.value("a").as_deref(), Some("theirs"));
+    assert_eq!(bench.requests()[..2], ["Get secrets", "Update secrets"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_there_to_merge_into_one_look_tells() {
+    let mut bench = Bench::new();
+    bench.object("{target: {name: out, creationPolicy: Merge}, data: [{secretKey: a, remoteRef: {key: k}}]}");
+    bench.pull().await;
+    assert_eq!(
+        bench.ready(),
+        (
+            "True".into(),
+            "SecretMissing".into(),
+            "secret will not be created due to CreationPolicy=Merge".into()
+        )
+    );
+    assert_eq!(bench.requests(), ["Get secrets", "Patch externalsecrets/status"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_cannot_be_looked_at_is_not_written() {
+    for target in ["creationPolicy: Merge", "immutable: true"] {
+        let mut bench = Bench::new();
+        bench.object(&format!(
+            "{{target: {{name: out, {target}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
+        ));
+        bench.cluster.fail_next(Verb::Get, SECRETS, Error::new(Kind::Unavailable, "down"));
+        let finished = bench.pull().await;
+        assert_eq!(finished.error.map(|error| error.kind()), Some(Kind::Unavailable), "{target}");
+        assert!(bench.cluster.secret(&out()).is_none(), "{target}");
     }
 }
 
@@ -761,7 +805,7 @@ fn spec_rows() -> Vec<Row> {
         Row::new(
             "a template from a ConfigMap that is not there",
             "{target: {name: out, template: {templateFrom: [{configMap: {name: gone, items: [{key: f}]}}]}}, data: [{secretKey: k, remoteRef: {key: k}}]}",
-            "could not update secret: could not apply template: error fetching templateFrom data: configmaps \"gone\" not found",
+            "could not update secret: could not apply template: error fetching templateFrom data: templateFrom[0]: configmaps \"gone\" not found",
         ),
         Row::new(
             "a generator",

@@ -15,11 +15,11 @@ use serde_json::{Map, Value};
 use super::{
     Metadata, Templating, check_engine, names,
     path::{Path, Room, failed, map_of},
-    sheet::{Key, Place, Sheet, Sink},
+    sheet::{self, Key, Place, Sheet, Sink},
 };
 use crate::{
     api::external_secret::{ExternalSecretSpec, Template},
-    cluster::generic::ObjectKind,
+    cluster::{Unsaid, generic::ObjectKind},
     sync::{shape::unbuilt, templates::Session},
 };
 
@@ -38,12 +38,14 @@ pub struct Content {
     pub annotations: BTreeMap<String, String>,
     /// What is put into the body, one after the other.
     edits: Vec<Edit>,
+    /// What was rendered into keys, labels and annotations.
+    pub unsaid: Vec<Unsaid>,
 }
 
 /// Without what was rendered: it may hold what stores hold.
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { labels, annotations, edits } = self;
+        let Self { labels, annotations, edits, unsaid: _ } = self;
         write!(
             f,
             "Content({} labels, {} annotations, {} edits)",
@@ -154,10 +156,11 @@ fn from_values(
     values: &BTreeMap<String, SecretBytes>,
 ) -> Result<Content> {
     let map: &'static [&'static str] = if form.is_config_map { &[DATA] } else { &[SPEC, DATA] };
-    let entries = values.iter().map(|(key, value)| form.entry(map, Key { text: key, document: None }, value));
+    let entries = values.iter().map(|(key, value)| form.entry(map, Key::given(key), value));
     let change = Change::Strings { map, entries: entries.collect::<Result<_>>()? };
     let edits = vec![Edit { part: None, change }];
-    Ok(Content { labels: metadata.labels.clone(), annotations: metadata.annotations.clone(), edits })
+    let (labels, annotations) = (metadata.labels.clone(), metadata.annotations.clone());
+    Ok(Content { labels, annotations, edits, ..Content::default() })
 }
 
 /// Its type, merge policy and finalizers are those of Secrets.
@@ -224,12 +227,27 @@ impl Form {
 
     fn put_string(&mut self, map: &'static [&'static str], key: Key<'_>, value: &SecretBytes) -> Result<()> {
         let entries = BTreeMap::from([self.entry(map, key, value)?]);
+        self.content.unsaid.extend(key.unsaid());
         self.change(Change::Strings { map, entries });
         Ok(())
     }
 
     fn put_value(&mut self, path: Path, value: Value, merges: bool) {
         self.change(Change::Value { path, value, merges });
+    }
+
+    /// Keeps the keys of what a template rendered.
+    fn keep_keys(&mut self, value: &Value, template: &sheet::Template<'_>) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    self.content.unsaid.push(template.unsaid(key));
+                    self.keep_keys(value, template);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.keep_keys(item, template)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
     }
 
     fn change(&mut self, change: Change) {
@@ -255,21 +273,26 @@ impl Sink for Form {
         value: SecretBytes,
         session: &Session<'_>,
     ) -> Result<()> {
-        let (place, into) = match target {
+        let place = match target {
             Target::Part(Place::Data) => return self.put_string(&[DATA], key, &value),
             Target::Spec => return self.put_string(&[SPEC], key, &value),
             Target::At(path) => {
                 let read = session.document(&value)?;
                 // What is no YAML is a text.
                 let read = read.or_else(|_| text_of(key, &value).map(Value::String))?;
+                key.template.into_iter().for_each(|template| self.keep_keys(&read, template));
                 self.put_value(path.clone(), read, false);
                 return Ok(());
             }
-            Target::Part(place @ Place::Labels) => (*place, &mut self.content.labels),
-            Target::Part(place @ Place::Annotations) => (*place, &mut self.content.annotations),
+            Target::Part(place) => *place,
         };
         key.check(place, &value)?;
-        into.insert(key.text.into(), text_of(key, &value)?);
+        let text = text_of(key, &value)?;
+        self.content.unsaid.extend(key.unsaid());
+        self.content.unsaid.extend(key.template.map(|template| template.unsaid(&text)));
+        let into =
+            if place == Place::Labels { &mut self.content.labels } else { &mut self.content.annotations };
+        into.insert(key.text.into(), text);
         Ok(())
     }
 
@@ -277,6 +300,7 @@ impl Sink for Form {
         &mut self,
         target: &Target,
         document: &SecretBytes,
+        template: &sheet::Template<'_>,
         session: &Session<'_>,
     ) -> Option<Result<()>> {
         let (path, merges) = match target {
@@ -285,7 +309,10 @@ impl Sink for Form {
             Target::At(path) => (path.clone(), !path.is_single()),
         };
         let read = session.document(document).flatten();
-        Some(read.map(|value| self.put_value(path, value, merges)))
+        Some(read.map(|value| {
+            self.keep_keys(&value, template);
+            self.put_value(path, value, merges);
+        }))
     }
 }
 

@@ -1,13 +1,15 @@
 //! A target, filled from one template after the other.
 
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
 use gotemplate::Value;
 use keyferry_stores::base::{Error, Kind, Result, SecretBytes, refs::RefKind};
+use zeroize::Zeroizing;
 
 use super::{Rendered, Templating, names, sources_in, target_of};
 use crate::{
     api::external_secret::{DecodingStrategy, TemplateFrom, TemplateRef, TemplateScope},
+    cluster::Unsaid,
     sync::{
         shape::decode,
         shelf::{self, Sources},
@@ -73,11 +75,12 @@ pub(super) trait Sink {
         session: &Session<'_>,
     ) -> Result<()>;
 
-    /// Puts a rendered document in its place as it is; `None` where it is a map of strings, whose entries are put there one by one.
+    /// Puts what a template rendered in its place as it is; `None` where it is a map of strings, whose entries are put there one by one.
     fn put_document(
         &mut self,
         place: &Self::Place,
         document: &SecretBytes,
+        template: &Template<'_>,
         session: &Session<'_>,
     ) -> Option<Result<()>>;
 }
@@ -91,6 +94,7 @@ impl Sink for Rendered {
 
     fn put(&mut self, place: &Place, key: Key<'_>, value: SecretBytes, _: &Session<'_>) -> Result<()> {
         key.check(*place, &value)?;
+        self.unsaid.extend(key.unsaid());
         let into = match place {
             Place::Data => {
                 self.data.insert(key.text.into(), value);
@@ -99,11 +103,19 @@ impl Sink for Rendered {
             Place::Labels => &mut self.labels,
             Place::Annotations => &mut self.annotations,
         };
-        into.insert(key.text.into(), String::from_utf8_lossy(value.expose()).into_owned());
+        let text = value.expose_str().ok_or_else(|| key.refused("has a value that is no text (UTF-8)"))?;
+        self.unsaid.extend(key.template.map(|template| template.unsaid(text)));
+        into.insert(key.text.into(), text.into());
         Ok(())
     }
 
-    fn put_document(&mut self, _: &Place, _: &SecretBytes, _: &Session<'_>) -> Option<Result<()>> {
+    fn put_document(
+        &mut self,
+        _: &Place,
+        _: &SecretBytes,
+        _: &Template<'_>,
+        _: &Session<'_>,
+    ) -> Option<Result<()>> {
         None
     }
 }
@@ -133,6 +145,9 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
     }
 
     /// Renders the entries of `templateFrom` in their order.
+    ///
+    /// # Errors
+    /// `Invalid` if one does not work, naming its position.
     pub(super) fn add_all_from(&mut self, entries: &[TemplateFrom]) -> Result<()> {
         for (i, entry) in entries.iter().enumerate() {
             self.filled.enter(part_of(i));
@@ -153,6 +168,10 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
         self.add_document(&place, text, decoding)
     }
 
+    /// Renders the items of a ConfigMap or a Secret.
+    ///
+    /// # Errors
+    /// `Invalid` if one is missing or does not work, naming the object and the item.
     fn add_source(
         &mut self,
         place: &S::Place,
@@ -177,6 +196,9 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
     }
 
     /// Renders a field of the template itself: texts by key.
+    ///
+    /// # Errors
+    /// `Invalid` if one does not work, naming the field and the key.
     pub(super) fn add_own(
         &mut self,
         field: &str,
@@ -200,7 +222,7 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
         let value = self.render(Purpose::Target, text)?;
-        let key = Key { text: text.name, document: None };
+        let key = Key { text: text.name, template: Some(&Template::of(text)), is_rendered: false };
         self.filled.put(place, key, decoded(value, decoding, key)?, self.session)
     }
 
@@ -212,11 +234,22 @@ impl<'a, 't, S: Sink> Sheet<'a, 't, S> {
         decoding: Option<DecodingStrategy>,
     ) -> Result<()> {
         let document = self.render(Purpose::Document, text)?;
-        if let Some(put) = self.filled.put_document(place, &document, self.session) {
+        let put = self.put_document(place, &document, &Template::of(text), decoding);
+        put.map_err(|error| error.within(text.name))
+    }
+
+    fn put_document(
+        &mut self,
+        place: &S::Place,
+        document: &SecretBytes,
+        template: &Template<'_>,
+        decoding: Option<DecodingStrategy>,
+    ) -> Result<()> {
+        if let Some(put) = self.filled.put_document(place, document, template, self.session) {
             return put;
         }
-        for (key, value) in self.session.string_map(&document)? {
-            let key = Key { text: &key, document: Some(text) };
+        for (key, value) in self.session.string_map(document)? {
+            let key = Key { text: &key, template: Some(template), is_rendered: true };
             self.filled.put(place, key, decoded(value, decoding, key)?, self.session)?;
         }
         Ok(())
@@ -228,22 +261,64 @@ pub(super) fn part_of(n: usize) -> String {
     format!("templateFrom[{n}]")
 }
 
-/// A key of a target, and the template whose document it was rendered in, if it was.
+/// A template whose outcome is put in its place.
+pub(super) struct Template<'a> {
+    text: Text<'a>,
+    /// The text, if messages may show it; a copy for what outlives the rendering.
+    said: OnceCell<Option<Arc<str>>>,
+}
+
+impl<'a> Template<'a> {
+    fn of(text: Text<'a>) -> Self {
+        Self { text, said: OnceCell::new() }
+    }
+
+    /// The text, if messages may show it.
+    fn shown(&self) -> Option<&'a str> {
+        let text = std::str::from_utf8(self.text.bytes);
+        text.ok().filter(|_| !self.text.secret)
+    }
+
+    /// What it rendered, for messages of others to be cleaned of.
+    pub(super) fn unsaid(&self, rendered: &str) -> Unsaid {
+        let said = self.said.get_or_init(|| self.shown().map(Arc::from));
+        Unsaid { text: Zeroizing::new(rendered.into()), said: said.clone() }
+    }
+}
+
+/// A key of a target.
 #[derive(Clone, Copy)]
 pub(super) struct Key<'a> {
     pub(super) text: &'a str,
-    pub(super) document: Option<Text<'a>>,
+    /// The template that its value was rendered from, if it was.
+    pub(super) template: Option<&'a Template<'a>>,
+    /// True if the template rendered the key too.
+    pub(super) is_rendered: bool,
 }
 
 impl<'a> Key<'a> {
+    /// A key with a value that no template made.
+    pub(super) const fn given(text: &'a str) -> Self {
+        Self { text, template: None, is_rendered: false }
+    }
+
+    /// The template that the key was rendered from.
+    fn source(self) -> Option<&'a Template<'a>> {
+        self.template.filter(|_| self.is_rendered)
+    }
+
     /// The key, if messages may show it: one that was rendered may hold anything, unless its template says it too. To find that out takes
     /// long, so only who has a message asks.
     fn shown(self) -> Option<&'a str> {
-        let says = |template: Text<'_>| {
-            let text = std::str::from_utf8(template.bytes);
-            !template.secret && !self.text.is_empty() && text.is_ok_and(|text| text.contains(self.text))
+        let says = |template: &Template<'_>| {
+            !self.text.is_empty() && template.shown().is_some_and(|text| text.contains(self.text))
         };
-        self.document.is_none_or(says).then_some(self.text)
+        self.source().is_none_or(says).then_some(self.text)
+    }
+
+    /// The key, for messages of others to be cleaned of, if it was rendered.
+    pub(super) fn unsaid(self) -> Option<Unsaid> {
+        self.source().map(|template| template.unsaid(self.text))
     }
 
     /// Looks whether the API server would take this key with this value.

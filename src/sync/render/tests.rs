@@ -38,6 +38,7 @@ fn run(yaml: &str) -> Result<Rendered> {
         ("text", "a is {{ .a }}"),
         ("pairs", "k-{{ .a }}: {{ .secret }}\nfixed: 7\nflag: yes\nnone:\n"),
         ("broken", "{{ hunter2 }}"),
+        ("flag", "on"),
         ("list", "[hunter2]"),
         ("base64", "x: aGk=\n"),
         ("spaced", "hunter2 x: y"),
@@ -231,11 +232,11 @@ fn errors_name_the_entry_and_the_place_and_no_value() {
         ),
         (
             "{templateFrom: [{configMap: {name: cm, items: [{key: list, templateAs: KeysAndValues}]}}]}",
-            "templateFrom[0]: configmap cm: could not unmarshal template to 'map[string][]byte': the text is a list and not a map",
+            "templateFrom[0]: configmap cm: list: could not unmarshal template to 'map[string][]byte': the text is a list and not a map",
         ),
         (
             "{templateFrom: [{literal: 'x: {{ .secret }}', valuesDecodingStrategy: Base64}]}",
-            "templateFrom[0]: failed to decode rendered template value for key x: illegal base64 data at input byte 7",
+            "templateFrom[0]: literal: failed to decode rendered template value for key x: illegal base64 data at input byte 7",
         ),
     ] {
         assert_eq!(refusal(yaml), text, "{yaml}");
@@ -267,11 +268,54 @@ fn a_key_that_a_document_says_itself_is_shown_and_one_that_was_rendered_is_not()
     ] {
         let yaml = serde_json::json!({ "templateFrom": [{ "literal": literal }] }).to_string();
         let text = refusal(&yaml);
-        assert!(text.starts_with(&format!("templateFrom[0]: {shown} is none")), "{text}");
+        assert!(text.starts_with(&format!("templateFrom[0]: literal: {shown} is none")), "{text}");
     }
     let text =
         refusal("{templateFrom: [{secret: {name: se, items: [{key: spaced, templateAs: KeysAndValues}]}}]}");
-    assert!(text.starts_with("templateFrom[0]: secret se: a rendered key is none"), "{text}");
+    assert!(text.starts_with("templateFrom[0]: secret se: spaced: a rendered key is none"), "{text}");
+}
+
+/// What messages of the API server are cleaned of.
+#[test]
+fn rendered_keys_labels_and_annotations_are_told_to_nobody_unless_their_template_says_them() {
+    let unsaid = |yaml: &str| -> Vec<(String, bool)> {
+        let rendered = template(yaml).unwrap();
+        let each = rendered.unsaid.iter().map(|unsaid| {
+            let is_said = unsaid.said.as_ref().is_some_and(|said| said.contains(unsaid.text.as_str()));
+            (unsaid.text.to_string(), is_said)
+        });
+        each.filter(|(_, is_said)| !is_said).collect()
+    };
+    for (yaml, expected) in [
+        ("{data: {a: '{{ .secret }}'}}", None),
+        ("{literal: 'fixed: {{ .secret }}'}", None),
+        ("{literal: '{{ .secret }}: x'}", Some("hunter2-value")),
+        ("{target: Labels, literal: 'x: {{ .secret }}'}", Some("hunter2-value")),
+        ("{target: Annotations, literal: 'x: {{ .secret }}!'}", Some("hunter2-value!")),
+        ("{metadata: {labels: {x: fixed, y: '{{ .secret }}'}}}", Some("hunter2-value")),
+        ("{metadata: {annotations: {x: '<{{ .secret }}>'}}}", Some("<hunter2-value>")),
+        ("{target: Labels, secret: {name: se, items: [{key: flag}]}}", Some("on")),
+        ("{target: Labels, configMap: {name: cm, items: [{key: flag}]}}", None),
+    ] {
+        let entry = yaml.starts_with("{literal") || yaml.starts_with("{target");
+        let yaml = if entry { format!("{{templateFrom: [{yaml}]}}") } else { yaml.to_string() };
+        let expected: Vec<_> = expected.into_iter().map(|text| (text.to_string(), false)).collect();
+        assert_eq!(unsaid(&yaml), expected, "{yaml}");
+    }
+}
+
+#[test]
+fn debug_shows_nothing_that_was_rendered() {
+    let rendered = template(
+        "{templateFrom: [{literal: '{{ .secret }}: x'}], metadata: {annotations: {x: '{{ .secret }}'}}}",
+    );
+    assert_eq!(format!("{:?}", rendered.unwrap()), "Rendered(1 keys, 0 labels, 1 annotations)");
+}
+
+#[test]
+fn an_annotation_that_is_no_text_is_refused() {
+    let text = refusal("{metadata: {annotations: {x: '{{ b64dec \"/w==\" }}'}}}");
+    assert_eq!(text, "template.metadata.annotations: key \"x\" has a value that is no text (UTF-8)");
 }
 
 /// To look for each key in the text of its template would take minutes.

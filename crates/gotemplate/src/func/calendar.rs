@@ -14,52 +14,50 @@ pub(super) const MONTH: Type = Type::Named("time.Month", Kind::Int);
 /// The type of days of the week.
 pub(super) const WEEKDAY: Type = Type::Named("time.Weekday", Kind::Int);
 
-/// `time.Month`, 1 for January.
+/// A `time.Month`, 1 for January, or a `time.Weekday`, 0 for Sunday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Month(pub(super) i64);
+pub(super) enum Named {
+    Month(i64),
+    Weekday(i64),
+}
 
-/// `time.Weekday`, 0 for Sunday.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Weekday(pub(super) i64);
-
-impl Month {
+impl Named {
+    /// Its name, nothing if it has none.
     pub(super) fn name(self) -> &'static str {
-        usize::try_from(self.0 - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or_default()
+        let (names, at): (&[&str], i64) = match self {
+            Self::Month(number) => (&MONTHS, number.saturating_sub(1)),
+            Self::Weekday(number) => (&WEEKDAYS, number),
+        };
+        usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default()
     }
 
-    /// Its name; Go has a text for a number that is no month, too.
+    /// Its name; Go has a text for a number that is no month and no day, too.
     fn shown(self) -> String {
-        if self.name().is_empty() { format!("%!Month({})", self.0) } else { self.name().to_owned() }
+        match (self, self.name()) {
+            (Self::Month(number), "") => format!("%!Month({number})"),
+            (Self::Weekday(number), "") => format!("%!Weekday({number})"),
+            (_, name) => name.to_owned(),
+        }
     }
 }
 
-impl Weekday {
-    pub(super) fn name(self) -> &'static str {
-        usize::try_from(self.0).ok().and_then(|at| WEEKDAYS.get(at)).copied().unwrap_or_default()
-    }
+static METHODS: &[Method<Named>] =
+    &[Method::new("String", &[], Type::String, |named, _, _| Ok(named.shown().into()))];
 
-    /// Its name; Go has a text for a number that is no day, too.
-    fn shown(self) -> String {
-        if self.name().is_empty() { format!("%!Weekday({})", self.0) } else { self.name().to_owned() }
-    }
-}
-
-static MONTH_METHODS: &[Method<Month>] =
-    &[Method::new("String", &[], Type::String, |month, _, _| Ok(month.shown().into()))];
-static WEEKDAY_METHODS: &[Method<Weekday>] =
-    &[Method::new("String", &[], Type::String, |day, _, _| Ok(day.shown().into()))];
-
-impl Object for Month {
+impl Object for Named {
     fn go_type(&self) -> Type {
-        MONTH
+        match self {
+            Self::Month(_) => MONTH,
+            Self::Weekday(_) => WEEKDAY,
+        }
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
-        super::find(MONTH_METHODS, name)
+        super::find(METHODS, name)
     }
 
     fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-        super::call(MONTH_METHODS, name, self, run, args)
+        super::call(METHODS, name, self, run, args)
     }
 
     fn text(&self) -> Option<Vec<u8>> {
@@ -67,42 +65,15 @@ impl Object for Month {
     }
 
     fn underlying(&self) -> Option<Value> {
-        Some(Value::Int(Int::Int, self.0))
+        let (Self::Month(number) | Self::Weekday(number)) = self;
+        Some(Value::Int(Int::Int, *number))
     }
 
     fn with_number(&self, number: i64) -> Option<Value> {
-        Some(Value::object(Self(number)))
-    }
-
-    fn equals(&self, other: &dyn Object) -> Option<bool> {
-        let other: &dyn Any = other;
-        Some(other.downcast_ref::<Self>() == Some(self))
-    }
-}
-
-impl Object for Weekday {
-    fn go_type(&self) -> Type {
-        WEEKDAY
-    }
-
-    fn method(&self, name: &str) -> Option<Signature> {
-        super::find(WEEKDAY_METHODS, name)
-    }
-
-    fn call(&self, name: &str, run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-        super::call(WEEKDAY_METHODS, name, self, run, args)
-    }
-
-    fn text(&self) -> Option<Vec<u8>> {
-        Some(self.shown().into())
-    }
-
-    fn underlying(&self) -> Option<Value> {
-        Some(Value::Int(Int::Int, self.0))
-    }
-
-    fn with_number(&self, number: i64) -> Option<Value> {
-        Some(Value::object(Self(number)))
+        Some(Value::object(match self {
+            Self::Month(_) => Self::Month(number),
+            Self::Weekday(_) => Self::Weekday(number),
+        }))
     }
 
     fn equals(&self, other: &dyn Object) -> Option<bool> {

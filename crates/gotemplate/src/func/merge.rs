@@ -65,8 +65,12 @@ impl Merge<'_, '_> {
         Ok(true)
     }
 
-    /// A list takes the place of what is there, of whatever type, but only to overwrite or where all is empty.
+    /// A list takes the place of what is there, of whatever type, but only to overwrite or where all is empty. `mergo` asks what is there
+    /// whether it is nil, which no text can be asked.
     fn list(&mut self, entry: &Entry<'_>, old: Option<&Value>, new: &Value) -> Result<(), Fault> {
+        if old.is_some() && entry.into.elem() == Type::String {
+            return Err(Fault::new("reflect: call of reflect.Value.IsNil on string Value"));
+        }
         if self.overwrite || entry.into.is_empty() {
             return entry.set_as(self.run, new.clone(), new.go_type());
         }
@@ -138,6 +142,17 @@ mod tests {
     fn nil_overwrites() {
         let into = Value::dict([("a", Value::int(1))]);
         assert_eq!(merged(&into, &Value::dict([("a", Value::Nil)]), true).1, b"map[a:<nil>]");
+    }
+
+    #[test]
+    fn no_list_meets_an_entry_of_a_map_of_texts() {
+        let from = Value::dict([("a", Value::list(Vec::new()))]);
+        for overwrite in [false, true] {
+            let (done, into) = merged(&Value::string_map([("a", "x")]), &from, overwrite);
+            let told = done.unwrap_err().to_string();
+            assert_eq!(told, "reflect: call of reflect.Value.IsNil on string Value");
+            assert_eq!(into, b"map[a:x]");
+        }
     }
 
     #[test]

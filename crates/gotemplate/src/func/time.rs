@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::time::SystemTime;
 
-use super::calendar::{MONTH, Month, WEEKDAY, Weekday};
+use super::calendar::{MONTH, Named, WEEKDAY};
 use super::civil::{Date, SECONDS_OF_DAY, split, weekday};
 use super::duration::{self, DURATION, Duration, SECOND};
 use super::layout::{Cut, Fraction, Offset, Part};
@@ -65,9 +65,11 @@ static METHODS: &[Method<Time>] = &[
     Method::new("UnixMicro", &[], Type::INT64, |time, _, _| Ok(time.since_1970(1_000_000))),
     Method::new("UnixNano", &[], Type::INT64, |time, _, _| Ok(time.since_1970(SECOND))),
     Method::new("Year", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().date.year))),
-    Method::new("Month", &[], MONTH, |time, _, _| Ok(Value::object(Month(time.wall().date.month)))),
+    Method::new("Month", &[], MONTH, |time, _, _| Ok(Value::object(Named::Month(time.wall().date.month)))),
     Method::new("Day", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().date.day))),
-    Method::new("Weekday", &[], WEEKDAY, |time, _, _| Ok(Value::object(Weekday(weekday(time.wall().days))))),
+    Method::new("Weekday", &[], WEEKDAY, |time, _, _| {
+        Ok(Value::object(Named::Weekday(weekday(time.wall().days))))
+    }),
     Method::new("YearDay", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().date.day_of_year()))),
     Method::new("Hour", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().hour))),
     Method::new("Minute", &[], Type::INT, |time, _, _| Ok(Value::int(time.wall().minute))),
@@ -328,7 +330,7 @@ impl Time {
 
     fn to_go_syntax(&self) -> String {
         let Wall { date, hour, minute, second, .. } = self.wall();
-        let month = Month(date.month).name();
+        let month = Named::Month(date.month).name();
         let zone = match &self.zone {
             Zone::Utc => "time.UTC".to_owned(),
             zone => format!("time.Location({})", duration::quote(zone.name().as_bytes())),
@@ -418,8 +420,8 @@ impl Time {
         let date = wall.date;
         let hour12 = if wall.hour % 12 == 0 { 12 } else { wall.hour % 12 };
         let half = if wall.hour >= 12 { "PM" } else { "AM" };
-        let month = Month(date.month).name();
-        let day_name = Weekday(weekday(wall.days)).name();
+        let month = Named::Month(date.month).name();
+        let day_name = Named::Weekday(weekday(wall.days)).name();
         match part {
             Part::LongMonth => month.to_owned(),
             Part::Month => month[..3].to_owned(),

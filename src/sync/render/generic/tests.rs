@@ -363,7 +363,7 @@ fn bytes_that_are_no_text_are_an_error_that_names_the_key_and_the_remedy() {
     for target in ["Spec", "spec.x"] {
         assert_eq!(
             refusal(&json!([literal(target, "{x: !!binary /w==}")]), json!({})),
-            "templateFrom[0]: could not unmarshal template YAML: a value is not UTF-8"
+            "templateFrom[0]: literal: could not unmarshal template YAML: a value is not UTF-8"
         );
         assert!(refusal(&json!([entry(target, "bytes", "KeysAndValues")]), json!({})).contains("UTF-8"));
     }
@@ -391,23 +391,23 @@ fn errors_name_the_entry_and_the_place_and_no_value() {
         ),
         (
             json!([literal("spec.x", "a: {{ .secret }}: b")]),
-            "templateFrom[0]: could not unmarshal template YAML: mapping values are not allowed in this context",
+            "templateFrom[0]: literal: could not unmarshal template YAML: mapping values are not allowed in this context",
         ),
         (
             json!([literal("Spec", "x: 'y'\nz: *{{ .secret }}")]),
-            "templateFrom[0]: could not unmarshal template YAML: unknown anchor in the text",
+            "templateFrom[0]: literal: could not unmarshal template YAML: unknown anchor in the text",
         ),
         (
             json!([entry("Data", "list", "KeysAndValues")]),
-            "templateFrom[0]: configmap cm: could not unmarshal template to 'map[string][]byte': the text is a list and not a map",
+            "templateFrom[0]: configmap cm: list: could not unmarshal template to 'map[string][]byte': the text is a list and not a map",
         ),
         (
             json!([{"literal": "x: {{ .secret }}", "valuesDecodingStrategy": "Base64"}]),
-            "templateFrom[0]: failed to decode rendered template value for key x: illegal base64 data at input byte 7",
+            "templateFrom[0]: literal: failed to decode rendered template value for key x: illegal base64 data at input byte 7",
         ),
         (
             json!([literal("Labels", "x: '{{ .secret }}!'")]),
-            "templateFrom[0]: key \"x\" is rendered to what no label can hold: at most 63 letters, digits, '-', '_' and '.', a letter or digit first and last",
+            "templateFrom[0]: literal: key \"x\" is rendered to what no label can hold: at most 63 letters, digits, '-', '_' and '.', a letter or digit first and last",
         ),
     ] {
         assert_eq!(refusal(&entries, json!({})), text, "{entries}");
@@ -484,6 +484,25 @@ fn no_path_leads_to_what_the_object_is_and_whose_it_is() {
     assert_eq!(from(&entries, json!({})).unwrap(), expected);
 }
 
+/// What messages of the API server are cleaned of, besides the texts of the body.
+#[test]
+fn rendered_keys_labels_and_annotations_are_told_to_nobody() {
+    for (entry, expected) in [
+        (literal("Data", "fixed: {{ .secret }}"), vec!["fixed"]),
+        (literal("Data", "{{ .secret }}: x"), vec!["hunter2-value"]),
+        (literal("spec.x", "a: [{ {{ .secret }}: { b: 1 } }]"), vec!["a", "b", "hunter2-value"]),
+        (literal("Spec", "{{ .secret }}: x"), vec!["hunter2-value"]),
+        (entry("spec.x", "map", "Values"), vec!["k-1", "port"]),
+        (literal("Labels", "x: {{ .secret }}"), vec!["hunter2-value", "x"]),
+        (entry("Annotations", "text", "Values"), vec!["a is 1"]),
+    ] {
+        let content = template(&json!({ "templateFrom": [entry] })).unwrap();
+        let mut unsaid: Vec<_> = content.unsaid.iter().map(|unsaid| unsaid.text.as_str()).collect();
+        unsaid.sort_unstable();
+        assert_eq!(unsaid, expected, "{entry}");
+    }
+}
+
 #[test]
 fn what_the_api_server_would_refuse_and_show_is_refused_here() {
     let refused = |kind, entry: Value| {
@@ -493,15 +512,18 @@ fn what_the_api_server_would_refuse_and_show_is_refused_here() {
     };
     let key = |target: &str| literal(target, "\"{{ .secret }} x\": y");
     let text = refused(CONFIG_MAP, key("Data")).unwrap();
-    assert!(text.starts_with("templateFrom[0]: a rendered key is none that a ConfigMap can have"), "{text}");
+    assert!(
+        text.starts_with("templateFrom[0]: literal: a rendered key is none that a ConfigMap can have"),
+        "{text}"
+    );
     for target in ["Labels", "Annotations"] {
         let text = refused(THING, key(target)).unwrap();
-        assert!(text.starts_with("templateFrom[0]: a rendered key is none that a"), "{text}");
+        assert!(text.starts_with("templateFrom[0]: literal: a rendered key is none that a"), "{text}");
     }
     let spaced =
         json!({"secret": {"name": "se", "items": [{"key": "spaced", "templateAs": "KeysAndValues"}]}});
     let text = refused(CONFIG_MAP, spaced).unwrap();
-    assert!(text.starts_with("templateFrom[0]: secret se: a rendered key is none"), "{text}");
+    assert!(text.starts_with("templateFrom[0]: secret se: spaced: a rendered key is none"), "{text}");
     // Other kinds have other keys.
     assert_eq!(refused(THING, key("Data")), None);
     assert_eq!(refused(CONFIG_MAP, key("Spec")), None);
