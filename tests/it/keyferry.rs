@@ -133,14 +133,16 @@ impl Corner {
     }
 }
 
-/// Whether the test passed or not, its namespaces go.
+/// Whether the test passed or not, its namespaces go, and what it made beside them.
 impl Drop for Corner {
     fn drop(&mut self) {
         for namespace in &self.namespaces {
             let _ = self.plane.kubectl(&["delete", "namespace", namespace, "--wait=false"], "");
         }
-        let roles = format!("-l=app.kubernetes.io/instance={}", self.name);
-        let _ = self.plane.kubectl(&["delete", "clusterrole,clusterrolebinding", &roles], "");
+        let ours = format!("-l=app.kubernetes.io/instance={}", self.name);
+        let kinds =
+            "clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding";
+        let _ = self.plane.kubectl(&["delete", kinds, &ours], "");
     }
 }
 

@@ -105,3 +105,68 @@ async fn a_changed_template_is_rendered_at_once_and_a_broken_one_leaves_the_secr
         }
     }
 }
+
+/// A policy of the API server that tells all of a Secret that it refuses.
+const POLICY: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NAME, labels: {app.kubernetes.io/instance: NAME}}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAME}}
+    resourceRules: [{apiGroups: [''], apiVersions: [v1], resources: [secrets], operations: [CREATE, UPDATE]}]
+  validations:
+  - expression: \"!has(object.metadata.annotations) || !('refuse-me' in object.metadata.annotations)\"
+    messageExpression: >-
+      'refused: ' + object.metadata.annotations['refuse-me'] + ' ' + object.metadata.labels['app']
+      + ' ' + object.metadata.labels['of'] + ' ' + object.data.map(key, key).join(' ')
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NAME, labels: {app.kubernetes.io/instance: NAME}}
+spec: {policyName: NAME, validationActions: [Deny]}
+";
+
+/// What the policy refuses: a value in an annotation, in a label and in a key.
+const REFUSED: &str = "
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: refused}
+spec:
+  refreshInterval: 1h
+  secretStoreRef: {name: store}
+  data: [{secretKey: pass, remoteRef: {key: k}}]
+  target:
+    template:
+      metadata: {labels: {app: search, of: '{{ .pass }}'}, annotations: {refuse-me: 'a {{ .pass | b64enc }}'}}
+      templateFrom: [{literal: '{\"{{ .pass | upper }}\": x, tls.crt: y}'}]
+";
+
+#[tokio::test]
+#[ignore = "needs the local control plane: ./justw test"]
+async fn what_a_policy_tells_of_rendered_metadata_and_keys_reaches_nobody() {
+    let corner = Corner::new("policies");
+    corner.apply(&POLICY.replace("NAME", "policies"));
+    let probe = "{apiVersion: v1, kind: Secret, metadata: {name: probe, annotations: {refuse-me: x}, labels: {app: x, of: x}}, data: {a: ''}}";
+    eventually("the policy to hold", async || {
+        let kubectl = |verb| corner.plane.kubectl(&[verb, "--namespace=policies", "--filename=-"], probe);
+        let refused = kubectl("create").err()?;
+        let _ = kubectl("delete");
+        refused.contains("refused: x x x a").then_some(())
+    })
+    .await;
+    let store = MANIFESTS.split("---").next().unwrap();
+    corner.apply(&format!("{store}---{REFUSED}"));
+    let process = corner.start(&["--loglevel=debug"], &[]);
+    let condition = corner.until_ready("refused", "False", "SecretSyncedError").await;
+    let message = condition["message"].as_str().unwrap();
+    let told = "refused: [redacted] search [redacted] [redacted] tls.crt";
+    assert!(message.contains(told), "{message}");
+    let events = corner.get("/api/v1/namespaces/policies/events").await.unwrap().to_string();
+    for (place, text) in [("log", process.log()), ("events", events)] {
+        assert!(text.contains(told), "{place}: {text}");
+        assert!(!text.to_lowercase().contains("value-8d1f"), "{place}: {text}");
+        assert!(!text.contains("bUFyS2VSLXZhbHVlLThkMWY"), "{place}: {text}");
+    }
+}
