@@ -10,6 +10,7 @@ default:
 # Lints, then every test there is: the real API server, controller manager, OpenBao and moto included.
 test: lint
     cargo test --workspace --locked --quiet --no-run
+    cd tests/oracle && go vet . && go test .
     {{ plane }} with --audit --with openbao,moto,helm -- python3 tests/cluster/lanes.py
 
 # A tour on a local control plane; `--once` ends after it, with 0 or 1.

@@ -356,7 +356,7 @@ pub struct TemplateFrom {
     /// A Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<TemplateRef>,
-    /// What they render: Data, Labels, Annotations or a path.
+    /// What they render: Data, Labels or Annotations; of other kinds than Secret also Spec or a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "Data"))]
     pub target: Option<String>,

@@ -1013,6 +1013,7 @@ fn leaky_objects() -> Vec<(&'static str, Value)> {
         json!({ "data": [{ "secretKey": "a", "remoteRef": remote }] })
     };
     let extract = |rewrite: Value| json!({ "data": [], "dataFrom": [{ "extract": { "key": "object" }, "rewrite": rewrite }] });
+    let template = |template: Value| json!({ "target": { "template": template } });
     vec![
         ("good", json!({})),
         ("property", remote("plain", json!({ "property": "x.y" }))),
@@ -1028,6 +1029,10 @@ fn leaky_objects() -> Vec<(&'static str, Value)> {
         ),
         ("key", extract(json!([{ "regexp": { "source": "x", "target": "x y" } }]))),
         ("expression", extract(json!([{ "regexp": { "source": "(", "target": "x" } }]))),
+        ("transform", extract(json!([{ "transform": { "template": "{{ .value }} x" } }]))),
+        ("template", template(json!({ "data": { "x": "{{ fail .a }}" } }))),
+        ("document", template(json!({ "templateFrom": [{ "literal": "{{ .a }}" }] }))),
+        ("label", template(json!({ "metadata": { "labels": { "x": "{{ .a }}!" } } }))),
         ("taken", json!({ "target": { "name": "taken" } })),
         ("vault", json!({ "secretStoreRef": { "name": "vault" } })),
     ]

@@ -1,4 +1,5 @@
-//! The versions of every object that a store could refer to, so that a changed credential is another identity.
+//! The versions of every object that a store could refer to, or that could be used as a template: a changed credential is another identity,
+//! and a changed template is rendered again.
 //!
 //! A store may name an object long after the watch has shown it, so all of them are kept; but as hashes, 32 bytes each: of their
 //! names nothing, of their content nothing. Two names with one hash would wake a store once too often; with 64 bits nobody sees it.

@@ -413,7 +413,7 @@ impl World {
         signals(effect, |old| old.key, |key| Signal::Namespace(key.name().into()))
     }
 
-    /// Takes a change of an object that stores may refer to in.
+    /// Takes in a change of an object that stores may refer to, or that may be used as a template.
     pub fn apply_metadata(&mut self, kind: MetadataKind, change: Change<Metadata>) -> Vec<Signal> {
         match self.versions.apply(kind, change) {
             versions::Effect::Nothing => Vec::new(),

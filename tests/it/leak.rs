@@ -28,7 +28,12 @@ stringData: {token: "TOKEN"}
 apiVersion: v1
 kind: Secret
 metadata: {name: texts}
-stringData: {unknown: '{{ "mArKeR-token-77aa" | nope }}', failing: '{{ fail "mArKeR-token-77aa" }}', value: "{{ fail .a }}"}
+stringData: {scalar: '{{ .a }}', unknown: '{{ "mArKeR-token-77aa" | nope }}', failing: '{{ fail "mArKeR-token-77aa" }}', value: "{{ fail .a }}"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: texts}
+data: {failing: '{{ fail .a }}', parsing: '{{ fromJson .a | mustFromJson | int }}{{ mustFromJson .a }}', document: '{{ .a }}: x: y'}
 ---
 apiVersion: external-secrets.io/v1
 kind: SecretStore
@@ -68,10 +73,11 @@ fn object(name: &str, store: &str, spec: &Value) -> String {
 }
 
 /// Templates that fail over a value, show one where the API server would repeat it, or are secret themselves.
-fn templates() -> [(&'static str, Value); 7] {
-    let secret =
-        |key: &str| json!({ "templateFrom": [{ "secret": { "name": "texts", "items": [{ "key": key }] } }] });
-    [
+fn templates() -> Vec<(&'static str, Value)> {
+    let from =
+        |kind: &str, item: Value| json!({ "templateFrom": [{ kind: { "name": "texts", "items": [item] } }] });
+    let secret = |key: &str| from("secret", json!({ "key": key }));
+    vec![
         ("template-fails", json!({ "data": { "x": "{{ fail .a }}" } })),
         ("template-ranges", json!({ "data": { "x": "{{ range .a }}{{ end }}" } })),
         ("template-key", json!({ "templateFrom": [{ "literal": "\"{{ .a }} x\": y" }] })),
@@ -79,13 +85,35 @@ fn templates() -> [(&'static str, Value); 7] {
         ("template-unknown", secret("unknown")),
         ("template-failing", secret("failing")),
         ("template-value", secret("value")),
+        ("template-scalar", from("secret", json!({ "key": "scalar", "templateAs": "KeysAndValues" }))),
+        ("template-fails-elsewhere", from("configMap", json!({ "key": "failing" }))),
+        ("template-parses", from("configMap", json!({ "key": "parsing" }))),
+        ("template-document", from("configMap", json!({ "key": "document", "templateAs": "KeysAndValues" }))),
+        (
+            "template-decodes",
+            json!({ "templateFrom": [{ "literal": "x: '{{ .a }}'", "valuesDecodingStrategy": "Base64" }] }),
+        ),
+    ]
+}
+
+/// Templates of `rewrite` that fail; of the names of entries, not of values.
+const REWRITES: [(&str, &str); 2] =
+    [("rewrite-fails", "{{ fail .value }}"), ("rewrite-renames", "{{ .value }} x")];
+
+/// Objects that the API server refuses, or that we do, each with a value in the place.
+fn objects_of_another_kind() -> [(&'static str, &'static str, &'static str); 4] {
+    [
+        ("object-key", "Data", "\"{{ .a }} x\": y"),
+        ("object-label", "Labels", "x: '{{ .a }}!'"),
+        ("object-path", "data.x[0]", "'{{ .a }}'"),
+        ("object-field", "immutable.x", "'{{ .a }}': '{{ .a }}'"),
     ]
 }
 
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
 async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
-    let corner = Corner::new("leak");
+    let corner = Corner::with("leak", &["genericTargets.enabled=true"]);
     let openbao = corner.plane.openbao().clone();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let body =
@@ -121,13 +149,29 @@ async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
         spec["target"] = json!({ "template": template });
         objects += &object(name, "good", &spec);
     }
+    for (name, template) in REWRITES {
+        let rewrite = json!([{ "transform": { "template": template } }]);
+        let spec = json!({ "dataFrom": [{ "extract": { "key": "leak" }, "rewrite": rewrite }] });
+        objects += &object(name, "good", &spec);
+    }
+    for (name, target, template) in objects_of_another_kind() {
+        let mut spec = one("v");
+        let manifest = json!({ "apiVersion": "v1", "kind": "ConfigMap" });
+        let from = json!({ "templateFrom": [{ "literal": template, "target": target }] });
+        spec["target"] = json!({ "manifest": manifest, "template": from });
+        objects += &object(name, "good", &spec);
+    }
     corner.apply(&objects);
-    let flags = ["--loglevel=debug", "--enable-flood-gate=false"];
+    let flags = ["--loglevel=debug", "--enable-flood-gate=false", "--unsafe-allow-generic-targets"];
     let process = corner.start(&flags, &[("AWS_ENDPOINT_URL", &aws.address)]);
     corner.until_ready("fine", "True", "SecretSynced").await;
     let failing = ["refused", "broken", "absent", "unfit", "nul", "undecodable"];
-    for name in failing.into_iter().chain(templates().map(|(name, _)| name)) {
+    let rewrites = REWRITES.map(|(name, _)| name);
+    for name in failing.into_iter().chain(rewrites).chain(templates().into_iter().map(|(name, _)| name)) {
         corner.until_ready(name, "False", "SecretSyncedError").await;
+    }
+    for (name, ..) in objects_of_another_kind() {
+        corner.until_ready(name, "False", "ResourceSyncedError").await;
     }
     let list = async |path: &str| corner.get(path).await.unwrap().to_string();
     let places = [

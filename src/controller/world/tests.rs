@@ -407,9 +407,29 @@ fn a_changed_template_tells_of_the_objects_that_use_it_and_of_no_others() {
     let [first, second] = ["a", "b"].map(|name| ObjectKey::new("team", name));
     bench.world.name_templates(&first, &[secret.clone(), config_map.clone()]);
     bench.world.name_templates(&second, std::slice::from_ref(&config_map));
-    assert_eq!(bench.credential("team", "1"), [Signal::Template(secret.clone(), vec![first.clone()])]);
-    assert_eq!(bench.credential("team", "1"), [], "the same version is no change");
-    assert_eq!(bench.credential("other", "1"), []);
-    bench.world.unname_templates(&first, [secret, config_map]);
-    assert_eq!(bench.credential("team", "2"), []);
+    let mut change = |kind, namespace: &str, version: &str| {
+        bench.world.apply_metadata(kind, Change::Applied(credential(namespace, version)))
+    };
+    for (kind, at, users) in [
+        (MetadataKind::Secret, secret.clone(), vec![first.clone()]),
+        (MetadataKind::ConfigMap, config_map.clone(), vec![first.clone(), second.clone()]),
+    ] {
+        let told = match change(kind, "team", "1").as_slice() {
+            [Signal::Template(changed, told)] if *changed == at => {
+                let mut told = told.clone();
+                told.sort();
+                told
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, users, "{kind:?}");
+        assert_eq!(change(kind, "team", "1"), [], "{kind:?}: the same version is no change");
+        assert_eq!(change(kind, "other", "1"), [], "{kind:?} of another namespace");
+    }
+    assert_eq!(change(MetadataKind::ServiceAccount, "team", "1"), [], "no template lies in such an object");
+    bench.world.unname_templates(&first, [secret, config_map.clone()]);
+    let mut change =
+        |kind, version: &str| bench.world.apply_metadata(kind, Change::Applied(credential("team", version)));
+    assert_eq!(change(MetadataKind::Secret, "2"), []);
+    assert_eq!(change(MetadataKind::ConfigMap, "2"), [Signal::Template(config_map, vec![second])]);
 }
