@@ -1,12 +1,25 @@
-//! Every manifest that people are shown, in `examples/` and in the texts, is one that keyferry takes.
+//! Every manifest that people are shown, in `examples/` and in the texts, is one that keyferry takes, and every template renders what the
+//! texts say.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use keyferry::api::{external_secret::ExternalSecretSpec, store::StoreSpec, validate};
-use keyferry::sync::shape::unbuilt;
-use keyferry_stores::base::refs::Scope;
+use jiff::Timestamp;
+use keyferry::{
+    api::{external_secret::ExternalSecretSpec, store::StoreSpec, validate},
+    sync::{
+        render::{self, Metadata, Templating, generic},
+        shape::unbuilt,
+        shelf::Sources,
+        templates::{Delimiters, Pace, Templates},
+    },
+};
+use keyferry_stores::base::{SecretBytes, clock::SystemClock, refs::Scope};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// Texts with manifests in blocks marked `yaml`.
 const TEXTS: [&str; 3] = ["README.md", "docs/adding-a-provider.md", "docs/templates.md"];
@@ -137,6 +150,84 @@ fn every_manifest_that_is_shown_is_valid() {
             );
         }
     }
+}
+
+/// What the examples with templates are rendered with, and to: data and labels of a Secret, the body of another object.
+fn renderings() -> [(&'static str, Value, Value); 3] {
+    let addresses = r#"["192.0.2.0/24", "198.51.100.7"]"#;
+    let mail = json!({ "smtp.conf": "user = shop\npassword = \"a b\"\n", "url": "smtps://shop:a+b@mail.example:465" });
+    let ini = "endpoint = https://a\ntimeout = 5s\n";
+    [
+        ("mail", json!({ "password": "a b" }), json!({ "data": mail, "labels": { "app": "shop" } })),
+        (
+            "search",
+            json!({ "endpoint": "https://a", "timeout": "5s" }),
+            json!({ "data": { "search.ini": ini } }),
+        ),
+        (
+            "partners",
+            json!({ "addresses": addresses }),
+            // As docs/templates.md shows it.
+            json!({ "spec": {
+                "action": "ALLOW",
+                "selector": { "matchLabels": { "app": "orders" } },
+                "rules": [{ "from": [
+                    { "source": { "ipBlocks": ["192.0.2.0/24"] } },
+                    { "source": { "ipBlocks": ["198.51.100.7"] } },
+                ] }],
+            } }),
+        ),
+    ]
+}
+
+/// What an object's template makes of values, with the ConfigMaps of its example.
+fn rendered(object: &Value, values: &Value, around: &[Value]) -> Value {
+    let spec: ExternalSecretSpec = serde_json::from_value(object["spec"].clone()).unwrap();
+    let templates =
+        Templates::new(&Delimiters::default(), Arc::new(SystemClock::starting_at(Timestamp::UNIX_EPOCH)));
+    let sources = render::sources_of(&spec).into_iter().map(|source| {
+        let at = Scope::Namespace(of(object, "namespace")).resolve(&source).unwrap();
+        let found = around.iter().find(|other| other["kind"] == "ConfigMap" && of(other, "name") == at.name);
+        let texts = strings(&found.unwrap_or_else(|| panic!("{} is in the example", at.name))["data"]);
+        (at, Arc::new(texts))
+    });
+    let (sources, values, nothing): (Sources, _, _) = (sources.collect(), strings(values), BTreeMap::new());
+    let metadata = Metadata { labels: &nothing, annotations: &nothing };
+    let templating = Templating { session: &templates.session(Pace::Long), sources: &sources };
+    match generic::kind_of(&spec) {
+        Some(kind) => {
+            let content = generic::render_object(&spec, &kind, metadata, &values, templating).unwrap();
+            Value::Object(content.onto(Map::new()).unwrap())
+        }
+        None => {
+            let content = render::render(&spec, metadata, &values, templating).unwrap();
+            let data: BTreeMap<_, _> =
+                content.data.iter().map(|(key, value)| (key, value.expose_str().unwrap())).collect();
+            json!({ "data": data, "labels": content.labels })
+        }
+    }
+}
+
+fn strings(texts: &Value) -> BTreeMap<String, SecretBytes> {
+    let texts = texts.as_object().unwrap().iter();
+    texts.map(|(key, text)| (key.clone(), text.as_str().unwrap().into())).collect()
+}
+
+#[test]
+fn every_template_that_is_shown_renders_what_the_texts_say() {
+    let mut left: BTreeMap<_, _> = renderings()
+        .into_iter()
+        .map(|(name, values, expected)| (name.to_string(), (values, expected)))
+        .collect();
+    for Example { name: example, objects } in examples() {
+        for object in objects.iter().filter(|object| !object["spec"]["target"]["template"].is_null()) {
+            let name = of(object, "name");
+            let (values, expected) =
+                left.remove(&name).unwrap_or_else(|| panic!("{example}: {name} has a template"));
+            assert_eq!(rendered(object, &values, &objects), expected, "{example}: {name}");
+        }
+    }
+    assert!(left.is_empty(), "no example is called {:?}", left.keys());
 }
 
 #[test]
