@@ -110,6 +110,50 @@ fn objects_of_another_kind() -> [(&'static str, &'static str, &'static str); 4] 
     ]
 }
 
+fn one(property: &str) -> Value {
+    json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": property } }] })
+}
+
+/// One value, and what becomes of it.
+fn one_into(target: Value) -> Value {
+    let mut spec = one("v");
+    spec["target"] = target;
+    spec
+}
+
+/// Every object: its name, its store, its specification and the reason of its condition.
+fn objects() -> Vec<(&'static str, &'static str, Value, &'static str)> {
+    const FAILS: &str = "SecretSyncedError";
+    let unfit = json!({ "dataFrom": [{ "extract": { "key": "leak", "property": "not-json" } }] });
+    let (mut nul, mut decoded) = (one("nul"), one("v"));
+    nul["data"][0]["remoteRef"]["nullBytePolicy"] = json!("Fail");
+    decoded["data"][0]["remoteRef"]["decodingStrategy"] = json!("Base64");
+    let mut all = vec![
+        ("fine", "good", one("v"), "SecretSynced"),
+        ("refused", "bad", one("v"), FAILS),
+        ("broken", "aws", one("v"), FAILS),
+        ("absent", "good", one("nothing"), FAILS),
+        ("unfit", "good", unfit, FAILS),
+        ("nul", "good", nul, FAILS),
+        ("undecodable", "good", decoded, FAILS),
+    ];
+    for (name, template) in templates() {
+        all.push((name, "good", one_into(json!({ "template": template })), FAILS));
+    }
+    for (name, template) in REWRITES {
+        let rewrite = json!([{ "transform": { "template": template } }]);
+        let spec = json!({ "dataFrom": [{ "extract": { "key": "leak" }, "rewrite": rewrite }] });
+        all.push((name, "good", spec, FAILS));
+    }
+    for (name, target, template) in objects_of_another_kind() {
+        let manifest = json!({ "apiVersion": "v1", "kind": "ConfigMap" });
+        let template = json!({ "templateFrom": [{ "literal": template, "target": target }] });
+        let spec = one_into(json!({ "manifest": manifest, "template": template }));
+        all.push((name, "good", spec, "ResourceSyncedError"));
+    }
+    all
+}
+
 #[tokio::test]
 #[ignore = "needs the local control plane: ./justw test"]
 async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
@@ -130,48 +174,13 @@ async fn the_process_shows_no_value_in_log_events_statuses_or_metrics() {
             .replace("OPENBAO", &openbao.address)
             .replace("\"TOKEN\"", &format!("\"{}\"", openbao.token)),
     );
-    let one = |property: &str| json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": property } }] });
-    let mut objects = object("fine", "good", &one("v"));
-    objects += &object("refused", "bad", &one("v"));
-    objects += &object("broken", "aws", &one("v"));
-    objects += &object("absent", "good", &one("nothing"));
-    objects += &object(
-        "unfit",
-        "good",
-        &json!({ "dataFrom": [{ "extract": { "key": "leak", "property": "not-json" } }] }),
-    );
-    let nul = json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": "nul", "nullBytePolicy": "Fail" } }] });
-    objects += &object("nul", "good", &nul);
-    let decoded = json!({ "data": [{ "secretKey": "a", "remoteRef": { "key": "leak", "property": "v", "decodingStrategy": "Base64" } }] });
-    objects += &object("undecodable", "good", &decoded);
-    for (name, template) in templates() {
-        let mut spec = one("v");
-        spec["target"] = json!({ "template": template });
-        objects += &object(name, "good", &spec);
-    }
-    for (name, template) in REWRITES {
-        let rewrite = json!([{ "transform": { "template": template } }]);
-        let spec = json!({ "dataFrom": [{ "extract": { "key": "leak" }, "rewrite": rewrite }] });
-        objects += &object(name, "good", &spec);
-    }
-    for (name, target, template) in objects_of_another_kind() {
-        let mut spec = one("v");
-        let manifest = json!({ "apiVersion": "v1", "kind": "ConfigMap" });
-        let from = json!({ "templateFrom": [{ "literal": template, "target": target }] });
-        spec["target"] = json!({ "manifest": manifest, "template": from });
-        objects += &object(name, "good", &spec);
-    }
-    corner.apply(&objects);
+    let objects = objects();
+    let manifests: Vec<_> = objects.iter().map(|(name, store, spec, _)| object(name, store, spec)).collect();
+    corner.apply(&manifests.concat());
     let flags = ["--loglevel=debug", "--enable-flood-gate=false", "--unsafe-allow-generic-targets"];
     let process = corner.start(&flags, &[("AWS_ENDPOINT_URL", &aws.address)]);
-    corner.until_ready("fine", "True", "SecretSynced").await;
-    let failing = ["refused", "broken", "absent", "unfit", "nul", "undecodable"];
-    let rewrites = REWRITES.map(|(name, _)| name);
-    for name in failing.into_iter().chain(rewrites).chain(templates().into_iter().map(|(name, _)| name)) {
-        corner.until_ready(name, "False", "SecretSyncedError").await;
-    }
-    for (name, ..) in objects_of_another_kind() {
-        corner.until_ready(name, "False", "ResourceSyncedError").await;
+    for (name, _, _, reason) in &objects {
+        corner.until_ready(name, if *reason == "SecretSynced" { "True" } else { "False" }, reason).await;
     }
     let list = async |path: &str| corner.get(path).await.unwrap().to_string();
     let places = [
