@@ -48,6 +48,7 @@ func bundleCases() []question {
 	block := `-----BEGIN X-----\nYWJj\n-----END X-----\n`
 	strangePEM := []string{`""`, `"x"`, `"` + block + `"`, `"junk\n` + block + `"`, `"` + block + `junk"`, `"` + block + block + `"`, `"-----BEGIN X-----\nYWJj\n-----END Y-----\n"`, `"-----BEGIN X-----\n!!\n-----END X-----\n"`, `"-----BEGIN X-----\nA: b\nC: d\n\nYWJj\n-----END X-----\n"`, `"-----BEGIN X-----\n-----END X-----\n"`, `"-----BEGIN X-----YWJj-----END X-----"`, `"  -----BEGIN X-----\nYWJj\n-----END X-----"`, `"-----BEGIN x-----\nYWJj\n-----END x-----\n"`, `"-----BEGIN X-----\r\nYWJj\r\n-----END X-----\r\n"`, `"-----BEGIN X-----\nYW\nJj\n-----END X-----\n"`, `"-----BEGIN X-----\nYWJj"`, `"-----BEGIN -----\nYWJj\n-----END -----\n"`, `"-----BEGIN ` + strings.Repeat("L", 70) + `-----\nYWJj\n-----END ` + strings.Repeat("L", 70) + `-----\n"`, `"-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\nB: c\nA: d\n\nYWJj\n-----END X-----\n"`, `"-----BEGIN BAD\n` + block + `"`, `"a -----BEGIN X-----\nYWJj\n-----END X-----\n"`}
 	return join(out,
+		texts("glued PEM", glued()...),
 		texts("filterPEM", crossed(`{{ filterPEM "x" @ | quote }}`, strangePEM...)...),
 		texts("certSANs", crossed(`{{ certSANs @ }}`, strangePEM...)...),
 		texts("filterCertChain", crossed(`{{ filterCertChain "leaf" @ | quote }}`, strangePEM...)...),
@@ -91,4 +92,18 @@ func decryptCases() []question {
 		out = append(out, withFiles([]string{"f", "oaep-sha256.bin", "k", key}, texts("decrypt with "+key, `{{ rsaDecrypt "RSA-OAEP" "SHA256" .f .k }}`))...)
 	}
 	return join(out, withFiles([]string{"f", "oaep-sha256.bin", "k", "leaf.key"}, texts("rsaDecrypt", `{{ rsaDecrypt "None" "" "as it is" "" }}`, `{{ rsaDecrypt "None" "SHA1" .k "" | sha256sum }}`, `{{ rsaDecrypt "RSA" "SHA256" .f .k }}`, `{{ rsaDecrypt "" "" "" "" }}`, `{{ rsaDecrypt "rsa-oaep" "SHA256" .f .k }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" "" .k }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" "short" .k }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" .f "" }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" .f "x" }}`, `{{ .k | rsaDecrypt "RSA-OAEP" "SHA256" .f }}`, `{{ .f | b64enc | b64dec | rsaDecrypt "RSA-OAEP" "SHA256" }}`, `{{ rsaDecrypt 1 2 3 4 }}`, `{{ rsaDecrypt }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" (repeat 256 "\xff") .k }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" (repeat 256 "\x00") .k }}`, `{{ rsaDecrypt "RSA-OAEP" "SHA256" (print .f "x") .k }}`)))
+}
+
+// glued are blocks whose END line or headers are not as usual, and types that differ in the case of letters.
+func glued() []string {
+	return []string{
+		`{{ filterPEM "B" "-----BEGIN A-----\n-----END A-----K: v\n-----BEGIN B-----\nYQ==\n-----END B-----\n" | quote }}`,
+		`{{ filterPEM "B" "-----BEGIN A-----\n-----END A-----K: v\nL: w\n\n-----BEGIN B-----\nYQ==\n-----END B-----\n" | quote }}`,
+		`{{ filterPEM "B" "-----BEGIN A-----\nK: v\n-----END A-----\n-----BEGIN B-----\nYQ==\n-----END B-----\n" | quote }}`,
+		`{{ filterPEM "A" "-----BEGIN A-----\nK: v\u00a0\n\nYQ==\n-----END A-----" | quote }}`, `{{ filterPEM "A" "-----BEGIN A-----\nK:\v v\n\nYQ==\n-----END A-----" | quote }}`,
+		`{{ filterPEM "A" "-----BEGIN A-----\n\u2003K : \u0085v \n\nYQ==\n-----END A-----" | quote }}`,
+		`{{ filterPEM "ſ" "-----BEGIN S-----\nYQ==\n-----END S-----" | quote }}`, `{{ filterPEM "ΑΣ" "-----BEGIN ας-----\nYQ==\n-----END ας-----" | quote }}`,
+		`{{ filterPEM "İ" "-----BEGIN i\u0307-----\nYQ==\n-----END i\u0307-----" | quote }}`, `{{ filterPEM "K" "-----BEGIN \u212a-----\nYQ==\n-----END \u212a-----" | quote }}`,
+		`{{ filterPEM "\xff" "-----BEGIN \xfe-----\nYQ==\n-----END \xfe-----" | quote }}`,
+	}
 }

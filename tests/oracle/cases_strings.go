@@ -13,7 +13,7 @@ func stringCases() []question {
 		calls(
 			row{"hello", "", "1", "nil", "| upper", "| len"},
 			row{"abbrev", `5 "hello world"`, `3 "hello world"`, `4 "hello world"`, `20 "hello"`, `0 ""`, `-1 "abc"`, `5 "ünïcödé"`, `7 "日本語テキスト"`, `4 "abcde"`, `5 "abcde"`, `"5" "abc"`, `5`, `5.5 "abc"`, `6 "ab cd ef gh"`},
-			row{"abbrevboth", `5 10 "1234 5678 9123"`, `0 10 "hello world foo"`, `5 6 "hello world"`, `5 7 "hello world foo"`, `-1 5 "abcdefgh"`, `20 10 "short"`, `3 3 "abc"`, `4 8 "ünïcödé täxt"`, `10 8 "hello wonderful world of tests"`, `100 8 "hello wonderful world"`, `0 4 "hello"`, `1 2`, `15 10 "hello wonderful world"`},
+			row{"abbrevboth", `5 10 "1234 5678 9123"`, `0 10 "hello world foo"`, `5 6 "hello world"`, `5 7 "hello world foo"`, `-1 5 "abcdefgh"`, `20 10 "short"`, `3 3 "abc"`, `4 8 "ünïcödé täxt"`, `10 8 "hello wonderful world of tests"`, `100 8 "hello wonderful world"`, `0 4 "hello"`, `1 2`, `15 10 "hello wonderful world"`, `-9223372036854775808 7 "hello world foo bar"`, `-9223372036854775807 12 "hello world foo bar"`, `-9223372036854775780 7 "hello world foo bar"`},
 			row{"trunc", `3 "hello"`, `0 "hello"`, `-3 "hello"`, `-10 "hello"`, `10 "hello"`, `1 "ü"`, `-1 "ü"`, `5 ""`, `"3" "a"`, `-5 "hello"`, `5 "hello"`, `1.5 "a"`},
 			row{"substr", `0 5 "hello world"`, `2 5 "hello"`, `-1 3 "hello"`, `2 -1 "hello"`, `2 100 "hello"`, `3 2 "hello"`, `-1 -1 "hello"`, `10 12 "hello"`, `10 -1 "hello"`, `5 5 "hello"`, `0 1 "ü"`, `-1 10 "abc"`, `0 0 ""`, `1 "a"`},
 			row{"repeat", `3 "ab"`, `0 "ab"`, `1 ""`, `-1 "a"`, `2 "ü"`, `"2" "a"`, `2.0 "a"`, `2`, `5 "-"`},

@@ -58,5 +58,6 @@ func yamlCases() []question {
 			out = append(out, given(map[string]string{"d": text}, cases)...)
 		}
 	}
-	return join(out, texts("toYaml marks", crossed("{{ toYaml @ }}", writtenMarks...)...), texts("toYaml marks inside", crossed(`{{ dict "k" (list @) | toYaml }}`, writtenMarks...)...))
+	binary := []string{"aGl=", "aGl", "a Gl=", "aGk=", "aGk=x", "", "|\n  aG\n  k=", "/w==", "_w=="}
+	return join(out, texts("yaml binary", crossed("{{ fromYaml \"a: !!binary @\" | toJson }}", binary...)...), texts("toYaml marks", crossed("{{ toYaml @ }}", writtenMarks...)...), texts("toYaml marks inside", crossed(`{{ dict "k" (list @) | toYaml }}`, writtenMarks...)...))
 }

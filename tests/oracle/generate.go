@@ -202,7 +202,7 @@ func (g *generator) node(depth int) string {
 	}
 	inside := func() string { return g.nodes(depth-1, "") }
 	end := g.action("end")
-	switch g.Intn(9) {
+	switch g.Intn(10) {
 	case 0:
 		return g.action("if "+g.expression("bool", 1)) + inside() + g.one("", g.action("else")+inside(), g.action("else if "+g.expression("any", 1))+inside()+g.action("else")+inside()) + end
 	case 1:
@@ -220,8 +220,24 @@ func (g *generator) node(depth int) string {
 		out := g.action(name+" := "+g.expression("str", 1)) + g.one("", g.action(name+" = "+g.expression("str", 1)))
 		g.variables = append(g.variables, name)
 		return out
+	case 5:
+		return g.leftOut()
 	}
 	return g.leaf()
+}
+
+// leftOut declares a variable where it may be left out: then its name means what it meant before, or nothing.
+func (g *generator) leftOut() string {
+	if len(g.variables) == 0 || g.Intn(4) == 0 {
+		g.variables = append(g.variables, fmt.Sprintf("$v%d", len(g.variables)))
+	}
+	name := g.one(g.variables...)
+	declared := "(" + name + " := " + g.expression("str", 0) + ")"
+	skips := g.one("and ", "or ") + g.expression(g.one("str", "bool"), 0) + " " + declared
+	if g.Intn(3) > 0 {
+		return g.action(skips) + g.action(g.one(name, name+" = `x`"))
+	}
+	return g.action(g.one("if ", "with ")+skips) + g.action(name) + g.action("end") + g.action(name)
 }
 
 func (g *generator) leaf() string {
@@ -274,7 +290,7 @@ func (g *generator) template(inside func() string) string {
 	}
 	variables := g.variables
 	g.variables = nil
-	name := fmt.Sprintf("%q", fmt.Sprintf("t%d", len(g.defined)))
+	name := fmt.Sprintf("%q", fmt.Sprintf("t%d", len(g.defined))+g.one("", "", "", "\xff", "\xfe", "ü"))
 	g.inner++
 	out := ""
 	if g.Intn(2) == 0 {

@@ -182,6 +182,9 @@ func (g *generator) format() string {
 		if g.Intn(5) == 0 {
 			argument = g.held(argument)
 		}
+		if g.Intn(8) == 0 && verb != "p" {
+			argument = g.one("(list "+argument+")", "(dict `a` "+argument+")")
+		}
 		arguments = append(arguments, argument)
 	}
 	if g.Intn(12) == 0 {

@@ -2,6 +2,7 @@
 //! made. It prints as Go prints its own, because error messages quote it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::func::Func;
@@ -42,10 +43,21 @@ impl Place {
 /// One template: the whole text, a `define` or a `block`.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    pub(crate) name: String,
+    /// Of any bytes.
+    pub(crate) name: Vec<u8>,
     pub(crate) root: Box<[Node]>,
     /// How many variables it has at most at one time, `$` included.
     pub(crate) slots: usize,
+    /// Variables that others of their names hide.
+    pub(crate) hidden: Box<[Slot]>,
+}
+
+/// Where a variable lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot {
+    pub(crate) at: usize,
+    /// What its name means where its declaration was left out: an index of [`Tree::hidden`].
+    pub(crate) hides: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -80,7 +92,7 @@ pub(crate) struct Branch {
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) place: Place,
-    pub(crate) name: String,
+    pub(crate) name: Vec<u8>,
     pub(crate) pipe: Option<Pipe>,
     /// Its index among the templates; `None` if there is none of that name.
     pub(crate) target: Option<usize>,
@@ -100,7 +112,7 @@ pub(crate) struct Pipe {
 pub(crate) struct Decl {
     pub(crate) name: String,
     /// `None`: assigned to, but never declared.
-    pub(crate) slot: Option<usize>,
+    pub(crate) slot: Option<Slot>,
 }
 
 #[derive(Debug)]
@@ -108,6 +120,8 @@ pub(crate) struct Command {
     pub(crate) place: Place,
     /// The first is what is evaluated, the others are its arguments.
     pub(crate) args: Box<[Expr]>,
+    /// The slots of what its arguments declare.
+    pub(crate) declares: Range<u32>,
 }
 
 #[derive(Debug)]
@@ -144,7 +158,7 @@ pub(crate) struct Constant {
 pub(crate) struct Variable {
     pub(crate) name: String,
     /// `None`: declared on a path that is never taken before this one.
-    pub(crate) slot: Option<usize>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) fields: Box<[Str]>,
 }
 
@@ -170,7 +184,10 @@ fn weight_of_names(names: &[Str]) -> usize {
 impl Tree {
     /// The bytes that it takes, about.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Self>() + weight_of_text(self.name.as_bytes()) + weight_of(&self.root, Node::weight)
+        size_of::<Self>()
+            + weight_of_text(&self.name)
+            + weight_of(&self.hidden, |_| 0)
+            + weight_of(&self.root, Node::weight)
     }
 }
 
@@ -190,7 +207,7 @@ impl Node {
             }
             Self::Template(call) => {
                 let pipe = call.pipe.as_ref().map_or(0, Pipe::weight);
-                OVERHEAD + size_of::<Invocation>() + weight_of_text(call.name.as_bytes()) + pipe
+                OVERHEAD + size_of::<Invocation>() + weight_of_text(&call.name) + pipe
             }
         }
     }
@@ -309,6 +326,6 @@ mod tests {
 
     #[test]
     fn nodes_are_small() {
-        assert_eq!((size_of::<Node>(), size_of::<Command>(), size_of::<Expr>()), (64, 32, 40));
+        assert_eq!((size_of::<Node>(), size_of::<Command>(), size_of::<Expr>()), (64, 40, 40));
     }
 }

@@ -27,8 +27,8 @@ impl<'t> State<'t, '_, '_> {
         let signature = func.signature();
         self.check_count(func.name(), signature, &given)?;
         match func.as_special() {
-            Some(Special::And) => return self.short_circuit(dot, given, false),
-            Some(Special::Or) => return self.short_circuit(dot, given, true),
+            Some(Special::And) => return self.short_circuit(dot, (node, given), false),
+            Some(Special::Or) => return self.short_circuit(dot, (node, given), true),
             Some(Special::Call) => return self.call(dot, signature, node, given),
             None => {}
         }
@@ -122,7 +122,15 @@ impl<'t> State<'t, '_, '_> {
     }
 
     /// `and` and `or`: the first argument that settles it, else the last.
-    fn short_circuit(&mut self, dot: &Cell, given: Given<'t>, stops_at: bool) -> Result<Value, Error> {
+    fn short_circuit(
+        &mut self,
+        dot: &Cell,
+        (node, given): (At<'t>, Given<'t>),
+        stops_at: bool,
+    ) -> Result<Value, Error> {
+        if let At::Command(command) = node {
+            self.forget_declared(command)?;
+        }
         let mut value = Value::NoValue;
         for arg in given.args {
             self.spend(1)?;

@@ -1,12 +1,13 @@
 //! Walks a parsed template: Go's `exec.go`. As there, the node that was looked at last is the one an error names.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::MissingKey;
 use crate::ast::{
-    Action, Branch, Command, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place, Tree, Variable,
+    Action, Branch, Command, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place, Slot, Tree, Variable,
 };
 use crate::error::{Error, Fault, Step};
 use crate::func::Signature;
@@ -310,7 +311,7 @@ impl<'t> State<'t, '_, '_> {
         };
         match (kind, &dot.value) {
             (ExprKind::Variable(variable), _) if variable.fields.is_empty() => {
-                let cell = variable.slot.and_then(|slot| self.slots[self.base + slot].as_ref());
+                let cell = variable.slot.and_then(|slot| self.slots[self.base + slot.at].as_ref());
                 cell.is_some_and(|cell| write(&cell.value))
             }
             (ExprKind::Field(names), Value::Map(map)) if names.len() == 1 => map.look(&names[0], write),
@@ -467,12 +468,13 @@ impl<'t> State<'t, '_, '_> {
         item: Cell,
     ) -> Result<bool, Error> {
         self.spend(1)?;
+        let assigns = branch.pipe.assigns;
         match &*branch.pipe.decls {
             [] => {}
-            [one] => self.set(one, item.clone())?,
+            [one] => self.set(one, assigns, item.clone())?,
             [first, second, ..] => {
-                self.set(first, Cell::plain(key()))?;
-                self.set(second, item.clone())?;
+                self.set(first, assigns, Cell::plain(key()))?;
+                self.set(second, assigns, item.clone())?;
             }
         }
         Ok(self.walk(&item, &branch.list)? != Flow::Break)
@@ -480,15 +482,41 @@ impl<'t> State<'t, '_, '_> {
 
     // Pipelines.
 
-    fn set(&mut self, decl: &Decl, cell: Cell) -> Result<(), Error> {
+    fn set(&mut self, decl: &Decl, assigns: bool, cell: Cell) -> Result<(), Error> {
         // A declared variable exists from here on; one that is assigned to must exist already.
-        match decl.slot.and_then(|slot| self.slots.get_mut(self.base + slot)) {
+        let slot =
+            if assigns { self.place_of(decl.slot)? } else { decl.slot.map(|slot| self.base + slot.at) };
+        match slot.and_then(|slot| self.slots.get_mut(slot)) {
             Some(place) => {
                 *place = Some(cell);
                 Ok(())
             }
             None => self.fail(&format!("undefined variable: {}", decl.name)),
         }
+    }
+
+    /// Where the variable lies that a name means at this point of the run: not one whose declaration was left out.
+    fn place_of(&mut self, slot: Option<Slot>) -> Result<Option<usize>, Error> {
+        let mut slot = slot;
+        while let Some(Slot { at, hides }) = slot {
+            if self.slots[self.base + at].is_some() {
+                return Ok(Some(self.base + at));
+            }
+            self.spend(1)?;
+            slot = hides.and_then(|hides| self.tree.hidden.get(hides as usize)).copied();
+        }
+        Ok(None)
+    }
+
+    /// Forgets what the arguments of a command declare: some of them may be left out.
+    pub(crate) fn forget_declared(&mut self, command: &Command) -> Result<(), Error> {
+        if command.declares.is_empty() {
+            return Ok(());
+        }
+        self.spend(command.declares.len() as u64 / 16)?;
+        let Range { start, end } = command.declares;
+        self.slots[self.base + start as usize..self.base + end as usize].fill(None);
+        Ok(())
     }
 
     /// The value of a pipeline; [`Value::NoValue`] where Go digs into a nil interface.
@@ -504,7 +532,7 @@ impl<'t> State<'t, '_, '_> {
         }
         let value = last.unwrap_or_default();
         for decl in &pipe.decls {
-            self.set(decl, Cell::plain(value.clone()))?;
+            self.set(decl, pipe.assigns, Cell::plain(value.clone()))?;
         }
         Ok(value)
     }
@@ -567,7 +595,7 @@ impl<'t> State<'t, '_, '_> {
         given: Given<'t>,
     ) -> Result<Cell, Error> {
         self.at = At::Expr(expr);
-        let found = variable.slot.and_then(|slot| self.slots[self.base + slot].clone());
+        let found = self.place_of(variable.slot)?.and_then(|place| self.slots[place].clone());
         let Some(cell) = found else { return self.fail(&format!("undefined variable: {}", variable.name)) };
         if variable.fields.is_empty() {
             self.check_no_arguments(expr, &given)?;

@@ -1,22 +1,31 @@
 //! Which known name an unknown one may have been meant to be.
 
-/// The closest of the names, if one is close: equal but for case, or at most a third of its letters wrong.
+/// The closest of the names, if one is close: equal but for case, or at most a third of its letters wrong. Of very many names the first ones
+/// are looked at.
 pub(crate) fn closest<'n>(unknown: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
     if unknown.len() > MAX_NAME {
         return None;
     }
     let allowed = (unknown.chars().count() / 3).max(1);
     let lower = unknown.to_lowercase();
-    let scored = names.filter(|name| name.len() <= MAX_NAME).map(|name| {
+    let mut left = MAX_WORK;
+    let scored = names.map_while(|name| {
         let more = name.len().abs_diff(unknown.len());
-        (distance(&lower, &name.to_lowercase()), more, name)
+        let is_far =
+            name.len() > MAX_NAME || name.chars().count().abs_diff(unknown.chars().count()) > allowed;
+        left = left.checked_sub(if is_far { 1 } else { unknown.len() * name.len() })?;
+        Some((!is_far).then(|| (distance(&lower, &name.to_lowercase()), more, name)))
     });
+    let scored = scored.flatten();
     let (score, _, name) = scored.min()?;
     (score <= allowed).then(|| name.to_owned())
 }
 
 /// Longer names are not compared: the work grows with the square.
 const MAX_NAME: usize = 64;
+
+/// Letters compared with letters: some ten milliseconds.
+const MAX_WORK: usize = 1_000_000;
 
 /// How many letters must be put in, left out, replaced or swapped with the next to get from one to the other.
 fn distance(from: &str, to: &str) -> usize {
@@ -50,5 +59,15 @@ mod tests {
         {
             assert_eq!(closest(unknown, names.into_iter()).as_deref(), want, "{unknown}");
         }
+    }
+
+    #[test]
+    fn of_very_many_names_the_first_are_looked_at() {
+        let name = |n: usize| format!("{n:060}");
+        let names: Vec<String> = (0..100_000).map(name).collect();
+        let closest = |unknown: &str| closest(unknown, names.iter().map(String::as_str));
+        assert_eq!(closest(&format!("{}x", name(7))), Some(name(7)));
+        let last = name(99_999);
+        assert_ne!(closest(&format!("{last}x")), Some(last));
     }
 }

@@ -154,7 +154,7 @@ impl Engine {
             let hint = fault.unknown.as_ref().and_then(|unknown| hint::closest(unknown, names));
             Error::new(fault.step, fault.text, fault.span, Arc::clone(&shared)).with_hint(hint)
         })?;
-        let main = trees.iter().position(|tree| tree.name == name).unwrap_or_default();
+        let main = trees.iter().position(|tree| tree.name == name.as_bytes()).unwrap_or_default();
         let compiled = eval::Compiled {
             name: name.to_owned(),
             size: AtomicUsize::new(text.len()),

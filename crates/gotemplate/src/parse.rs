@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ast::{Action, Branch, Command, Constant, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place};
+use crate::ast::{
+    Action, Branch, Command, Constant, Decl, Expr, ExprKind, Invocation, Node, Pipe, Place, Slot,
+};
 use crate::ast::{Tree, Variable};
 use crate::error::Step;
 use crate::func::Func;
@@ -54,7 +56,7 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
     let lexer = Lexer::new(source.text, source.delims, words);
     let mut shared =
         Shared { source, lexer, trees: Vec::new(), known: HashMap::new(), nesting: 0, nodes: 0, searched: 0 };
-    let mut parser = Parser::new(&mut shared, source.name.to_owned());
+    let mut parser = Parser::new(&mut shared, source.name.into());
     parser.top_level()?;
     parser.add()?;
     let Shared { mut trees, known, .. } = shared;
@@ -63,7 +65,7 @@ pub(crate) fn parse(source: &Source<'_>) -> Parsed<Vec<Tree>> {
 }
 
 /// Gives every `template` the index of what it names.
-fn link(nodes: &mut [Node], known: &HashMap<String, Known>) {
+fn link(nodes: &mut [Node], known: &HashMap<Vec<u8>, Known>) {
     for node in nodes {
         match node {
             Node::Template(call) => call.target = known.get(&call.name).map(|tree| tree.at),
@@ -111,6 +113,43 @@ impl Names {
     }
 }
 
+/// The variables that exist at a point of a run, by slot.
+struct Slots {
+    names: Names,
+    /// What each hides, if it may be left out.
+    hides: Vec<Option<u32>>,
+    hidden: Vec<Slot>,
+    max: usize,
+}
+
+impl Slots {
+    fn new() -> Self {
+        Self { names: Names::new(), hides: vec![None], hidden: Vec::new(), max: 1 }
+    }
+
+    /// Declares a variable. In parentheses `and` and `or` may leave it out: then its name means what it meant before.
+    fn declare(&mut self, name: String, in_parens: bool) -> Option<Slot> {
+        let before = self.find(&name).filter(|_| in_parens);
+        let hides = before.and_then(|slot| {
+            self.hidden.push(slot);
+            u32::try_from(self.hidden.len() - 1).ok()
+        });
+        self.names.push(name);
+        self.hides.push(hides);
+        self.max = self.max.max(self.names.len());
+        Some(Slot { at: self.names.len() - 1, hides })
+    }
+
+    fn find(&self, name: &str) -> Option<Slot> {
+        self.names.find(name).map(|at| Slot { at, hides: self.hides[at] })
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.names.truncate(len);
+        self.hides.truncate(len);
+    }
+}
+
 /// What there is under a name.
 #[derive(Clone, Copy)]
 struct Known {
@@ -126,7 +165,7 @@ struct Shared<'t> {
     lexer: Lexer<'t>,
     trees: Vec<Tree>,
     /// The trees, by name.
-    known: HashMap<String, Known>,
+    known: HashMap<Vec<u8>, Known>,
     nesting: usize,
     /// How many nodes there are so far.
     nodes: usize,
@@ -138,15 +177,13 @@ struct Shared<'t> {
 /// The parser of one definition, with three items of look-ahead.
 struct Parser<'p, 't> {
     shared: &'p mut Shared<'t>,
-    name: String,
+    name: Vec<u8>,
     root: Vec<Node>,
     items: [Item<'t>; 3],
     peeked: usize,
     /// The names that the text may use from here on: Go's parser forgets them late.
     known: Names,
-    /// The variables that exist at this point of a run, by slot.
-    slots: Names,
-    max_slots: usize,
+    slots: Slots,
     action_line: usize,
     ranges: usize,
 }
@@ -201,7 +238,7 @@ impl Control {
 }
 
 impl<'p, 't> Parser<'p, 't> {
-    fn new(shared: &'p mut Shared<'t>, name: String) -> Self {
+    fn new(shared: &'p mut Shared<'t>, name: Vec<u8>) -> Self {
         let item = || Item { tok: Tok::Eof, pos: 0, val: Cow::Borrowed(b""), line: 0 };
         Self {
             shared,
@@ -210,8 +247,7 @@ impl<'p, 't> Parser<'p, 't> {
             items: [item(), item(), item()],
             peeked: 0,
             known: Names::new(),
-            slots: Names::new(),
-            max_slots: 1,
+            slots: Slots::new(),
             action_line: 0,
             ranges: 0,
         }
@@ -350,7 +386,7 @@ impl<'p, 't> Parser<'p, 't> {
 
     fn definition(&mut self) -> Parsed<()> {
         self.count()?;
-        let mut inner = Parser::new(self.shared, String::new());
+        let mut inner = Parser::new(self.shared, Vec::new());
         let item = inner.next_non_space();
         inner.name = inner.template_name(&item, "define clause")?;
         inner.expect(Tok::RightDelim, "define clause")?;
@@ -389,7 +425,8 @@ impl<'p, 't> Parser<'p, 't> {
         let tree = Tree {
             name: std::mem::take(&mut self.name),
             root: std::mem::take(&mut self.root).into_boxed_slice(),
-            slots: self.max_slots,
+            slots: self.slots.max,
+            hidden: std::mem::take(&mut self.slots.hidden).into(),
         };
         let at = known.map_or(self.shared.trees.len(), |tree| tree.at);
         self.shared.known.insert(tree.name.clone(), Known { at, blank });
@@ -489,9 +526,9 @@ impl<'p, 't> Parser<'p, 't> {
 
     fn control(&mut self, control: Control) -> Parsed<Node> {
         self.enter("max nesting depth exceeded")?;
-        let (known, outer) = (self.known.len(), self.slots.len());
+        let (known, outer) = (self.known.len(), self.slots.names.len());
         let pipe = self.pipeline(control.name(), Tok::RightDelim)?;
-        let inner = self.slots.len();
+        let inner = self.slots.names.len();
         self.ranges += usize::from(control == Control::Range);
         let (list, ending) = self.item_list()?;
         self.ranges -= usize::from(control == Control::Range);
@@ -549,12 +586,11 @@ impl<'p, 't> Parser<'p, 't> {
         Ok(Node::Template(Box::new(Invocation { place, name, pipe, target: None })))
     }
 
-    fn template_name(&self, item: &Item<'t>, context: &str) -> Parsed<String> {
+    fn template_name(&self, item: &Item<'t>, context: &str) -> Parsed<Vec<u8>> {
         if !matches!(item.tok, Tok::String | Tok::RawString) {
             return self.unexpected(item, context);
         }
-        let bytes = self.unquoted(item)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        self.unquoted(item)
     }
 
     fn unquoted(&self, item: &Item<'t>) -> Parsed<Vec<u8>> {
@@ -583,7 +619,7 @@ impl<'p, 't> Parser<'p, 't> {
         }
         self.check(&commands, context)?;
         let stop = commands.last().map_or(start, |command| command.place.span().end);
-        let decls = names.into_iter().map(|name| self.bind(name, assigns)).collect();
+        let decls = names.into_iter().map(|name| self.bind(name, assigns, end == Tok::RightParen)).collect();
         Ok(Pipe { place: Place::new(start, stop), assigns, decls, commands: commands.into() })
     }
 
@@ -636,13 +672,14 @@ impl<'p, 't> Parser<'p, 't> {
     }
 
     /// Gives a declared variable its slot, or finds that of an assigned one.
-    fn bind(&mut self, name: String, assigns: bool) -> Decl {
-        if assigns {
-            return Decl { slot: self.slots.find(&name), name };
-        }
-        self.slots.push(name.clone());
-        self.max_slots = self.max_slots.max(self.slots.len());
-        Decl { name, slot: Some(self.slots.len() - 1) }
+    fn bind(&mut self, name: String, assigns: bool, in_parens: bool) -> Decl {
+        let slot = if assigns { self.slots.find(&name) } else { self.slots.declare(name.clone(), in_parens) };
+        Decl { name, slot }
+    }
+
+    /// How many variables there are; of nodes there are fewer than 4 294 967 295.
+    fn declared(&self) -> u32 {
+        u32::try_from(self.slots.names.len()).unwrap_or(u32::MAX)
     }
 
     fn check(&self, commands: &[Command], context: &str) -> Parsed<()> {
@@ -664,6 +701,7 @@ impl<'p, 't> Parser<'p, 't> {
     fn command(&mut self) -> Parsed<Command> {
         self.count()?;
         let start = self.peek_non_space().pos;
+        let declared = self.declared();
         let mut args: Vec<Expr> = Vec::new();
         loop {
             self.peek_non_space();
@@ -679,7 +717,7 @@ impl<'p, 't> Parser<'p, 't> {
         }
         let Some(last) = args.last() else { return self.fault("empty command") };
         let place = Place::new(start, last.place.span().end);
-        Ok(Command { place, args: args.into() })
+        Ok(Command { place, args: args.into(), declares: declared..self.declared() })
     }
 
     /// A term and the fields after it.

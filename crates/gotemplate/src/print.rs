@@ -419,9 +419,11 @@ impl<'o> Printer<'o> {
     /// `%!verb(type=value)`.
     fn bad_verb(&mut self, value: &Value, verb: char) -> Result<(), Fault> {
         self.erroring = true;
+        let depth = std::mem::take(&mut self.depth);
         self.out.extend(format!("%!{verb}(").bytes());
         self.typed(value)?;
         self.out.push(b')');
+        self.depth = depth;
         self.erroring = false;
         Ok(())
     }
@@ -438,8 +440,10 @@ impl<'o> Printer<'o> {
     }
 
     fn address(&mut self, value: &Value, verb: char) -> Result<(), Fault> {
-        match value.kind() {
-            Kind::Map | Kind::Slice | Kind::Ptr | Kind::Func => Err(Fault::from("cannot print an address")),
+        match (value.kind(), verb) {
+            (Kind::Map | Kind::Slice | Kind::Ptr | Kind::Func, 'v' | 'p' | 'b' | 'o' | 'd' | 'x' | 'X') => {
+                Err(Fault::from("cannot print an address"))
+            }
             _ => self.bad_verb(value, verb),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::alternative_names::{ADDRESS, DNS, EMAIL, URI};
 use super::der::Refused;
 use super::growth::appended_by;
+use super::letter::equal_fold;
 use super::pem;
 use super::x509::Certificate;
 use crate::error::Fault;
@@ -78,13 +79,13 @@ fn from_first_block(text: &[u8]) -> &[u8] {
 }
 
 fn filter_pem(run: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
-    let kind = args.str(0)?.to_text().to_lowercase();
+    let kind = args.str(0)?;
     run.make(args.str(1)?.len())?;
     let mut rest = from_first_block(args.str(1)?);
     let mut kept = Vec::with_capacity(rest.len());
     let mut buffer = Vec::new();
     while let Some((block, after)) = pem::decode_with(rest, &mut buffer) {
-        if String::from_utf8_lossy(&block.kind).to_lowercase() == kind {
+        if equal_fold(&block.kind, kind) {
             block.encode_into(&mut kept);
         }
         (rest, buffer) = (after, block.bytes);

@@ -116,7 +116,7 @@ pub(super) struct Base64 {
 }
 
 /// The standard alphabet with padding. The error is the offset of the byte that is wrong.
-pub(super) fn base64_decode(text: &[u8]) -> Result<Vec<u8>, usize> {
+pub(crate) fn base64_decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     Base64 { url: false, padded: true }.decode(text)
 }
 

@@ -982,6 +982,12 @@ fn folded(class: ClassUnicode) -> ClassUnicode {
     folded
 }
 
+/// Whether these are cases of one letter.
+pub(super) fn is_case_of(one: char, other: char) -> bool {
+    let class = folded(ClassUnicode::new([ClassUnicodeRange::new(one, one)]));
+    class.iter().any(|range| (range.start()..=range.end()).contains(&other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

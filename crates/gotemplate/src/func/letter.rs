@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
+use super::expression::is_case_of;
 use crate::quote::first_char;
 
 /// A set of characters.
@@ -98,6 +99,43 @@ pub(super) fn pieces(mut bytes: &[u8]) -> impl Iterator<Item = (char, &[u8])> {
     })
 }
 
+/// Without the characters at both ends that are to go.
+pub(super) fn trim(mut text: &[u8], goes: impl Fn(char) -> bool) -> &[u8] {
+    while let Some((c, piece)) = pieces(text).next()
+        && goes(c)
+    {
+        text = &text[piece.len()..];
+    }
+    loop {
+        let (c, len) = last_char(text);
+        if len == 0 || !goes(c) {
+            return text;
+        }
+        text = &text[..text.len() - len];
+    }
+}
+
+/// Go's `TrimSpace`.
+pub(super) fn trim_space(text: &[u8]) -> &[u8] {
+    trim(text, is_space)
+}
+
+/// Whether both are the same but for the case of letters: Go's `EqualFold`.
+pub(super) fn equal_fold(one: &[u8], other: &[u8]) -> bool {
+    let fits = |one: char, other: char| match (one.is_ascii(), other.is_ascii()) {
+        (true, true) => one.eq_ignore_ascii_case(&other),
+        _ => one == other || is_case_of(one, other),
+    };
+    let (mut one, mut other) = (chars(one), chars(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if fits(a, b) => {}
+            _ => return false,
+        }
+    }
+}
+
 /// The last character and its length.
 pub(super) fn last_char(bytes: &[u8]) -> (char, usize) {
     let last = |len: usize| {
@@ -166,6 +204,23 @@ pub(super) fn map(bytes: &[u8], mut change: impl FnMut(char) -> char) -> Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_the_same_but_for_the_case_of_letters() {
+        for (one, other, same) in [
+            ("Certificate", "CERTIFICATE", true),
+            ("ſ", "S", true),
+            ("k", "\u{212a}", true),
+            ("ΑΣ", "ας", true),
+            ("İ", "i\u{307}", false),
+            ("ß", "SS", false),
+            ("a", "ab", false),
+            ("[", "{", false),
+        ] {
+            assert_eq!(equal_fold(one.as_bytes(), other.as_bytes()), same, "{one} {other}");
+        }
+        assert!(equal_fold(b"\xff", b"\xfe"), "both stand for U+FFFD");
+    }
 
     #[test]
     fn a_character_becomes_one_character() {

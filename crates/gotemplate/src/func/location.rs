@@ -8,7 +8,7 @@ use super::zone::Zone;
 use super::{Args, Method, Signature};
 use crate::error::Fault;
 use crate::run::Run;
-use crate::types::{Kind, Type};
+use crate::types::{Kind, Type, Uint};
 use crate::value::{List, Object, Value};
 
 /// Its type.
@@ -44,18 +44,37 @@ impl Object for Location {
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        // But for UTC there would be zones, transitions and a cache: an address, at which printing ends anyway.
-        let cache: Value = match self.0 {
-            Zone::Utc | Zone::Empty(_) => Value::object(NoZone),
-            Zone::Named(..) | Zone::Fixed(_) => Value::object(CachedZone),
+        let (zones, transitions) =
+            (Type::Named("time.zone", Kind::Struct), Type::Named("time.zoneTrans", Kind::Struct));
+        let (zones, transitions, cache, from, to) = match &self.0 {
+            Zone::Utc | Zone::Empty(_) => {
+                (List::nil(zones), List::nil(transitions), Value::object(NoZone), 0, 0)
+            }
+            Zone::Fixed(fixed) => {
+                let only = zone_parts(&fixed.0, fixed.1);
+                let zone = Value::object(Pointed { of: "time.zone", fields: only.clone() });
+                let start = Value::object(Pointed { of: "time.zoneTrans", fields: start_parts() });
+                let cached = Value::object(CachedZone(only));
+                (
+                    List::new(zones, vec![zone]),
+                    List::new(transitions, vec![start]),
+                    cached,
+                    i64::MIN,
+                    i64::MAX,
+                )
+            }
+            // No value leads to the location of such a zone: they are only used to show moments.
+            Zone::Named(..) => {
+                (List::nil(zones), List::nil(transitions), Value::object(CachedZone(Vec::new())), 0, 0)
+            }
         };
         vec![
             ("name", self.0.name().into()),
-            ("zone", Value::List(List::nil(Type::Named("time.zone", Kind::Struct)))),
-            ("tx", Value::List(List::nil(Type::Named("time.zoneTrans", Kind::Struct)))),
+            ("zone", Value::List(zones)),
+            ("tx", Value::List(transitions)),
             ("extend", "".into()),
-            ("cacheStart", Value::int64(0)),
-            ("cacheEnd", Value::int64(0)),
+            ("cacheStart", Value::int64(from)),
+            ("cacheEnd", Value::int64(to)),
             ("cacheZone", cache),
         ]
     }
@@ -94,8 +113,24 @@ impl Object for NoLocation {
 struct NoZone;
 
 /// The `*time.zone` of one that has some.
-#[derive(Clone, Copy, Debug)]
-struct CachedZone;
+#[derive(Clone, Debug)]
+struct CachedZone(Vec<(&'static str, Value)>);
+
+/// The parts of a `time.zone`.
+fn zone_parts(name: &str, offset: i64) -> Vec<(&'static str, Value)> {
+    vec![("name", name.into()), ("offset", Value::int(offset)), ("isDST", Value::Bool(false))]
+}
+
+/// The parts of the first `time.zoneTrans` of a location with one zone.
+fn start_parts() -> Vec<(&'static str, Value)> {
+    let no = || Value::Bool(false);
+    vec![
+        ("when", Value::int64(i64::MIN)),
+        ("index", Value::Uint(Uint::Uint8, 0)),
+        ("isstd", no()),
+        ("isutc", no()),
+    ]
+}
 
 impl Object for NoZone {
     fn go_type(&self) -> Type {
@@ -110,5 +145,9 @@ impl Object for NoZone {
 impl Object for CachedZone {
     fn go_type(&self) -> Type {
         ZONE
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        self.0.clone()
     }
 }

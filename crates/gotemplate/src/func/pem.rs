@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use memchr::{memchr, memchr2, memmem};
 
 use super::encoding::{base64_decode_into, base64_encode};
+use super::letter::trim_space;
 
 /// What stands between `BEGIN` and `END`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,10 +85,11 @@ fn block<'t>(text: &'t [u8], buffer: &mut Vec<u8>) -> Attempt<'t> {
         }
         let (header, next) = line(rest);
         let Some(colon) = header.iter().position(|byte| *byte == b':') else { break };
-        headers.insert(header[..colon].trim_ascii().to_vec(), header[colon + 1..].trim_ascii().to_vec());
+        headers.insert(trim_space(&header[..colon]).to_vec(), trim_space(&header[colon + 1..]).to_vec());
         rest = next;
+        // Go reads them up to their end, and gives up.
         if text.len() - rest.len() > end + END.len() {
-            return Attempt::Damaged(beyond);
+            return Attempt::Over;
         }
     }
     let body_at = text.len() - rest.len();
@@ -178,6 +180,22 @@ mod tests {
         let text = [b"junk\n", &*block.encode(), b"rest"].concat();
         assert!(text.starts_with(b"junk\n-----BEGIN X Y-----\nProc-Type: 4,ENCRYPTED\nA: b\n\nBwcH"));
         assert_eq!(decode(&text), Some((block, &b"rest"[..])));
+    }
+
+    #[test]
+    fn behind_headers_that_go_on_beyond_the_end_nothing_is_found() {
+        let good = encode("B", b"a".to_vec());
+        for headers in ["K: v\n", "K: v\nL: w\n"] {
+            let text = [b"-----BEGIN A-----\n-----END A-----", headers.as_bytes(), &good].concat();
+            assert_eq!(decode(&text), None, "{headers}");
+        }
+    }
+
+    #[test]
+    fn headers_are_trimmed_of_all_white_space() {
+        let text = "-----BEGIN A-----\nK\u{b}:\u{2003}v\u{a0}\n\nYQ==\n-----END A-----";
+        let (block, _) = decode(text.as_bytes()).unwrap();
+        assert_eq!(block.headers, BTreeMap::from([(b"K".to_vec(), b"v".to_vec())]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::error::Fault;
 use crate::func::letter::{
-    LOWER, TITLE, UPPER, chars, is_space, last_char, map, pieces, to_lower, to_title, to_upper,
+    LOWER, TITLE, UPPER, chars, is_space, map, pieces, to_lower, to_title, to_upper, trim,
 };
 use crate::func::words::{kebab_case, pascal_case, snake_case};
 use crate::func::{Args, Func};
@@ -137,8 +137,10 @@ fn abbrevboth(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let width = length(right).filter(|width| *width >= if left > 0 { 7 } else { 4 } && *width < text.len());
     let Some(width) = width else { return Ok(text.clone().into()) };
     let room = width - 3;
-    let offset = length(left).unwrap_or_default().min(text.len());
-    let offset = if text.len() - offset < room { text.len() - room } else { offset };
+    // A position far before the text overflows in Go, and then counts as one behind it.
+    let (len, most) = (text.len().cast_signed() as i64, room.cast_signed() as i64);
+    let offset =
+        if len.wrapping_sub(left) < most { text.len() - room } else { length(left).unwrap_or_default() };
     if offset <= 4 {
         return Ok(Value::str(with_dots(text, width)));
     }
@@ -174,22 +176,6 @@ fn substr(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
 }
 
 // Trimming.
-
-/// Without the characters at both ends that are to go.
-fn trim(mut text: &[u8], goes: impl Fn(char) -> bool) -> &[u8] {
-    while let Some((c, piece)) = pieces(text).next()
-        && goes(c)
-    {
-        text = &text[piece.len()..];
-    }
-    loop {
-        let (c, len) = last_char(text);
-        if len == 0 || !goes(c) {
-            return text;
-        }
-        text = &text[..text.len() - len];
-    }
-}
 
 fn trim_all(_: &mut Run<'_>, args: Args<'_>) -> Result<Value, Fault> {
     let cut: HashSet<char> = chars(args.str(0)?).collect();

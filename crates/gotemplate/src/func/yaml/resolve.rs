@@ -5,10 +5,9 @@ use super::scan::Scan;
 use super::tree::Scalar;
 use crate::func::cast::parse_float;
 use crate::func::date_parse;
+use crate::func::encoding::base64_decode;
 use crate::func::zone::Zone;
 use crate::number;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 const STR: &str = "tag:yaml.org,2002:str";
 const BOOL: &str = "tag:yaml.org,2002:bool";
@@ -153,7 +152,7 @@ pub(super) fn resolve(scalar: &Scalar) -> Scan<Resolved> {
         "" if !scalar.plain => Ok(text()),
         "" => Ok(plain_or_text(&scalar.text)),
         STR => Ok(text()),
-        BINARY => match STANDARD.decode(scalar.text.replace(['\r', '\n'], "")) {
+        BINARY => match base64_decode(scalar.text.as_bytes()) {
             Ok(bytes) => Ok(Resolved::Str(bytes)),
             Err(_) => Err(Stop::Malformed("!!binary value contains invalid base64 data".into())),
         },
