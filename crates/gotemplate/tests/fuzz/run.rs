@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gotemplate::func::map;
 use gotemplate::{Engine, Env, MissingKey, Step};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::MEMORY;
 use crate::case::{Case, World};
@@ -19,11 +20,13 @@ use crate::report::{Ended, Outcome, Report};
 /// How many cases the short run has, and its seed.
 const SHORT: u64 = 3_000;
 const SEED: u64 = 20_260;
-/// How long a rendering may take, without and with optimisation.
+/// How long a rendering may work, without and with optimisation.
 const SLOW: Duration = Duration::from_secs(5);
 const FAST: Duration = Duration::from_secs(2);
-/// How long a rendering may really take, in times of what it may take.
+/// How long a rendering may really work, in times of what it may.
 const PATIENCE: u32 = 3;
+/// What hangs does so for ever: so long nothing is heard of it, however busy the machine.
+const SILENCE: Duration = Duration::from_secs(300);
 /// The stack that threads have by default.
 const STACK: usize = 2 << 20;
 
@@ -61,6 +64,12 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// How long this thread has worked: what else the machine does is not counted.
+fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap()
+}
+
 /// What the thread that renders tells.
 enum News {
     Begins(u64),
@@ -80,7 +89,7 @@ impl Watch {
         let world = Arc::new(World::new(time));
         let (tell, news) = sync_channel(1024);
         let patience = time * PATIENCE;
-        let worker = Worker { seed, world: Arc::clone(&world), tell, patience, panicked: Arc::default() };
+        let worker = Worker { seed, world: Arc::clone(&world), tell, panicked: Arc::default() };
         std::thread::Builder::new().stack_size(STACK).spawn(move || worker.run(numbers)).unwrap();
         Self { seed, world, news, patience }
     }
@@ -89,7 +98,7 @@ impl Watch {
         let mut report = Report::new(self.seed, self.patience);
         let mut running = 0;
         loop {
-            match self.news.recv_timeout(self.patience * 4) {
+            match self.news.recv_timeout(SILENCE) {
                 Ok(News::Begins(number)) => running = number,
                 Ok(News::Ended(number, outcome)) => {
                     let text = || self.world.case(self.seed, number).text;
@@ -110,7 +119,6 @@ struct Worker {
     seed: u64,
     world: Arc<World>,
     tell: SyncSender<News>,
-    patience: Duration,
     /// Where and why the last panic was.
     panicked: Arc<Mutex<String>>,
 }
@@ -128,11 +136,7 @@ impl Worker {
         for number in numbers {
             journal.write_at(format!("{:>20}:{number:>20}\n", self.seed).as_bytes(), 0).unwrap();
             self.tell.send(News::Begins(number)).unwrap();
-            let mut outcome = self.outcome(number, &engines);
-            if outcome.time > self.patience {
-                // The machine may have been busy with something else.
-                outcome.time = outcome.time.min(self.outcome(number, &engines).time);
-            }
+            let outcome = self.outcome(number, &engines);
             self.tell.send(News::Ended(number, outcome)).unwrap();
         }
     }
@@ -144,20 +148,20 @@ impl Worker {
         let kind = case.kind.clone();
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
-        let began = now();
+        let began = worked();
         let ended = catch_unwind(AssertUnwindSafe(|| render(case, engine)));
         // The engine makes an error of a panic; the hook has seen it.
         let why = std::mem::take(&mut *self.panicked.lock().unwrap_or_else(PoisonError::into_inner));
         let ended = ended.ok().filter(|_| why.is_empty()).unwrap_or(Ended::Panic(why));
-        Outcome { kind, ended, time: now() - began, memory: MEMORY.peak_usage().saturating_sub(before) }
+        Outcome { kind, ended, time: worked() - began, memory: MEMORY.peak_usage().saturating_sub(before) }
     }
 }
 
 fn render(case: Case, engine: &Engine) -> Ended {
     let noise = std::cell::RefCell::new(Noise::new(case.chance, 0));
     let random = |buffer: &mut [u8]| noise.borrow_mut().fill(buffer);
-    let began = now();
-    let elapsed = || now() - began;
+    let began = worked();
+    let elapsed = || worked() - began;
     let env = Env {
         now: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
         random: Some(&random),
