@@ -250,6 +250,7 @@ fn planning(bench: &mut Criterion, objects: &Objects) -> Outcome {
         deletion: DeletionPolicy::Retain,
         empty: None,
         empty_since: None,
+        values: &rendered.data,
         rendered: &rendered,
     };
     let mut other = objects.secret.clone();

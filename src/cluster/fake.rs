@@ -472,11 +472,11 @@ impl Cluster for FakeCluster {
     }
 
     async fn create_secret(&self, _: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
-        self.create(secret, by.manager)
+        self.create(secret, by.manager).map_err(|error| by.refused(error, secret.hidden()))
     }
 
     async fn replace_secret(&self, _: WritePermit, secret: &Secret, by: Writer<'_>) -> Result<Secret> {
-        self.replace(secret, by.manager)
+        self.replace(secret, by.manager).map_err(|error| by.refused(error, secret.hidden()))
     }
 
     async fn delete_secret(&self, _: WritePermit, key: &ObjectKey, expected: &Precondition) -> Result<()> {
@@ -493,7 +493,7 @@ impl Cluster for FakeCluster {
         object: &GenericObject,
         by: Writer<'_>,
     ) -> Result<GenericObject> {
-        self.create(object, by.manager)
+        self.create(object, by.manager).map_err(|error| by.refused(error, object.hidden()))
     }
 
     async fn replace_object(
@@ -502,7 +502,7 @@ impl Cluster for FakeCluster {
         object: &GenericObject,
         by: Writer<'_>,
     ) -> Result<GenericObject> {
-        self.replace(object, by.manager)
+        self.replace(object, by.manager).map_err(|error| by.refused(error, object.hidden()))
     }
 
     async fn delete_object(

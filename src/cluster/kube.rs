@@ -34,7 +34,6 @@ use super::{
     gate::{Budget, Gate},
     generic::{GenericObject, ObjectKind, check_content},
     kinds::{Kinds, Served, document, unknown},
-    redact::{redact, values_of_object, values_of_secret},
     refusal::{failure, is_of_unserved_path, refused},
     wire::{
         ConfigMapWire, GenericBody, GenericWire, PartialWire, SecretBody, SecretWire, TokenWire, body_bytes,
@@ -195,7 +194,7 @@ impl KubeCluster {
     ) -> Result<Secret> {
         let call = call.query(&managed_by(by.manager)).body(secret_body(secret)?);
         let sent = self.write(permit, call).await;
-        let sent = sent.map_err(|error| redact(error, values_of_secret(secret), by.unsaid))?;
+        let sent = sent.map_err(|error| by.refused(error, secret.hidden()))?;
         decode::<SecretWire>(sent).map(Into::into)
     }
 
@@ -207,7 +206,7 @@ impl KubeCluster {
     ) -> Result<GenericObject> {
         let call = call.query(&managed_by(by.manager)).body(object_body(object)?);
         let sent = self.still_served(&object.kind, self.write(permit, call).await);
-        let sent = sent.map_err(|error| redact(error, values_of_object(object), by.unsaid))?;
+        let sent = sent.map_err(|error| by.refused(error, object.hidden()))?;
         Ok(decode::<GenericWire>(sent)?.into_object(&object.kind))
     }
 

@@ -38,12 +38,12 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use keyferry_stores::base::refs::ServiceAccount;
-use keyferry_stores::base::{Result, SecretBytes};
+use keyferry_stores::base::{Error, Result, SecretBytes};
 use keyferry_stores::provider::env::ServiceAccountToken;
 use serde_json::Value;
 
 use self::generic::{GenericObject, ObjectKind};
-pub use self::redact::Unsaid;
+pub use self::redact::{Unsaid, redact};
 
 /// Label on every target Secret; it selects what is watched.
 pub const MANAGED_LABEL: &str = "reconcile.external-secrets.io/managed";
@@ -335,17 +335,30 @@ pub struct Event {
 }
 
 /// Who writes, and what nobody is told of the write.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Writer<'a> {
     /// The field manager.
     pub manager: &'a str,
-    /// What errors must not hold.
-    pub unsaid: &'a [Unsaid],
+    /// What errors must not hold besides the values of what is written; asked where there is an error.
+    pub unsaid: &'a (dyn Fn() -> Vec<Unsaid> + Sync),
+}
+
+impl Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({})", self.manager)
+    }
 }
 
 impl<'a> From<&'a str> for Writer<'a> {
     fn from(manager: &'a str) -> Self {
-        Self { manager, unsaid: &[] }
+        Self { manager, unsaid: &Vec::new }
+    }
+}
+
+impl Writer<'_> {
+    /// The error of a write, without the values of what was written and without what nobody is told.
+    fn refused(self, error: Error, values: Vec<Unsaid>) -> Error {
+        redact(error, &[values, (self.unsaid)()].concat())
     }
 }
 

@@ -19,9 +19,10 @@ use crate::{
     },
     cluster::{
         CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret,
-        WritePermit, Writer,
+        Unsaid, WritePermit, Writer,
         generic::GenericObject,
         managed::{self, DigestKey, Field, ManagedSecret, Owner, Tag},
+        redact,
     },
 };
 
@@ -263,7 +264,7 @@ async fn execute<T: Stored>(
     match plan::plan(want, have, pipeline.clock.now()) {
         Plan::Create(target) => create(pipeline, want, &*target).await,
         Plan::Replace(target, refusal) => {
-            let replaced = replace(pipeline, want, &*target).await;
+            let replaced = replace(pipeline, want, &*target, have).await;
             match refusal {
                 Some(refusal) => {
                     Applied { outcome: Outcome::Failed(refusal.what, refusal.error), ..replaced }
@@ -273,7 +274,7 @@ async fn execute<T: Stored>(
         }
         Plan::Unchanged => Applied { bound: Some(true), ..Applied::done(Done::Synced) },
         Plan::Nothing(done) => Applied::done(done),
-        Plan::Delete(state) => vanish(pipeline, want, &state).await,
+        Plan::Delete(state) => vanish(pipeline, want, &state, have).await,
         Plan::Confirm(wait) => Applied { confirm: Some(wait), ..Applied::done(Done::Synced) },
         Plan::Refuse(refusal) => {
             let bound = (refusal.what != Failed::Delete).then_some(existed);
@@ -284,16 +285,28 @@ async fn execute<T: Stored>(
 
 async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    let by = Writer { manager: &manager, unsaid: T::unsaid(want.rendered) };
+    let by = Writer { manager: &manager, unsaid: &|| unsaid(want, target, None) };
     match target.create(&*pipeline.cluster, by).await {
         Ok(target) => Applied::wrote(Some(Change::Created), target, false),
         Err(error) => Applied { bound: Some(false), ..Applied::failed(Failed::Update, error) },
     }
 }
 
-async fn replace<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
+/// What the API server's messages about a write may know besides the values of what is written.
+fn unsaid<T: Target>(want: &Want<'_, T::Content>, target: &T, have: Option<&T>) -> Vec<Unsaid> {
+    let stores = want.values.values().map(Unsaid::value);
+    let before = have.map(Target::values).unwrap_or_default();
+    target.unsaid(want.rendered).into_iter().chain(stores).chain(before).collect()
+}
+
+async fn replace<T: Stored>(
+    pipeline: &Pipeline,
+    want: &Want<'_, T::Content>,
+    target: &T,
+    have: Option<&T>,
+) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    let by = Writer { manager: &manager, unsaid: T::unsaid(want.rendered) };
+    let by = Writer { manager: &manager, unsaid: &|| unsaid(want, target, have) };
     match target.replace(&*pipeline.cluster, by).await {
         Ok(written) => {
             // What the API server fills in by itself may be all that differed.
@@ -312,11 +325,15 @@ async fn vanish<T: Stored>(
     pipeline: &Pipeline,
     want: &Want<'_, T::Content>,
     state: &Precondition,
+    have: Option<&T>,
 ) -> Applied<T> {
     let key = want.key();
     match delete(pipeline, T::delete(&*pipeline.cluster, want.rendered, &key, state)).await {
         Ok(()) => Applied { changes: vec![Change::Deleted], ..Applied::done(Done::Deleted) },
-        Err(error) => Applied::failed(Failed::Delete, error),
+        Err(error) => {
+            let before = have.map(Target::values).unwrap_or_default();
+            Applied::failed(Failed::Delete, redact(error, &before))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub mod object;
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use keyferry_stores::base::{Error, Kind, limits::ABSENCE_CONFIRMATION, refs::Scope};
+use keyferry_stores::base::{Error, Kind, SecretBytes, limits::ABSENCE_CONFIRMATION, refs::Scope};
 
 use super::{
     render::{Rendered, authorize_write},
@@ -168,6 +168,8 @@ pub struct Want<'a, C = Rendered> {
     pub empty: Option<Emptiness>,
     /// Since when the answers have been empty, read by read; `None` if this is the first empty read.
     pub empty_since: Option<Timestamp>,
+    /// The values of the stores.
+    pub values: &'a BTreeMap<String, SecretBytes>,
     /// The content.
     pub rendered: &'a C,
 }
@@ -212,8 +214,11 @@ pub trait Target: HasMeta + Sized {
     /// What messages call it.
     fn noun(content: &Self::Content) -> &str;
 
-    /// What errors about a write of it must not hold, besides its values.
-    fn unsaid(content: &Self::Content) -> &[Unsaid];
+    /// Its values.
+    fn values(&self) -> Vec<Unsaid>;
+
+    /// What errors about its write must not hold, besides its values.
+    fn unsaid(&self, content: &Self::Content) -> Vec<Unsaid>;
 
     /// Plans the creation or the change of the target.
     fn plan_write(want: &Want<'_, Self::Content>, have: Option<&Self>) -> Plan<Self>;
@@ -227,8 +232,14 @@ impl Target for Secret {
         "secret"
     }
 
-    fn unsaid(content: &Rendered) -> &[Unsaid] {
-        &content.unsaid
+    fn values(&self) -> Vec<Unsaid> {
+        self.hidden()
+    }
+
+    /// What keeps its content keeps what was rendered into it before: nobody knows what that was.
+    fn unsaid(&self, content: &Rendered) -> Vec<Unsaid> {
+        let kept = self.meta.labels.values().chain(self.meta.annotations.values()).filter(|_| content.frozen);
+        content.unsaid.iter().cloned().chain(kept.map(|text| Unsaid::secret(text))).collect()
     }
 
     fn plan_write(want: &Want<'_>, have: Option<&Self>) -> Plan {

@@ -361,19 +361,25 @@ async fn fill_secret(
     let immutable = spec.target.as_ref().is_some_and(|target| target.immutable);
     let blank = Rendered { immutable, ..Rendered::default() };
     let blank = want((object, &uid), (spec, target), shaped, &blank);
-    let known = match known_secret(pipeline, object, &blank).await {
+    let known = match known(pipeline, &blank, object.target.is_some()).await {
         Ok(known) => known,
         Err(error) => return Ok(Some(Applied::failed(Failed::Read, error))),
     };
-    let rendered = match (blank.is_filled(known.is_there()), immutable && known.is_there()) {
-        (false, _) => Some(Rendered::default()),
-        (true, true) => Some(Rendered { immutable, frozen: true, ..Rendered::default() }),
-        (true, false) => {
-            let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
-                render::render(spec, metadata, &shaped.values, templating)
-            };
-            with_templates(pipeline, object, spec, render).await?
-        }
+    let render = |metadata: Metadata<'_>, templating: Templating<'_, '_>| {
+        render::render(spec, metadata, &shaped.values, templating)
+    };
+    let frozen = Rendered { immutable, frozen: true, ..Rendered::default() };
+    let (rendered, known) = match (blank.is_filled(known.is_there()), immutable && known.is_there()) {
+        (false, _) => (Some(Rendered::default()), known),
+        (true, true) => (Some(frozen), known),
+        (true, false) => match with_templates(pipeline, object, spec, render).await {
+            // The cache holds only what bears our label.
+            Err(error) if immutable => match apply::look(pipeline, &blank).await {
+                Ok(known) if known.is_there() => (Some(frozen), known),
+                _ => return Err(error),
+            },
+            rendered => (rendered?, known),
+        },
     };
     let Some(rendered) = rendered else { return Ok(None) };
     let want = plan::Want { rendered: &rendered, ..blank };
@@ -416,7 +422,7 @@ async fn fill_object(
 fn want<'a, C>(
     (object, uid): (&'a Object, &'a str),
     (spec, target): (&ExternalSecretSpec, &'a str),
-    shaped: &Assembled,
+    shaped: &'a Assembled,
     rendered: &'a C,
 ) -> plan::Want<'a, C> {
     plan::Want {
@@ -426,6 +432,7 @@ fn want<'a, C>(
         deletion: spec.deletion_policy(),
         empty: shaped.empty,
         empty_since: object.empty_since,
+        values: &shaped.values,
         rendered,
     }
 }
@@ -444,10 +451,9 @@ fn shaped(
     }
 }
 
-/// What is known of a Secret. Where that decides whether anything is rendered, and the cache does not hold it, it is read.
-async fn known_secret(pipeline: &Pipeline, object: &Object, want: &plan::Want<'_>) -> Result<Known> {
-    let is_cached = object.target.is_some();
-    let decides = want.writes() && (want.rendered.immutable || want.creation == CreationPolicy::Merge);
+/// What is known of a Secret. Into what is not there nothing is merged; where the cache does not hold it, it is read for that.
+async fn known(pipeline: &Pipeline, want: &plan::Want<'_>, is_cached: bool) -> Result<Known> {
+    let decides = want.writes() && want.creation == CreationPolicy::Merge;
     if decides && !is_cached { apply::look(pipeline, want).await } else { Ok(Known::Cached(is_cached)) }
 }
 

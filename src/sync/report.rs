@@ -423,8 +423,7 @@ fn next_label(before: &str, token: &str) -> String {
 
 fn placeholder(bare: &str, label: &str) -> Option<&'static str> {
     let labelled = ["requestid", "traceid", "correlationid"].iter().any(|name| label.ends_with(name));
-    // `template: NAME:LINE:COLUMN:` is a place, whatever it looks like.
-    if bare.is_empty() || label == "template" {
+    if bare.is_empty() || label == "template" && is_place(bare) {
         None
     } else if is_uuid(bare) || labelled || is_hexadecimal(bare, 16) {
         Some("<id>")
@@ -444,6 +443,13 @@ fn is_hexadecimal(text: &str, least: usize) -> bool {
 fn is_uuid(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').map(|part| (part.len(), is_hexadecimal(part, 1))).collect();
     parts == [(8, true), (4, true), (4, true), (4, true), (12, true)]
+}
+
+/// `NAME:LINE:COLUMN`, as behind `template:`, whatever the name looks like.
+fn is_place(text: &str) -> bool {
+    let mut parts = text.rsplitn(3, ':');
+    let is_number = |part: Option<&str>| part.is_some_and(|part| part.parse::<u32>().is_ok());
+    is_number(parts.next()) && is_number(parts.next()) && parts.next().is_some()
 }
 
 /// A date, a time of day or both (`2026-11-21`, `10:02:03.5`, `2026-11-21T10:02:03Z`).

@@ -61,6 +61,7 @@ mod lex;
 mod list;
 mod number;
 mod parse;
+mod pattern;
 mod quote;
 mod run;
 mod span;

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_automata::meta::Regex;
+
+use crate::pattern::constant;
 
 /// Go 1.26 knows Unicode 15.0: what was assigned later is neither letter nor printable.
-static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}&&\p{age:15.0}]$").ok());
-static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{Nd}&&\p{age:15.0}]$").ok());
-static PRINT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}&&\p{age:15.0}]$").ok());
+static LETTER: LazyLock<Regex> = LazyLock::new(|| constant(r"^[\p{L}&&\p{age:15.0}]$"));
+static DIGIT: LazyLock<Regex> = LazyLock::new(|| constant(r"^[\p{Nd}&&\p{age:15.0}]$"));
+static PRINT: LazyLock<Regex> = LazyLock::new(|| constant(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}&&\p{age:15.0}]$"));
 
-fn is_in(class: &LazyLock<Option<Regex>>, c: char) -> bool {
-    class.as_ref().is_some_and(|regex| regex.is_match(c.encode_utf8(&mut [0; 4])))
+fn is_in(class: &LazyLock<Regex>, c: char) -> bool {
+    class.is_match(&*c.encode_utf8(&mut [0; 4]))
 }
 
 /// `unicode.IsLetter`.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use keyferry_stores::base::SecretBytes;
+
 use super::*;
 use crate::{
     cluster::{FieldOwner, OwnerReference},
@@ -34,6 +36,8 @@ fn rendered() -> Rendered {
     }
 }
 
+static NOTHING: BTreeMap<String, SecretBytes> = BTreeMap::new();
+
 fn want(rendered: &Rendered) -> Want<'_> {
     Want {
         owner: Owner { namespace: "team", name: "es", uid: "uid-es" },
@@ -42,6 +46,7 @@ fn want(rendered: &Rendered) -> Want<'_> {
         deletion: DeletionPolicy::Retain,
         empty: None,
         empty_since: None,
+        values: &NOTHING,
         rendered,
     }
 }

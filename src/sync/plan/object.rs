@@ -33,8 +33,12 @@ impl Target for GenericObject {
         &content.kind.kind
     }
 
-    fn unsaid(content: &Manifest) -> &[Unsaid] {
-        &content.content.unsaid
+    fn values(&self) -> Vec<Unsaid> {
+        self.hidden()
+    }
+
+    fn unsaid(&self, content: &Manifest) -> Vec<Unsaid> {
+        content.content.unsaid.clone()
     }
 
     fn plan_write(want: &Want<'_, Manifest>, have: Option<&Self>) -> Plan<Self> {
@@ -87,6 +91,10 @@ fn content_field(kind: &ObjectKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use keyferry_stores::base::SecretBytes;
+
     use super::*;
     use crate::{
         api::external_secret::DeletionPolicy,
@@ -101,6 +109,8 @@ mod tests {
         Manifest { kind, content: Content::default() }
     }
 
+    static NOTHING: BTreeMap<String, SecretBytes> = BTreeMap::new();
+
     fn want(manifest: &Manifest, creation: CreationPolicy) -> Want<'_, Manifest> {
         Want {
             owner: OWNER,
@@ -109,6 +119,7 @@ mod tests {
             deletion: DeletionPolicy::Retain,
             empty: None,
             empty_since: None,
+            values: &NOTHING,
             rendered: manifest,
         }
     }

@@ -35,6 +35,8 @@ fn rendered(pairs: &[(&str, &str)]) -> Rendered {
     Rendered { data: data(pairs), ..Rendered::default() }
 }
 
+static NOTHING: BTreeMap<String, SecretBytes> = BTreeMap::new();
+
 fn want(rendered: &Rendered) -> Want<'_> {
     Want {
         owner: OWNER,
@@ -43,6 +45,7 @@ fn want(rendered: &Rendered) -> Want<'_> {
         deletion: DeletionPolicy::Retain,
         empty: None,
         empty_since: None,
+        values: &NOTHING,
         rendered,
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use keyferry_stores::{
     base::{Clock, SecretBytes, clock::SystemClock, limits::SECRET_BYTES, refs::Scope},
     net::client::HttpPool,
@@ -373,16 +374,70 @@ async fn where_nothing_is_there_to_merge_into_one_look_tells() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_cannot_be_looked_at_is_not_written() {
-    for target in ["creationPolicy: Merge", "immutable: true"] {
+    for target in ["creationPolicy: Merge", "immutable: true, template: {data: {a: '{{ fail \"x\" }}'}}"] {
         let mut bench = Bench::new();
         bench.object(&format!(
             "{{target: {{name: out, {target}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
         ));
         bench.cluster.fail_next(Verb::Get, SECRETS, Error::new(Kind::Unavailable, "down"));
         let finished = bench.pull().await;
-        assert_eq!(finished.error.map(|error| error.kind()), Some(Kind::Unavailable), "{target}");
+        assert!(finished.error.is_some(), "{target}");
         assert!(bench.cluster.secret(&out()).is_none(), "{target}");
     }
+}
+
+/// A value in every place that a webhook may quote, of what is written, of what was there, and of the store itself.
+#[tokio::test(start_paused = true)]
+async fn what_a_webhook_quotes_of_a_write_is_told_without_values() {
+    let refused = |verb| {
+        let text = format!("denied: {MARKER}; {}; 'x-{MARKER}!'; old-secret", STANDARD.encode(MARKER));
+        (verb, Error::new(Kind::Forbidden, text))
+    };
+    let label = "{metadata: {annotations: {l: 'x-{{ .a }}'}}, data: {b: fixed}}";
+    for (target, there) in [
+        (format!("template: {label}"), None),
+        (format!("template: {label}"), Some(foreign(&[("a", "old-secret")]))),
+        ("template: {data: {a: '{{ .a | len }}'}}".into(), Some(foreign(&[("a", "old-secret")]))),
+    ] {
+        let mut bench = Bench::new();
+        let (verb, error) = refused(if there.is_some() { Verb::Update } else { Verb::Create });
+        if let Some(secret) = there {
+            bench.cluster.put_secret(secret, "kubectl");
+        }
+        bench.object(&format!(
+            "{{target: {{name: out, {target}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
+        ));
+        bench.cluster.fail_next(verb, SECRETS, error);
+        let finished = bench.pull().await;
+        let (_, _, message) = bench.ready();
+        assert!(message.contains("denied: [redacted]; [redacted]; '"), "{target}: {message}");
+        assert_eq!(message.contains("old-secret"), verb == Verb::Create, "{target}: {message}");
+        assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new(), "{target}");
+    }
+}
+
+/// The content stays, and with it labels that were rendered before anybody can tell from what.
+#[tokio::test(start_paused = true)]
+async fn what_a_webhook_quotes_of_a_frozen_target_is_told_without_its_labels() {
+    let spec = |immutable: bool| {
+        format!(
+            "{{target: {{name: out, immutable: {immutable}, template: {{metadata: {{annotations: {{n: 'x {{{{ .a }}}}'}}}}}}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
+        )
+    };
+    let mut bench = Bench::new();
+    bench.object(&spec(false));
+    bench.pull().await;
+    bench.hold(&[("k", "another")]);
+    bench.object(&spec(true));
+    bench.cluster.fail_next(
+        Verb::Update,
+        SECRETS,
+        Error::new(Kind::Forbidden, format!("denied: x {MARKER}")),
+    );
+    let finished = bench.pull().await;
+    let (_, _, message) = bench.ready();
+    assert!(message.contains("denied: [redacted]"), "{message}");
+    assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]

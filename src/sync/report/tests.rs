@@ -345,6 +345,7 @@ fn what_differs_between_two_tries_of_one_cause_is_taken_out() {
         ("at 2026-11-21T10:02:03.456Z and 10:02:03", "at <time> and <time>"),
         ("since 2026-11-21: gone", "since <time>: gone"),
         ("template: 12:34:56: executing \"12\"", "template: 12:34:56: executing \"12\""),
+        ("could not apply template: 2026-11-21T10:02:03Z", "could not apply template: <time>"),
         ("panic at 0xc000123abc", "panic at <address>"),
         ("digest 0123456789abcdef0123", "digest <id>"),
         ("decade beefcafedeadfacedeed", "decade beefcafedeadfacedeed"),

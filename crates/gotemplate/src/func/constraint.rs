@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_automata::meta::Regex;
 
 use super::semver::{IDENTIFIERS, Version, compare_prereleases};
 use crate::error::Fault;
+use crate::pattern::{Groups, constant};
 
 /// A version as it is asked for: numbers may be wildcards or absent.
 fn wanted(names: [&str; 4]) -> String {
@@ -22,23 +23,18 @@ const SPACE: &str = r"[\t\n\f\r ]";
 /// In this order: the empty one before those that begin otherwise, as Go's library tries them.
 const OPERATORS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";
 
-#[expect(clippy::expect_used, reason = "the patterns are constants")]
-fn pattern(form: &str) -> Regex {
-    Regex::new(form).expect("a valid pattern")
-}
-
 static ALL: LazyLock<Regex> = LazyLock::new(|| {
     let one = format!("(?:{OPERATORS}){SPACE}*{}{SPACE}*", wanted(PLAIN));
-    pattern(&format!("^{SPACE}*{one}(?:(?:{SPACE}+|,{SPACE}*){one})*$"))
+    constant(&format!("^{SPACE}*{one}(?:(?:{SPACE}+|,{SPACE}*){one})*$"))
 });
 static EACH: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!("(?:{OPERATORS}){SPACE}*{}", wanted(PLAIN))));
+    LazyLock::new(|| constant(&format!("(?:{OPERATORS}){SPACE}*{}", wanted(PLAIN))));
 static ONE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(&format!("^{SPACE}*(?P<operator>{OPERATORS}){SPACE}*{}{SPACE}*$", wanted(NAMED)))
+    constant(&format!("^{SPACE}*(?P<operator>{OPERATORS}){SPACE}*{}{SPACE}*$", wanted(NAMED)))
 });
 static RANGE: LazyLock<Regex> = LazyLock::new(|| {
     let end = wanted(PLAIN);
-    pattern(&format!("{SPACE}*(?P<from>{end}){SPACE}+-{SPACE}+(?P<to>{end}){SPACE}*"))
+    constant(&format!("{SPACE}*(?P<from>{end}){SPACE}+-{SPACE}+(?P<to>{end}){SPACE}*"))
 });
 
 /// Alternatives, each of them constraints that must all hold.
@@ -48,10 +44,9 @@ pub(super) struct Constraints(Vec<Vec<Constraint>>);
 impl Constraints {
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         let mut text = text.to_owned();
-        let ranges: Vec<_> = RANGE
-            .captures_iter(&text)
-            .map(|found| (found[0].to_owned(), format!(">= {}, <= {} ", &found["from"], &found["to"])))
-            .collect();
+        let bounds = |found: &Groups<'_>| format!(">= {}, <= {} ", found.name("from"), found.name("to"));
+        let ranges: Vec<_> =
+            Groups::all(&RANGE, &text).map(|found| (found.whole().to_owned(), bounds(&found))).collect();
         for (range, bounds) in ranges {
             text = text.replacen(&range, &bounds, 1);
         }
@@ -71,7 +66,7 @@ fn parse_all(text: &str) -> Result<Vec<Constraint>, Fault> {
     if !ALL.is_match(text) {
         return Err(Fault::new(format!("improper constraint: {text}")));
     }
-    EACH.find_iter(text).map(|one| Constraint::parse(one.as_str())).collect()
+    EACH.find_iter(text).map(|one| Constraint::parse(&text[one.range()])).collect()
 }
 
 /// Which of the numbers the constraint leaves open.
@@ -125,8 +120,8 @@ fn is_wildcard(number: &str) -> bool {
 impl Constraint {
     fn parse(text: &str) -> Result<Self, Fault> {
         let improper = || Fault::new(format!("improper constraint: {text}"));
-        let found = ONE.captures(text).ok_or_else(improper)?;
-        let part = |name| found.name(name).map_or("", |part| part.as_str());
+        let found = Groups::of(&ONE, text).ok_or_else(improper)?;
+        let part = |name| found.name(name);
         let (major, minor, patch) = (part("major"), part("minor"), part("patch"));
         let prerelease = part("prerelease");
         let (open, version) = if is_wildcard(major) {

@@ -154,7 +154,7 @@ fn over_bytes(piece: &Piece, find: Find, slots: usize) -> Result<Option<Regex>, 
     // A search may keep all slots of each state, twice: there must be room for that, so the states must be few.
     let states = MAX_MEMORY / (2 * slots * size_of::<usize>());
     let size = MAX_MEMORY.min(states.saturating_mul(STATE));
-    let config = meta::Config::new().utf8_empty(true).which_captures(kept).nfa_size_limit(Some(size));
+    let config = crate::pattern::config().utf8_empty(true).which_captures(kept).nfa_size_limit(Some(size));
     match meta::Builder::new().configure(config).build_from_hir(&piece.hir) {
         Ok(regex) => Ok(Some(regex)),
         Err(error) if error.size_limit().is_some() => Ok(None),

@@ -7,13 +7,14 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_automata::meta::Regex;
 
 use super::constraint::Constraints;
 use super::failure::Failure;
 use super::{Args, Func, Method, Signature, growth, json_read};
 use crate::error::Fault;
 use crate::interface::Interface;
+use crate::pattern::{Groups, constant};
 use crate::run::Run;
 use crate::types::{Kind, Type, Uint};
 use crate::value::{Bytes, Object, Value};
@@ -54,11 +55,10 @@ pub(super) struct Version {
 /// Dotted identifiers.
 pub(super) const IDENTIFIERS: &str = r"[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*";
 
-#[expect(clippy::expect_used, reason = "the pattern is a constant")]
 static FORM: LazyLock<Regex> = LazyLock::new(|| {
     let form =
         format!(r"^v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(?:-({IDENTIFIERS}))?(?:\+({IDENTIFIERS}))?$");
-    Regex::new(&form).expect("a valid pattern")
+    constant(&form)
 });
 
 impl Version {
@@ -68,8 +68,8 @@ impl Version {
     }
 
     fn read(text: &str) -> Result<Self, Failure> {
-        let found = FORM.captures(text).ok_or_else(|| new_error("invalid semantic version"))?;
-        let part = |index| found.get(index).map_or("", |part| part.as_str());
+        let found = Groups::of(&FORM, text).ok_or_else(|| new_error("invalid semantic version"))?;
+        let part = |index| found.get(index);
         let version = Self {
             major: number(part(1))?,
             minor: number(part(2))?,

@@ -182,6 +182,20 @@ impl Error {
         self
     }
 
+    /// The same error in other words: kind, facts and wait stay, the source goes.
+    #[must_use]
+    pub fn reworded(mut self, what: impl Into<String>) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        (inner.what, inner.source) = (what.into(), None);
+        self
+    }
+
+    /// What we did or what is wrong, without the facts.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
     /// What is the case.
     #[must_use]
     pub fn kind(&self) -> Kind {
