@@ -114,9 +114,14 @@ fn copy_at(run: &mut Run<'_>, value: &Value, depth: usize) -> Result<Value, Faul
             Value::Map(Map::new(map.elem(), entries))
         }
         Value::Bytes(bytes) if !bytes.is_nil() => {
+            run.spend(1)?;
+            run.make(bytes.capacity())?;
             Value::Bytes(Bytes::with_capacity(&bytes.borrow(), bytes.capacity()))
         }
-        Value::Object(object) => object.copied().unwrap_or_else(|| value.clone()),
+        Value::Object(object) => {
+            run.make(object.weight())?;
+            object.copied().unwrap_or_else(|| value.clone())
+        }
         other => other.clone(),
     })
 }
@@ -137,6 +142,21 @@ mod tests {
         assert!(!equal(&Value::list(vec![]), &Value::List(List::nil(Type::Any))));
         assert!(equal(&Value::list(vec![Value::int(1)]), &Value::list(vec![Value::int(1)])));
         assert!(!equal(&Value::float(f64::NAN), &Value::float(f64::NAN)));
+    }
+
+    /// What many lists share is copied for each of them.
+    #[test]
+    fn copies_of_bytes_and_of_errors_are_paid_for_before_they_are_made() {
+        let error =
+            Value::object(crate::func::failure::Failure::Number("ParseUint", "9".repeat(12_800), "x"));
+        for value in [Value::bytes(vec![7; 12_800]), error] {
+            let shared = Value::list(vec![value.clone(), value]);
+            for (steps, enough) in [(150, false), (250, true)] {
+                let env =
+                    Env { limits: crate::Limits { steps, ..crate::Limits::default() }, ..Env::default() };
+                assert_eq!(deep_copy(&mut Run::new(&env), &shared).is_ok(), enough, "{steps} steps");
+            }
+        }
     }
 
     #[test]
