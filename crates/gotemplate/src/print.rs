@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use memchr::memchr;
+
 use crate::error::Fault;
 use crate::float;
 use crate::quote::{can_backquote, count_chars, first_char, is_print, quote_char_into, quote_into};
@@ -97,7 +99,8 @@ pub fn sprintf(format: &[u8], values: &[Value]) -> Result<Vec<u8>, Fault> {
 pub(crate) fn sprintf_up_to(format: &[u8], values: &[Value], max: usize) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
     let printer = Printer::new(&mut out, max);
-    Format { text: format, at: 0, values, next: 0, reordered: false, good: true, printer }.run()?;
+    Format { text: format, at: 0, values, next: 0, reordered: false, good: true, closes: 0, printer }
+        .run()?;
     Ok(out)
 }
 
@@ -143,6 +146,8 @@ struct Format<'f> {
     reordered: bool,
     /// Whether all such numbers so far were good, in this verb.
     good: bool,
+    /// Where the next `]` stands, if that is not before `at`; the end of the text if there is none.
+    closes: usize,
     printer: Printer<'f>,
 }
 
@@ -217,7 +222,12 @@ impl Format<'_> {
         }
         self.reordered = true;
         let rest = &self.text[self.at..];
-        let Some(close) = rest.iter().position(|b| *b == b']').filter(|_| rest.len() >= 3) else {
+        // Each part of the text is looked at once, however many brackets are not closed.
+        if self.closes < self.at {
+            self.closes = self.at + memchr(b']', rest).unwrap_or(rest.len());
+        }
+        let Some(close) = Some(self.closes - self.at).filter(|close| *close < rest.len() && rest.len() >= 3)
+        else {
             self.good = false;
             self.at += 1;
             return false;
