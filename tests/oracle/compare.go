@@ -238,6 +238,9 @@ func compare(out io.Writer, pairs []pair, ours map[string]string, differences []
 	if unexplained > 0 {
 		return errors.New("the answers differ")
 	}
+	if others*1000 > len(pairs) {
+		return fmt.Errorf("%d of %d answers are Go's only if it is asked again, more than one in a thousand", others, len(pairs))
+	}
 	return nil
 }
 
