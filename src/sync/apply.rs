@@ -26,6 +26,10 @@ use crate::{
     },
 };
 
+/// What is told of a failed deletion if it is not known what its reason must not hold.
+pub(super) const UNTOLD: &str =
+    "the API server's reason is not told: the values that it may quote could not be read";
+
 /// What became of a plan.
 #[derive(Debug)]
 pub struct Applied<T = Secret> {
@@ -175,12 +179,7 @@ pub async fn apply(
     for orphan in
         orphans.iter().filter(|orphan| want.writes() && plan::is_orphan(want, orphan, &pipeline.digests))
     {
-        let state = Precondition {
-            uid: orphan.uid.to_string(),
-            resource_version: orphan.resource_version.to_string(),
-        };
-        let deletion = pipeline.cluster.delete_secret(WritePermit::sole(), &orphan.key, &state);
-        match delete(pipeline, deletion).await {
+        match delete_orphan(pipeline, orphan).await {
             Ok(()) => deleted.push(Change::OrphanDeleted),
             Err(error) => return Applied { changes: deleted, ..Applied::failed(Failed::Orphans, error) },
         }
@@ -193,6 +192,16 @@ pub async fn apply(
     };
     applied.changes.splice(0..0, deleted);
     applied
+}
+
+/// Deletes an orphan as the cache knows it. The cache holds no values: those that a refusal must not tell are read if there is one.
+async fn delete_orphan(pipeline: &Pipeline, orphan: &ManagedSecret) -> Result<()> {
+    let (cluster, key) = (&pipeline.cluster, &orphan.key);
+    let state =
+        Precondition { uid: orphan.uid.to_string(), resource_version: orphan.resource_version.to_string() };
+    let deletion = cluster.delete_secret(WritePermit::sole(), key, &state);
+    delete(pipeline, deletion, async { cluster.get_secret(key).await.map(|secret| held(Some(&secret))) })
+        .await
 }
 
 /// Plans and writes an object of another kind.
@@ -328,25 +337,39 @@ async fn vanish<T: Stored>(
     have: Option<&T>,
 ) -> Applied<T> {
     let key = want.key();
-    match delete(pipeline, T::delete(&*pipeline.cluster, want.rendered, &key, state)).await {
+    let deletion = T::delete(&*pipeline.cluster, want.rendered, &key, state);
+    match delete(pipeline, deletion, async { Ok(held(have)) }).await {
         Ok(()) => Applied { changes: vec![Change::Deleted], ..Applied::done(Done::Deleted) },
-        Err(error) => {
-            let before = have.map(Target::values).unwrap_or_default();
-            Applied::failed(Failed::Delete, redact(error, &before))
-        }
+        Err(error) => Applied::failed(Failed::Delete, error),
     }
 }
 
-/// Sends a DELETE; what is gone already is deleted.
+/// Sends a DELETE; what is gone already is deleted. A refusal is told without what the target holds, which is asked for only then.
 ///
 /// # Errors
 /// Those of the API server, and `Throttled` by the [`super::pipeline::Breaker`].
-pub async fn delete(pipeline: &Pipeline, deletion: impl Future<Output = Result<()>>) -> Result<()> {
+pub async fn delete(
+    pipeline: &Pipeline,
+    deletion: impl Future<Output = Result<()>>,
+    held: impl Future<Output = Result<Vec<Unsaid>>>,
+) -> Result<()> {
     pipeline.breaker.allow(pipeline.clock.now())?;
     match deletion.await {
         Err(error) if error.kind() == Kind::NotFound => Ok(()),
-        deleted => deleted,
+        Err(error) => Err(match held.await {
+            Ok(held) => redact(error, &held),
+            Err(_) => error.reworded(UNTOLD),
+        }),
+        Ok(()) => Ok(()),
     }
+}
+
+/// What an error about the deletion of a target must not hold. Nobody knows any more what its labels and annotations were rendered from.
+pub fn held<T: Target>(target: Option<&T>) -> Vec<Unsaid> {
+    let Some((target, meta)) = target.map(|target| (target, target.meta())) else { return Vec::new() };
+    let texts = meta.labels.iter().chain(&meta.annotations);
+    let rendered = texts.filter(|(key, _)| !key.contains(plan::GROUP)).map(|(_, text)| Unsaid::secret(text));
+    target.values().into_iter().chain(rendered).collect()
 }
 
 /// True if the cache shows the target to be as wanted, so that no request is needed. What the cache does not hold (finalizers) is

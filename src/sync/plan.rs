@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The API group of the owner of a target.
-const GROUP: &str = "external-secrets.io";
+pub(super) const GROUP: &str = "external-secrets.io";
 /// The kind of the owner of a target.
 const KIND: &str = "ExternalSecret";
 /// What every field manager of an ExternalSecret starts with.

@@ -617,10 +617,11 @@ async fn delete_secret(pipeline: &Pipeline, object: &Object, key: &ObjectKey) ->
     let (cluster, uid) = (&pipeline.cluster, object.raw.uid.to_string());
     let target = found(cluster.get_secret(key).await)?;
     let owner = object.owner(&uid);
-    match plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
-        Some(state) => apply::delete(pipeline, cluster.delete_secret(WritePermit::sole(), key, &state)).await,
-        None => Ok(()),
-    }
+    let Some(state) = plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) else {
+        return Ok(());
+    };
+    let deletion = cluster.delete_secret(WritePermit::sole(), key, &state);
+    apply::delete(pipeline, deletion, async { Ok(apply::held(target.as_ref())) }).await
 }
 
 async fn delete_object(
@@ -635,12 +636,11 @@ async fn delete_object(
         found => found?,
     };
     let owner = object.owner(&uid);
-    match plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) {
-        Some(state) => {
-            apply::delete(pipeline, cluster.delete_object(WritePermit::sole(), kind, key, &state)).await
-        }
-        None => Ok(()),
-    }
+    let Some(state) = plan::on_deletion(&owner, DeletionPolicy::Delete, target.as_ref()) else {
+        return Ok(());
+    };
+    let deletion = cluster.delete_object(WritePermit::sole(), kind, key, &state);
+    apply::delete(pipeline, deletion, async { Ok(apply::held(target.as_ref())) }).await
 }
 
 /// What was read; `None` if it is not there.

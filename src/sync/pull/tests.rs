@@ -23,6 +23,7 @@ use crate::{
         managed::DigestKey,
     },
     sync::{
+        apply::UNTOLD,
         fetch::{Request, Target, Waiter},
         gate::Lane,
         pipeline::Breaker,
@@ -438,6 +439,61 @@ async fn what_a_webhook_quotes_of_a_frozen_target_is_told_without_its_labels() {
     let (_, _, message) = bench.ready();
     assert!(message.contains("denied: [redacted]"), "{message}");
     assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
+}
+
+/// What a policy says that refuses a deletion and quotes what is to be deleted, labels and annotations included.
+fn refused_deletion() -> Error {
+    let value = STANDARD.encode(MARKER);
+    Error::new(Kind::Forbidden, format!("denied: of app search: {value}; x {MARKER}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_webhook_quotes_of_an_orphan_is_told_without_what_it_holds() {
+    let data = "data: [{secretKey: a, remoteRef: {key: k}}]";
+    let before = "template: {metadata: {annotations: {n: 'x {{ .a }}'}}}";
+    let mut bench = Bench::new();
+    bench.object(&format!("{{target: {{name: before, {before}}}, {data}}}"));
+    bench.pull().await;
+    bench.object(ONE);
+    for (reading, told) in [
+        (None, "could not delete orphaned secrets: denied: of app search: [redacted]; [redacted]"),
+        (
+            Some(Error::new(Kind::Unavailable, "down")),
+            &*format!("could not delete orphaned secrets: {UNTOLD}"),
+        ),
+    ] {
+        bench.cluster.fail_next(Verb::Delete, SECRETS, refused_deletion());
+        reading.into_iter().for_each(|error| bench.cluster.fail_next(Verb::Get, SECRETS, error));
+        let finished = bench.pull().await;
+        assert_eq!(finished.error.as_ref().map(Error::kind), Some(Kind::Forbidden));
+        let (_, _, message) = bench.ready();
+        assert_eq!(message, told);
+        assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_webhook_quotes_when_an_object_takes_its_target_along_is_told_without_what_that_holds() {
+    // The metadata of an object of another kind is not rendered.
+    let config_map = ("manifest: {apiVersion: v1, kind: ConfigMap}, ", "objects/configmap", "x [redacted]");
+    for (manifest, resource, annotation) in [("", SECRETS, "[redacted]"), config_map] {
+        let mut bench = Bench::new();
+        bench.object(&format!(
+            "{{target: {{name: out, deletionPolicy: Delete, {manifest}template: {{metadata: {{annotations: {{n: 'x {{{{ .a }}}}'}}}}, data: {{b: '{{{{ .a | b64enc }}}}', c: '{{{{ .a }}}}'}}}}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
+        ));
+        bench.pull().await;
+        bench.assert_synced();
+        bench.cluster.change_object(StatusKind::ExternalSecret, &es(), |object| {
+            object.finalizers = vec![Box::from(ESO_FINALIZER)].into();
+        });
+        bench.cluster.delete_object(StatusKind::ExternalSecret, &es());
+        let raw = bench.cluster.object(StatusKind::ExternalSecret, &es()).unwrap();
+        bench.cluster.fail_next(Verb::Delete, resource, refused_deletion());
+        let finished = bench.run(raw, Job::Clean).await;
+        let told = finished.error.as_ref().map(ToString::to_string);
+        assert_eq!(told, Some(format!("denied: of app search: [redacted]; {annotation}")), "{resource}");
+        assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new(), "{resource}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
