@@ -4,12 +4,14 @@
 //! GET and PUT with resourceVersion; so does a POST that met a Secret. An object of another kind is always read first: the cache holds
 //! nothing of its content.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use keyferry_stores::base::{Error, Kind, Result};
 
 use super::{
     pipeline::Pipeline,
-    plan::{self, Done, Failed, Plan, Target, Want, object::Manifest},
+    plan::{self, Done, Failed, Owner, Plan, Target, Want, object::Manifest},
     report::{Change, Outcome},
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
         CREATED_BY_LABEL, Cluster, DATA_HASH_ANNOTATION, MANAGED_LABEL, ObjectKey, Precondition, Secret,
         Unsaid, WritePermit, Writer,
         generic::GenericObject,
-        managed::{self, DigestKey, Field, ManagedSecret, Owner, Tag},
+        managed::{self, DigestKey, Field, ManagedSecret, Tag},
         redact,
     },
 };
@@ -179,7 +181,7 @@ pub async fn apply(
     for orphan in
         orphans.iter().filter(|orphan| want.writes() && plan::is_orphan(want, orphan, &pipeline.digests))
     {
-        match delete_orphan(pipeline, orphan).await {
+        match delete_orphan(pipeline, &want.owner, orphan).await {
             Ok(()) => deleted.push(Change::OrphanDeleted),
             Err(error) => return Applied { changes: deleted, ..Applied::failed(Failed::Orphans, error) },
         }
@@ -195,13 +197,15 @@ pub async fn apply(
 }
 
 /// Deletes an orphan as the cache knows it. The cache holds no values: those that a refusal must not tell are read if there is one.
-async fn delete_orphan(pipeline: &Pipeline, orphan: &ManagedSecret) -> Result<()> {
+async fn delete_orphan(pipeline: &Pipeline, owner: &Owner<'_>, orphan: &ManagedSecret) -> Result<()> {
     let (cluster, key) = (&pipeline.cluster, &orphan.key);
     let state =
         Precondition { uid: orphan.uid.to_string(), resource_version: orphan.resource_version.to_string() };
     let deletion = cluster.delete_secret(WritePermit::sole(), key, &state);
-    delete(pipeline, deletion, async { cluster.get_secret(key).await.map(|secret| held(Some(&secret))) })
-        .await
+    delete(pipeline, deletion, async {
+        cluster.get_secret(key).await.map(|secret| held(owner, Some(&secret)))
+    })
+    .await
 }
 
 /// Plans and writes an object of another kind.
@@ -294,7 +298,7 @@ async fn execute<T: Stored>(
 
 async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, target: &T) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    let by = Writer { manager: &manager, unsaid: &|| unsaid(want, target, None) };
+    let by = Writer { manager: &manager, unsaid: &|| unsaid::<T>(want, None) };
     match target.create(&*pipeline.cluster, by).await {
         Ok(target) => Applied::wrote(Some(Change::Created), target, false),
         Err(error) => Applied { bound: Some(false), ..Applied::failed(Failed::Update, error) },
@@ -302,10 +306,9 @@ async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, tar
 }
 
 /// What the API server's messages about a write may know besides the values of what is written.
-fn unsaid<T: Target>(want: &Want<'_, T::Content>, target: &T, have: Option<&T>) -> Vec<Unsaid> {
+fn unsaid<T: Target>(want: &Want<'_, T::Content>, have: Option<&T>) -> Vec<Unsaid> {
     let stores = want.values.values().map(Unsaid::value);
-    let before = have.map(Target::values).unwrap_or_default();
-    target.unsaid(want.rendered).into_iter().chain(stores).chain(before).collect()
+    T::unsaid(want.rendered).iter().cloned().chain(stores).chain(held(&want.owner, have)).collect()
 }
 
 async fn replace<T: Stored>(
@@ -315,7 +318,7 @@ async fn replace<T: Stored>(
     have: Option<&T>,
 ) -> Applied<T> {
     let manager = digest::field_manager(want.owner.name);
-    let by = Writer { manager: &manager, unsaid: &|| unsaid(want, target, have) };
+    let by = Writer { manager: &manager, unsaid: &|| unsaid(want, have) };
     match target.replace(&*pipeline.cluster, by).await {
         Ok(written) => {
             // What the API server fills in by itself may be all that differed.
@@ -338,7 +341,7 @@ async fn vanish<T: Stored>(
 ) -> Applied<T> {
     let key = want.key();
     let deletion = T::delete(&*pipeline.cluster, want.rendered, &key, state);
-    match delete(pipeline, deletion, async { Ok(held(have)) }).await {
+    match delete(pipeline, deletion, async { Ok(held(&want.owner, have)) }).await {
         Ok(()) => Applied { changes: vec![Change::Deleted], ..Applied::done(Done::Deleted) },
         Err(error) => Applied::failed(Failed::Delete, error),
     }
@@ -364,11 +367,15 @@ pub async fn delete(
     }
 }
 
-/// What an error about the deletion of a target must not hold. Nobody knows any more what its labels and annotations were rendered from.
-pub fn held<T: Target>(target: Option<&T>) -> Vec<Unsaid> {
+/// What errors must not hold of a target as it is: its values, and what may have been rendered into its keys, labels and annotations. What
+/// stands in the specification was not.
+pub fn held<T: Target>(owner: &Owner<'_>, target: Option<&T>) -> Vec<Unsaid> {
     let Some((target, meta)) = target.map(|target| (target, target.meta())) else { return Vec::new() };
-    let texts = meta.labels.iter().chain(&meta.annotations);
-    let rendered = texts.filter(|(key, _)| !key.contains(plan::GROUP)).map(|(_, text)| Unsaid::secret(text));
+    let said: Arc<str> = String::from_utf8_lossy(owner.said).into();
+    let ours = [MANAGED_LABEL, CREATED_BY_LABEL, DATA_HASH_ANNOTATION];
+    let theirs = meta.labels.iter().chain(&meta.annotations).filter(|(key, _)| !ours.contains(&key.as_str()));
+    let texts = theirs.flat_map(|(key, text)| [key.as_str(), text]).chain(target.keys());
+    let rendered = texts.map(|text| Unsaid { said: Some(said.clone()), ..Unsaid::secret(text) });
     target.values().into_iter().chain(rendered).collect()
 }
 
@@ -391,7 +398,7 @@ pub fn is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) ->
 fn owner_is_current(want: &Want<'_>, have: &ManagedSecret, digests: &DigestKey) -> bool {
     if want.creation != CreationPolicy::Owner {
         // Ours must come off, and another ExternalSecret's is a refusal: neither is as wanted.
-        let foreign = matches!(have.owner, None | Some(Owner::Other));
+        let foreign = matches!(have.owner, None | Some(managed::Owner::Other));
         return foreign && have.created_by(digests).is_none();
     }
     let label = digest::created_by(want.owner.namespace, want.owner.name);

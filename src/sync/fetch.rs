@@ -196,6 +196,8 @@ struct Read {
     lane: Lane,
     /// When it may start; `None` while its tick is gathered.
     not_before: Option<Timestamp>,
+    /// When the most hurried of its waiters wants it to start at the latest.
+    latest: Timestamp,
     started: Option<Timestamp>,
     throttled: u32,
     failed: bool,
@@ -231,6 +233,7 @@ impl Read {
             namespaces,
             lane,
             not_before: None,
+            latest: Timestamp::MAX,
             started: None,
             throttled: 0,
             failed: false,
@@ -286,9 +289,10 @@ impl Line {
 
 impl Reads {
     /// Enters a request: it joins the queued or running read that answers it; else there is a new read, which waits in `fresh` until
-    /// [`Reads::start`].
-    pub fn add(&mut self, now: Timestamp, request: Request, fresh: &mut Fresh) {
-        if let Some((key, id)) = self.join_or_add(now, request) {
+    /// [`Reads::start`]. With `spread` it may wait for as long as that is wide, whomever it joins; without, it may not.
+    pub fn add(&mut self, now: Timestamp, request: Request, spread: Option<Spread>, fresh: &mut Fresh) {
+        let latest = spread.map_or(now, |spread| later(spread.start, spread.width));
+        if let Some((key, id)) = self.join_or_add(now, request, latest) {
             fresh.0.insert(key, id);
         }
     }
@@ -302,12 +306,17 @@ impl Reads {
         }
     }
 
-    fn join_or_add(&mut self, now: Timestamp, request: Request) -> Option<(Arc<ReadKey>, ReadId)> {
+    fn join_or_add(
+        &mut self,
+        now: Timestamp,
+        request: Request,
+        latest: Timestamp,
+    ) -> Option<(Arc<ReadKey>, ReadId)> {
         let key = Arc::new(ReadKey { identity: request.target.identity, ask: request.ask });
         self.gates.entry(request.target.quota).or_insert_with(|| Gate::new(request.target.budget, now));
         self.enter_line(key.identity, request.target.quota);
         if let Some(id) = self.queued.get(&key).copied() {
-            self.join_queued(id, request.waiter, request.lane, now);
+            self.join_queued(id, request.waiter, (request.lane, latest), now);
             return None;
         }
         if let Some(id) = self.running_since(&key, request.cause) {
@@ -329,36 +338,47 @@ impl Reads {
             .find(|id| self.reads.get(id).and_then(|read| read.started).is_some_and(|at| at >= cause))
     }
 
-    /// Joins a queued read. A first sync pulls a periodic read forward; a second namespace takes a turn of its own for it.
-    fn join_queued(&mut self, id: ReadId, waiter: Waiter, lane: Lane, now: Timestamp) {
+    /// Joins a queued read. A first sync pulls a periodic read forward, and so does who must not wait as long as those that it joins; a
+    /// second namespace takes a turn of its own for it.
+    fn join_queued(&mut self, id: ReadId, waiter: Waiter, (lane, latest): (Lane, Timestamp), now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let new_namespace = read.join(waiter);
         let promoted = lane < read.lane;
         read.lane = read.lane.min(lane);
+        read.latest = read.latest.min(latest);
         let Some(start) = read.not_before else { return };
-        if promoted && start > now {
+        let sooner = match promoted {
+            true => now,
+            // What failed is not tried again sooner for that.
+            false if read.failed => start,
+            false => latest.max(now),
+        };
+        if sooner < start {
             self.delayed.remove(&(start, read.key.clone(), id));
-            read.not_before = Some(now);
-        }
-        let is_delayed = start > now && !promoted;
-        if (promoted || new_namespace) && !is_delayed {
+            self.start_at(id, sooner, now);
+        } else if (promoted || new_namespace) && start <= now {
             self.push_last(id, now);
         }
     }
 
     fn enqueue(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
-        let Some(read) = self.reads.get_mut(&id) else { return };
+        let Some(read) = self.reads.get(&id) else { return };
         // Another may have taken it along meanwhile.
         if read.started.is_some() || read.not_before.is_some() {
             return;
         }
-        let start = if read.lane == Lane::First { now } else { start.max(now) };
+        let start = if read.lane == Lane::First { now } else { start.min(read.latest).max(now) };
+        self.start_at(id, start, now);
+    }
+
+    /// Lets a queued read start now, or later.
+    fn start_at(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
         read.not_before = Some(start);
-        if start > now {
-            self.delayed.insert((start, read.key.clone(), id));
-            return;
+        match start > now {
+            true => drop(self.delayed.insert((start, read.key.clone(), id))),
+            false => self.push(id, now),
         }
-        self.push(id, now);
     }
 
     /// Puts a due read into its gate, or in line if its store is down.
@@ -599,31 +619,27 @@ impl Reads {
     fn requeue_at(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         read.started = None;
-        read.not_before = Some(start);
         let key = read.key.clone();
         if let Some(running) = self.flying.get_mut(&key) {
             running.retain(|other| *other != id);
         }
         match self.queued.get(&key).copied() {
-            Some(other) if other != id => self.merge(id, other, now),
+            Some(other) if other != id => self.merge(id, other, start, now),
             _ => {
-                self.queued.insert(key.clone(), id);
-                match start > now {
-                    true => drop(self.delayed.insert((start, key, id))),
-                    false => self.push(id, now),
-                }
+                self.queued.insert(key, id);
+                self.start_at(id, start, now);
             }
         }
     }
 
-    /// A read that goes back into the queue meets one of the same key that was queued meanwhile.
-    fn merge(&mut self, from: ReadId, into: ReadId, now: Timestamp) {
+    /// A read that goes back into the queue, to start at `start`, meets one of the same key that was queued meanwhile.
+    fn merge(&mut self, from: ReadId, into: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.remove(&from) else { return };
+        for waiter in read.waiters {
+            self.join_queued(into, waiter, (read.lane, start), now);
+        }
         if let Some(into) = self.reads.get_mut(&into) {
             into.failed |= read.failed;
-        }
-        for waiter in read.waiters {
-            self.join_queued(into, waiter, read.lane, now);
         }
     }
 

@@ -83,7 +83,7 @@ impl Reads {
     /// Gathers and starts in one step.
     fn request(&mut self, now: Timestamp, requests: Vec<Request>, spread: Option<Spread>) {
         let mut fresh = Fresh::default();
-        requests.into_iter().for_each(|request| self.add(now, request, &mut fresh));
+        requests.into_iter().for_each(|request| self.add(now, request, spread, &mut fresh));
         self.start(now, fresh, spread);
     }
 }
@@ -237,6 +237,64 @@ fn a_first_sync_pulls_a_spread_read_forward() {
     reads.request(at(12), vec![Request { lane: Lane::First, ..request("a", "key", "n/2", 12) }], None);
     let calls = reads.work(at(12), NOT_FULL).calls;
     assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), 13).len(), 2);
+}
+
+/// A store that is open, and a read that its tick delays by half an hour of 2.4.
+fn long_spread() -> (Reads, Spread) {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "warm", "n/0", 0)], None);
+    let warm = open(&mut reads, "a", 1, 0);
+    answer_all(&mut reads, &warm[0], &Ok(entry()), 1);
+    let day = Spread { start: at(1_800_000), width: Duration::from_secs(8_640) };
+    reads.request(at(10), vec![request("a", "key", "n/1", 10)], Some(day));
+    (reads, day)
+}
+
+#[test]
+fn who_must_not_wait_as_long_pulls_a_spread_read_forward() {
+    let minute = Spread { start: at(20), width: Duration::from_secs(6) };
+    for (spread, wait, starts) in [(None, None, 20), (Some(minute), Some(at(6_020)), 6_020)] {
+        let (mut reads, _) = long_spread();
+        reads.request(at(20), vec![request("a", "key", "n/2", 20)], spread);
+        let first = reads.work(at(20), NOT_FULL);
+        assert_eq!(first.wake, wait, "{spread:?}");
+        let calls = if wait.is_some() { reads.work(at(starts), NOT_FULL).calls } else { first.calls };
+        assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), starts + 1).len(), 2, "{spread:?}");
+        assert!(reads.delayed.is_empty() && reads.reads.is_empty(), "{spread:?}");
+    }
+}
+
+#[test]
+fn who_may_wait_longer_leaves_a_read_where_it_is() {
+    let (mut reads, day) = long_spread();
+    reads.request(at(20), vec![request("a", "key", "n/2", 20)], Some(day));
+    assert!(reads.work(at(1_799_999), NOT_FULL).calls.is_empty());
+    assert_eq!(reads.work(at(1_800_000), NOT_FULL).calls.len(), 1);
+}
+
+#[test]
+fn a_read_of_two_ticks_at_once_starts_within_the_narrower_spread() {
+    let (mut reads, day) = long_spread();
+    let hour = Spread { start: at(20), width: Duration::from_secs(360) };
+    let (mut first, mut second) = (Fresh::default(), Fresh::default());
+    reads.add(at(20), request("a", "both", "n/2", 20), Some(day), &mut first);
+    reads.add(at(20), request("a", "both", "n/3", 20), Some(hour), &mut second);
+    reads.start(at(20), first, Some(day));
+    reads.start(at(20), second, Some(hour));
+    assert_eq!(keys(&reads.work(at(360_020), NOT_FULL).calls[0]), ["both"]);
+}
+
+#[test]
+fn what_failed_is_tried_again_no_sooner_for_who_joins_it() {
+    let mut reads = Reads::default();
+    reads.request(at(0), vec![request("a", "key", "n/1", 0)], None);
+    let calls = open(&mut reads, "a", 1, 0);
+    let wait = Duration::from_secs(2);
+    let error = Error::new(Kind::Unavailable, "scripted").after(Some(wait));
+    assert_eq!(answer_all(&mut reads, &calls[0], &Err(error), 10).len(), 0);
+    reads.request(at(20), vec![request("a", "key", "n/2", 20)], None);
+    assert!(reads.work(at(2_009), NOT_FULL).calls.is_empty());
+    assert_eq!(reads.work(at(2_010), NOT_FULL).calls.len(), 1);
 }
 
 #[test]
@@ -649,7 +707,7 @@ fn that_a_store_throttles_is_not_forgotten_before_it_is_asked_again() {
 fn a_read_that_went_along_while_its_tick_was_gathered_is_not_delayed_by_it() {
     let mut reads = Reads::default();
     let mut fresh = Fresh::default();
-    reads.add(at(0), request("a", "one", "n/1", 0), &mut fresh);
+    reads.add(at(0), request("a", "one", "n/1", 0), None, &mut fresh);
     reads.request(at(0), vec![request("a", "two", "n/2", 0)], None);
     // A full batch takes it along, and is not answered.
     let calls = open(&mut reads, "a", 2, 0);

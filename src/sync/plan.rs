@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The API group of the owner of a target.
-pub(super) const GROUP: &str = "external-secrets.io";
+const GROUP: &str = "external-secrets.io";
 /// The kind of the owner of a target.
 const KIND: &str = "ExternalSecret";
 /// What every field manager of an ExternalSecret starts with.
@@ -123,6 +123,8 @@ pub struct Owner<'a> {
     pub name: &'a str,
     /// Its UID.
     pub uid: &'a str,
+    /// Its specification, as JSON: what stands in it everybody may read.
+    pub said: &'a [u8],
 }
 
 impl Owner<'_> {
@@ -217,8 +219,11 @@ pub trait Target: HasMeta + Sized {
     /// Its values.
     fn values(&self) -> Vec<Unsaid>;
 
-    /// What errors about its write must not hold, besides its values.
-    fn unsaid(&self, content: &Self::Content) -> Vec<Unsaid>;
+    /// The keys of its values.
+    fn keys(&self) -> Vec<&str>;
+
+    /// What errors about its write must not hold of what was rendered, besides its values.
+    fn unsaid(content: &Self::Content) -> &[Unsaid];
 
     /// Plans the creation or the change of the target.
     fn plan_write(want: &Want<'_, Self::Content>, have: Option<&Self>) -> Plan<Self>;
@@ -236,10 +241,12 @@ impl Target for Secret {
         self.hidden()
     }
 
-    /// What keeps its content keeps what was rendered into it before: nobody knows what that was.
-    fn unsaid(&self, content: &Rendered) -> Vec<Unsaid> {
-        let kept = self.meta.labels.values().chain(self.meta.annotations.values()).filter(|_| content.frozen);
-        content.unsaid.iter().cloned().chain(kept.map(|text| Unsaid::secret(text))).collect()
+    fn keys(&self) -> Vec<&str> {
+        self.data.keys().map(String::as_str).collect()
+    }
+
+    fn unsaid(content: &Rendered) -> &[Unsaid] {
+        &content.unsaid
     }
 
     fn plan_write(want: &Want<'_>, have: Option<&Self>) -> Plan {

@@ -76,7 +76,12 @@ impl Object {
 
     /// The object as the owner of a Secret; `uid` is the text of its UID.
     fn owner<'a>(&'a self, uid: &'a str) -> plan::Owner<'a> {
-        plan::Owner { namespace: self.raw.key.namespace(), name: self.raw.key.name(), uid }
+        plan::Owner {
+            namespace: self.raw.key.namespace(),
+            name: self.raw.key.name(),
+            uid,
+            said: &self.raw.spec,
+        }
     }
 }
 
@@ -621,7 +626,7 @@ async fn delete_secret(pipeline: &Pipeline, object: &Object, key: &ObjectKey) ->
         return Ok(());
     };
     let deletion = cluster.delete_secret(WritePermit::sole(), key, &state);
-    apply::delete(pipeline, deletion, async { Ok(apply::held(target.as_ref())) }).await
+    apply::delete(pipeline, deletion, async { Ok(apply::held(&owner, target.as_ref())) }).await
 }
 
 async fn delete_object(
@@ -640,7 +645,7 @@ async fn delete_object(
         return Ok(());
     };
     let deletion = cluster.delete_object(WritePermit::sole(), kind, key, &state);
-    apply::delete(pipeline, deletion, async { Ok(apply::held(target.as_ref())) }).await
+    apply::delete(pipeline, deletion, async { Ok(apply::held(&owner, target.as_ref())) }).await
 }
 
 /// What was read; `None` if it is not there.

@@ -294,7 +294,7 @@ impl Gathering {
     pub fn add(&mut self, request: Request, opener: impl FnOnce() -> Arc<dyn Opener>) {
         let mut state = self.shared.state();
         state.pooled(request.target.identity, opener);
-        state.reads.add(self.now, request, &mut self.fresh);
+        state.reads.add(self.now, request, self.spread, &mut self.fresh);
     }
 
     /// Queues what was gathered.

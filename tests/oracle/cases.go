@@ -23,6 +23,7 @@ func topics() []topic {
 		{"dicts", dictCases()},
 		{"defaults", defaultCases()},
 		{"json_yaml", join(documentCases(), yamlCases())},
+		{"documents", readCases()},
 		{"regex_url_semver", patternCases()},
 		{"crypto", cryptoCases()},
 		{"certificates", certificateCases()},

@@ -7,9 +7,9 @@ func addressCases() []question {
 
 // percentNameCases have names that Go takes for formats.
 func percentNameCases() []question {
-	out := texts("percent_name", `{{ .nope }}`, `{{ fail "x" }}`, `{{ upper }}`, `{{ range 1.5 }}{{ end }}`, `{{ fail "at <x>: y" }}`)
+	out := texts("percent_name", `{{ .nope }}`, `{{ fail "x" }}`, `{{ upper }}`, `{{ range 1.5 }}{{ end }}`, `{{ fail "at <x>: y" }}`, `{{`, `{{ nope }}`, "a\n{{ if }}{{ end }}")
 	for i := range out {
-		out[i].Name = []string{"%%", "5%!", "%x", "100%d", "a %s"}[i]
+		out[i].Name = []string{"%%", "5%!", "%x", "100%d", "a %s", "a%sb", "%%", "5%!"}[i]
 	}
 	return out
 }

@@ -44,6 +44,9 @@ func wideTexts() []string {
 	return append(out, lower+wide("a: ", true)+"\xe9\x00", lower+wide("a: ", true)+"\x3d\xd8\x00\xde", upper+wide("a: ", false)+"\xd8\x3d\xde\x00", lower+wide("a: ", true)+"\x00\xde", lower+wide("a: ", true)+"\x3d\xd8", lower+wide("a: ", true)+"\x3d\xd8\x00", lower+wide("a: ", true)+"\x3d\xd8a\x00", lower+wide("a: ", true)+"\xff\xff", lower+wide("a", true)+"\x00\x00", lower+"\xff\xfe"+wide("a: 1", true), lower+wide("a: 1\n", true)+"\xff\xfe"+wide("b: 2", true), "\xff\xfe\x00\x00a\x00\x00\x00", "\xff", "\xfe", "\xef\xbb", "\xef", "\xef\xbb\xbf", "\xff\xfe", "\xfe\xff", lower+"a", "a: \xc3", "a: \xc0\x80", "a: \xe0\x80\x80", "a: \xed\xa0\x80", "a: \xf4\x90\x80\x80", "a: \xf8", "a: \xc3a", "a: \xf0\x9f\x98")
 }
 
+// floatKeys are keys that 32 bits hold in part, or not at all.
+var floatKeys = []string{"1e40: x", "-1e40: x", "3.4028236e38: x", "3.4028235e38: x", "1e39: {a: b}", "1e-50: x", "1e-45: x", "16777217.0: x", "0.1: x", "123456789.5: x"}
+
 // escapedTags have characters by their numbers.
 var escapedTags = []string{"!a%41 x", "!<a%41> x", "!%C3%A9 x", "!%C3 x", "!%C3%41 x", "!%ff x", "!%80 x", "!%F0%9F%98%80 x", "!%E0%80%80 x", "!%4 x", "!%zz x", "!<%C3> x", "!!%69nt 3", "!!i%6et x", "!<tag:yaml.org,2002:int> x"}
 
@@ -52,7 +55,7 @@ var writtenMarks = []string{`"\ufeffabc"`, `"\ufeff"`, `"\ufeff\ufeff"`, `"\ufef
 
 func yamlCases() []question {
 	var out []question
-	for group, all := range [][]string{emptyKeys, collectionKeys, marked(), wideTexts(), escapedTags} {
+	for group, all := range [][]string{emptyKeys, collectionKeys, marked(), wideTexts(), escapedTags, floatKeys} {
 		for i, text := range all {
 			cases := texts(fmt.Sprintf("yaml %d/%d", group+1, i+1), `{{ fromYaml .d | toJson }}`)
 			out = append(out, given(map[string]string{"d": text}, cases)...)

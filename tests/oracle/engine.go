@@ -20,6 +20,7 @@ type question struct {
 	MissingKey string            `json:"missingkey,omitempty"`
 	Builtins   bool              `json:"builtins,omitempty"` // text/template's own functions are not replaced: slice
 	Now        int64             `json:"now,omitempty"`
+	Reads      string            `json:"reads,omitempty"` // the text is no template but a document, read into this: see documents.go
 }
 
 // answer is what a case renders to, or the text of the error that ended it.
@@ -60,6 +61,9 @@ func (q question) name() string {
 }
 
 func (q question) answer() answer {
+	if q.Reads != "" {
+		return q.read()
+	}
 	all := functionsAt(q.Now)
 	if q.Builtins {
 		all = maps.Clone(all)

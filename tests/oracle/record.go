@@ -19,12 +19,13 @@ type topic struct {
 	cases []question
 }
 
-// recorded is a case and what Go makes of it: exactly one of the last three is there.
+// recorded is a case and what Go makes of it: exactly one of the last four is there.
 type recorded struct {
 	question
-	Out      *string `json:"out,omitempty"`
-	OutBytes []byte  `json:"out_b64,omitempty"`
-	Error    string  `json:"error,omitempty"`
+	Out        *string `json:"out,omitempty"`
+	OutBytes   []byte  `json:"out_b64,omitempty"`
+	Error      string  `json:"error,omitempty"`
+	ErrorBytes []byte  `json:"error_b64,omitempty"`
 }
 
 // fewest is how many cases each function must have, at least one of them a success and one an error.
@@ -40,7 +41,7 @@ type tally struct{ calls, successes, errors int }
 // add counts a case.
 func (t *tally) add(answered recorded) {
 	t.calls++
-	if answered.Error == "" {
+	if answered.Error == "" && answered.ErrorBytes == nil {
 		t.successes++
 	} else {
 		t.errors++
@@ -97,13 +98,17 @@ func (q question) recorded(directory string) (recorded, error) {
 		return recorded{}, fmt.Errorf("%s: two runs differ: %q", q.ID, asked.text())
 	}
 	first = first.placed(q)
-	out := recorded{question: q, Error: first.Error}
-	if first.Error == "" {
-		if text := string(first.out()); utf8.ValidString(text) {
-			out.Out = &text
-		} else {
-			out.OutBytes = first.out()
-		}
+	out := recorded{question: q}
+	text := string(first.out())
+	switch isError := first.Error != ""; {
+	case isError && utf8.ValidString(first.Error):
+		out.Error = first.Error
+	case isError:
+		out.ErrorBytes = []byte(first.Error)
+	case utf8.ValidString(text):
+		out.Out = &text
+	default:
+		out.OutBytes = first.out()
 	}
 	return out, nil
 }
@@ -142,7 +147,7 @@ func (q question) withFiles(directory string) (question, error) {
 // called is every function that the text names, if it can be parsed; else what stands in it like one.
 func (q question) called() map[string]bool {
 	parsed, err := q.parse(functionsAt(0))
-	if err != nil {
+	if err != nil || q.Reads != "" {
 		return nil
 	}
 	found := map[string]bool{}

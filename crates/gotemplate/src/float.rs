@@ -89,6 +89,8 @@ pub(crate) fn shortest(float: f64, bits: u32) -> String {
 
 /// `strconv.FormatFloat(float, verb, precision, bits)`; no precision means as many digits as the number needs.
 pub(crate) fn format(float: f64, verb: u8, precision: Option<usize>, bits: u32) -> Vec<u8> {
+    // What 32 bits cannot hold is infinite.
+    let float = if bits == 32 { f64::from(float as f32) } else { float };
     if float.is_nan() {
         return b"NaN".to_vec();
     }

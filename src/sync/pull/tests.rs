@@ -375,14 +375,18 @@ async fn where_nothing_is_there_to_merge_into_one_look_tells() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_cannot_be_looked_at_is_not_written() {
-    for target in ["creationPolicy: Merge", "immutable: true, template: {data: {a: '{{ fail \"x\" }}'}}"] {
+    for (target, fails) in [
+        ("creationPolicy: Merge", Kind::Unavailable),
+        // Its template is broken, and only of a target that is there that is nobody's business.
+        ("immutable: true, template: {data: {a: '{{ fail \"x\" }}'}}", Kind::Invalid),
+    ] {
         let mut bench = Bench::new();
         bench.object(&format!(
             "{{target: {{name: out, {target}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
         ));
         bench.cluster.fail_next(Verb::Get, SECRETS, Error::new(Kind::Unavailable, "down"));
         let finished = bench.pull().await;
-        assert!(finished.error.is_some(), "{target}");
+        assert_eq!(finished.error.map(|error| error.kind()), Some(fails), "{target}");
         assert!(bench.cluster.secret(&out()).is_none(), "{target}");
     }
 }
@@ -417,6 +421,30 @@ async fn what_a_webhook_quotes_of_a_write_is_told_without_values() {
     }
 }
 
+/// A template that renders a value into an annotation, into a key and into another's value; and what a policy says that quotes both, and a key that it does not
+/// render.
+const EVERYWHERE: &str = "{metadata: {annotations: {n: 'x {{ .a }}'}}, templateFrom: [{literal: '{\"k-{{ .a | sha256sum }}\": y, tls.crt: z, v: {{ .a | toJson }}}'}]}";
+
+fn quoting_it() -> Error {
+    let hash = "f1c8c2f80f941d0bc614c68dce2741f144f8c6559e8556ec3832c0ee3dbe9e5b";
+    Error::new(Kind::Forbidden, format!("denied: x {MARKER}; k-{hash}; tls.crt"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_webhook_quotes_of_what_was_there_is_told_without_what_was_rendered_into_it() {
+    let mut bench = Bench::new();
+    bench.object(&format!(
+        "{{target: {{name: out, template: {EVERYWHERE}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
+    ));
+    bench.pull().await;
+    bench.hold(&[("k", "another")]);
+    bench.cluster.fail_next(Verb::Update, SECRETS, quoting_it());
+    let finished = bench.pull().await;
+    let (_, _, message) = bench.ready();
+    assert_eq!(message, "could not update secret: denied: [redacted]; [redacted]; tls.crt");
+    assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
+}
+
 /// The content stays, and with it labels that were rendered before anybody can tell from what.
 #[tokio::test(start_paused = true)]
 async fn what_a_webhook_quotes_of_a_frozen_target_is_told_without_its_labels() {
@@ -441,28 +469,22 @@ async fn what_a_webhook_quotes_of_a_frozen_target_is_told_without_its_labels() {
     assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
 }
 
-/// What a policy says that refuses a deletion and quotes what is to be deleted, labels and annotations included.
-fn refused_deletion() -> Error {
-    let value = STANDARD.encode(MARKER);
-    Error::new(Kind::Forbidden, format!("denied: of app search: {value}; x {MARKER}"))
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_a_webhook_quotes_of_an_orphan_is_told_without_what_it_holds() {
     let data = "data: [{secretKey: a, remoteRef: {key: k}}]";
-    let before = "template: {metadata: {annotations: {n: 'x {{ .a }}'}}}";
     let mut bench = Bench::new();
-    bench.object(&format!("{{target: {{name: before, {before}}}, {data}}}"));
+    let target = |name: &str| format!("{{target: {{name: {name}, template: {EVERYWHERE}}}, {data}}}");
+    bench.object(&target("before"));
     bench.pull().await;
-    bench.object(ONE);
+    bench.object(&target("out"));
     for (reading, told) in [
-        (None, "could not delete orphaned secrets: denied: of app search: [redacted]; [redacted]"),
+        (None, "could not delete orphaned secrets: denied: [redacted]; [redacted]; tls.crt"),
         (
             Some(Error::new(Kind::Unavailable, "down")),
             &*format!("could not delete orphaned secrets: {UNTOLD}"),
         ),
     ] {
-        bench.cluster.fail_next(Verb::Delete, SECRETS, refused_deletion());
+        bench.cluster.fail_next(Verb::Delete, SECRETS, quoting_it());
         reading.into_iter().for_each(|error| bench.cluster.fail_next(Verb::Get, SECRETS, error));
         let finished = bench.pull().await;
         assert_eq!(finished.error.as_ref().map(Error::kind), Some(Kind::Forbidden));
@@ -479,7 +501,7 @@ async fn what_a_webhook_quotes_when_an_object_takes_its_target_along_is_told_wit
     for (manifest, resource, annotation) in [("", SECRETS, "[redacted]"), config_map] {
         let mut bench = Bench::new();
         bench.object(&format!(
-            "{{target: {{name: out, deletionPolicy: Delete, {manifest}template: {{metadata: {{annotations: {{n: 'x {{{{ .a }}}}'}}}}, data: {{b: '{{{{ .a | b64enc }}}}', c: '{{{{ .a }}}}'}}}}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
+            "{{target: {{name: out, deletionPolicy: Delete, {manifest}template: {EVERYWHERE}}}, data: [{{secretKey: a, remoteRef: {{key: k}}}}]}}"
         ));
         bench.pull().await;
         bench.assert_synced();
@@ -488,10 +510,10 @@ async fn what_a_webhook_quotes_when_an_object_takes_its_target_along_is_told_wit
         });
         bench.cluster.delete_object(StatusKind::ExternalSecret, &es());
         let raw = bench.cluster.object(StatusKind::ExternalSecret, &es()).unwrap();
-        bench.cluster.fail_next(Verb::Delete, resource, refused_deletion());
+        bench.cluster.fail_next(Verb::Delete, resource, quoting_it());
         let finished = bench.run(raw, Job::Clean).await;
         let told = finished.error.as_ref().map(ToString::to_string);
-        assert_eq!(told, Some(format!("denied: of app search: [redacted]; {annotation}")), "{resource}");
+        assert_eq!(told, Some(format!("denied: {annotation}; [redacted]; tls.crt")), "{resource}");
         assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new(), "{resource}");
     }
 }

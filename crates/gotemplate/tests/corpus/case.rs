@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gotemplate::func::{builtin, map};
+use gotemplate::func::{builtin, map, yaml};
 use gotemplate::{Engine, Env, Limits, MissingKey, Value};
 use serde_json::Value as Json;
 
@@ -42,6 +42,9 @@ pub(crate) fn answer_by(case: &Json, random: &dyn Fn(&mut [u8])) -> Result<Answe
         Some(encoded) => STANDARD.decode(encoded)?,
         None => case["text"].as_str().unwrap_or_default().into(),
     };
+    if let Some(into) = case["reads"].as_str() {
+        return Ok(read(into, &text));
+    }
     let dot = dot(&case["data"])?;
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(case["now"].as_u64().unwrap_or_default());
     let limits = Limits { steps: STEPS, ..Limits::default() };
@@ -76,4 +79,53 @@ fn dot(data: &Json) -> Result<Value, Failure> {
         values.insert(key.clone(), STANDARD.decode(value.as_str().unwrap_or_default())?);
     }
     Ok(Value::string_map(values))
+}
+
+/// A document, read into a map of strings or into anything: as `tests/oracle/documents.go` writes it.
+fn read(into: &str, text: &[u8]) -> Answer {
+    let (env, refused) =
+        (Env { limits: Limits { steps: STEPS, ..Limits::default() }, ..Env::default() }, |_| {
+            "refused".to_owned()
+        });
+    let mut out = String::new();
+    if into == "strings" {
+        let entries = yaml::string_map(&env, text).map_err(refused)?;
+        entries.iter().for_each(|(key, value)| out.extend([key, "=", value, "\n"]));
+    } else {
+        let document = yaml::document(&env, text).map_err(refused)?.map_err(refused)?;
+        write(&document, &mut out);
+    }
+    Ok(out.into_bytes())
+}
+
+/// A value with its types. Of numbers Kubernetes knows integers of 64 bits and floats.
+fn write(value: &Json, out: &mut String) {
+    match value {
+        Json::Null => out.push_str("<nil>"),
+        Json::Bool(word) => out.push_str(&word.to_string()),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => out.push_str(&whole.to_string()),
+            (None, float) => {
+                out.push_str(&format!("float {:016x}", float.unwrap_or_default().to_bits()));
+            }
+        },
+        Json::String(text) => out.extend(["<", text, ">"]),
+        Json::Array(items) => {
+            out.push('[');
+            for item in items {
+                write(item, out);
+                out.push(';');
+            }
+            out.push(']');
+        }
+        Json::Object(fields) => {
+            out.push('{');
+            let sorted: BTreeMap<_, _> = fields.iter().collect();
+            for (key, value) in sorted {
+                out.extend(["<", key, ">:"]);
+                write(value, out);
+            }
+            out.push('}');
+        }
+    }
 }

@@ -54,6 +54,11 @@ impl Report {
         Self { seed, patience, tallies: BTreeMap::new(), findings: Vec::new() }
     }
 
+    /// How many cases have ended.
+    pub(crate) fn cases(&self) -> u64 {
+        self.tallies.values().flat_map(|tally| tally.counts).sum()
+    }
+
     pub(crate) fn add(&mut self, number: u64, outcome: &Outcome, text: impl Fn() -> Vec<u8>) {
         let tally = self.tallies.entry(outcome.kind.clone()).or_default();
         tally.counts[index(&outcome.ended)] += 1;

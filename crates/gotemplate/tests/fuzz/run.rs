@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use gotemplate::func::map;
@@ -36,23 +37,24 @@ type Numbers = Box<dyn Iterator<Item = u64> + Send>;
 fn nothing_panics_and_nothing_outlives_its_limits() {
     let time =
         if cfg!(debug_assertions) && variable("KEYFERRY_FUZZ_MINUTES").is_none() { SLOW } else { FAST };
-    let (seed, numbers) = chosen();
+    let (seed, numbers, least) = chosen();
     let report = Watch::begin(seed, numbers, time).run();
     println!("{report}");
     assert!(report.findings.is_empty(), "{}", report.findings.join("\n"));
+    assert!(report.cases() >= least, "{} of {least} cases", report.cases());
 }
 
-/// The seed and the numbers of the cases to run.
-fn chosen() -> (u64, Numbers) {
+/// The seed and the numbers of the cases to run, and how many they are at least.
+fn chosen() -> (u64, Numbers, u64) {
     if let Some(case) = variable("KEYFERRY_FUZZ_CASE") {
         let (seed, number) = case.split_once(':').unwrap();
-        return (seed.parse().unwrap(), Box::new(std::iter::once(number.parse().unwrap())));
+        return (seed.parse().unwrap(), Box::new(std::iter::once(number.parse().unwrap())), 1);
     }
-    let Some(minutes) = variable("KEYFERRY_FUZZ_MINUTES") else { return (SEED, Box::new(0..SHORT)) };
+    let Some(minutes) = variable("KEYFERRY_FUZZ_MINUTES") else { return (SEED, Box::new(0..SHORT), SHORT) };
     let (began, length) = (now(), Duration::from_secs_f64(minutes.parse::<f64>().unwrap() * 60.0));
     let seed = variable("KEYFERRY_FUZZ_SEED").map(|seed| seed.parse().unwrap());
     let seed = seed.unwrap_or_else(|| Noise::new(std::process::id().into(), 0).next() >> 40);
-    (seed, Box::new((0..).take_while(move |_| now() - began < length)))
+    (seed, Box::new((0..).take_while(move |_| now() - began < length)), 1)
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -82,6 +84,8 @@ struct Watch {
     world: Arc<World>,
     news: Receiver<News>,
     patience: Duration,
+    worker: JoinHandle<()>,
+    panicked: Arc<Mutex<String>>,
 }
 
 impl Watch {
@@ -89,9 +93,11 @@ impl Watch {
         let world = Arc::new(World::new(time));
         let (tell, news) = sync_channel(1024);
         let patience = time * PATIENCE;
-        let worker = Worker { seed, world: Arc::clone(&world), tell, panicked: Arc::default() };
-        std::thread::Builder::new().stack_size(STACK).spawn(move || worker.run(numbers)).unwrap();
-        Self { seed, world, news, patience }
+        let panicked = Arc::default();
+        let worker = Worker { seed, world: Arc::clone(&world), tell, panicked: Arc::clone(&panicked) };
+        let worker =
+            std::thread::Builder::new().stack_size(STACK).spawn(move || worker.run(numbers)).unwrap();
+        Self { seed, world, news, patience, worker, panicked }
     }
 
     fn run(self) -> Report {
@@ -104,13 +110,22 @@ impl Watch {
                     let text = || self.world.case(self.seed, number).text;
                     report.add(number, &outcome, text);
                 }
-                Err(RecvTimeoutError::Disconnected) => return report,
+                Err(RecvTimeoutError::Disconnected) => return self.ended(report, running),
                 Err(RecvTimeoutError::Timeout) => {
                     report.find(running, "hangs", &self.world.case(self.seed, running).text);
                     return report;
                 }
             }
         }
+    }
+
+    /// The end of the worker, which is a finding of its own if it panicked outside of a rendering.
+    fn ended(self, mut report: Report, running: u64) -> Report {
+        if self.worker.join().is_err() {
+            let why = self.panicked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            report.find(running, &format!("ends the run: {why}"), b"");
+        }
+        report
     }
 }
 

@@ -95,66 +95,8 @@ fn object(run: &mut Run<'_>, entries: &[(Str, Value)], level: usize) -> Scan<Jso
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::run::Limits;
-
-    fn read(text: &str) -> Json {
-        document(&Env::default(), text.as_bytes()).unwrap().unwrap()
-    }
-
-    #[test]
-    fn scalars_keep_their_types() {
-        for (text, expected) in [
-            ("", json!(null)),
-            ("~", json!(null)),
-            ("# nothing", json!(null)),
-            ("text", json!("text")),
-            ("'7'", json!("7")),
-            ("7", json!(7)),
-            ("-7", json!(-7)),
-            ("0x10", json!(16)),
-            ("1_000", json!(1000)),
-            ("9223372036854775807", json!(9_223_372_036_854_775_807_i64)),
-            ("1.5", json!(1.5)),
-            ("1.0", json!(1)),
-            ("1e3", json!(1000)),
-            ("-0.0", json!(0)),
-            ("1e21", json!(1e21)),
-            ("yes", json!(true)),
-            ("off", json!(false)),
-            ("2024-01-02", json!("2024-01-02")),
-            ("!!binary aGk=", json!("hi")),
-            ("|\n  x\n  y\n", json!("x\ny\n")),
-            ("a\n---\nb\n", json!("a")),
-        ] {
-            assert_eq!(read(text), expected, "{text}");
-        }
-    }
-
-    /// Such a number is a float to the API server, which writes it without a fraction.
-    #[test]
-    fn integers_that_kubernetes_has_not_are_what_it_makes_of_them() {
-        assert_eq!(read("12345678901234567890"), json!(12_345_678_901_234_567_000_u64));
-        assert_eq!(read("-1e19"), json!(-1e19));
-    }
-
-    #[test]
-    fn maps_and_lists_lie_in_each_other() {
-        for (text, expected) in [
-            ("{}", json!({})),
-            ("- 1\n- [x, {k: z}]\n- ~\n", json!([1, ["x", {"k": "z"}], null])),
-            ("a: {b: [1, 2.5]}\n1: x\ntrue: z\n", json!({"a": {"b": [1, 2.5]}, "1": "x", "true": "z"})),
-            (
-                "a: &a {b: 1}\nc: *a\nd: {<<: *a, e: 2}\n",
-                json!({"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 2}}),
-            ),
-            ("{\"a\": \"\\u00e9\"}", json!({"a": "\u{e9}"})),
-        ] {
-            assert_eq!(read(text), expected, "{text}");
-        }
-    }
 
     #[test]
     fn what_is_no_yaml_is_told_without_showing_it() {
