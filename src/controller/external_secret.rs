@@ -16,7 +16,6 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use keyferry_stores::{
     base::{
@@ -280,6 +279,11 @@ impl Record {
     fn template_cause(&self, now: Timestamp) -> Cause {
         let lane = if self.failing { Lane::First } else { Lane::Second };
         Cause { lane, ..Cause::wake(now) }
+    }
+
+    /// The cause of an object that waits for the answers of its tick and has to hurry. The reads that were to answer it still do.
+    fn hurry(&self) -> Cause {
+        Cause::wake(self.gate_cause)
     }
 
     /// The last status that is known.
@@ -692,15 +696,18 @@ impl ExternalSecrets {
     }
 
     /// A changed template wakes the objects that fail, and those in sync that are refreshed by time, but none in a loop with what it writes
-    /// itself. Who waits for answers or for its store reads its templates after them.
+    /// itself. Who waits for answers or for its store reads its templates after them; a tick's answers are then not waited for as long.
     fn wake_templated(&mut self, template: &Resolved, keys: &[ObjectKey]) {
         let now = self.now();
-        let mut due = Vec::new();
+        let (mut due, mut waiting) = (Vec::new(), Vec::new());
         for key in keys {
             let Some(record) = self.records.get_mut(key) else { continue };
             // What took long may not any more.
             record.slow = false;
             match record.phase {
+                Phase::Waiting(_) if record.lane == Lane::Second && record.heeds(template) => {
+                    waiting.push(key.clone());
+                }
                 Phase::Parked | Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 // What changes its target while its job runs is this job.
                 Phase::Working => record.outdated |= !record.writes(template),
@@ -709,6 +716,7 @@ impl ExternalSecrets {
             }
         }
         self.look_at_all(due, |record| Some(record.template_cause(now)));
+        self.look_at_all(waiting, |record| Some(record.hurry()));
     }
 
     /// The object, if its last refresh is long enough ago for another one for a changed template; else it is due as soon as it is.
@@ -762,6 +770,8 @@ impl ExternalSecrets {
             };
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
             match record.phase {
+                // A tick may take its time for the answers.
+                Phase::Waiting(_) if record.lane == Lane::Second => self.look(&key, record.hurry()),
                 // The answers that it waits for, or has, repair it.
                 Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 Phase::Idle | Phase::Parked if calm > now => self.hurry(&key, calm),
@@ -1177,8 +1187,7 @@ impl ExternalSecrets {
         let (pipeline, sender) = (self.context.pipeline.clone(), self.sender.clone());
         let (key, uid) = (key.clone(), raw.uid.clone());
         tokio::spawn(async move {
-            let pulled = AssertUnwindSafe(pull::pull(&pipeline, object, job)).catch_unwind().await;
-            let finished = pulled.unwrap_or_else(|_| Finished::panicked(&key, began));
+            let finished = pull::pull(&pipeline, object, job).await;
             // The receiver is gone only when the process ends.
             let _ended = sender.send(Message::Done(key, uid, pace, Box::new(finished)));
         });
@@ -1226,7 +1235,7 @@ impl ExternalSecrets {
             self.watch_target(key);
         }
         let next = match (&finished.error, finished.confirm) {
-            (Some(error), _) => self.after_failure(key, error),
+            (Some(error), _) => self.after_failure(key, error, finished.untold),
             (None, Some(wait)) => Some(later(now, wait)),
             (None, None) => self.after_success(key),
         };
@@ -1283,8 +1292,9 @@ impl ExternalSecrets {
         Some(next_tick(self.now(), interval, phase(line.as_ref(), store, interval)))
     }
 
-    fn after_failure(&self, key: &ObjectKey, error: &Error) -> Option<Timestamp> {
-        let record = self.records.get(key)?;
+    /// `untold`: its status does not say so yet.
+    fn after_failure(&self, key: &ObjectKey, error: &Error, untold: bool) -> Option<Timestamp> {
+        let (raw, record) = (self.objects.get(key)?, self.records.get(key)?);
         let now = self.now();
         // A lost race, and a credential that may have been renewed meanwhile, are tried again at once, once.
         let once = matches!(error.kind(), Kind::Conflict | Kind::Unauthenticated);
@@ -1294,8 +1304,11 @@ impl ExternalSecrets {
         let (synced, failures, interval) =
             (record.refreshed.is_some(), record.failures, record.manner.interval());
         let wait = wait_after(error, History { synced, failures, interval }, jitter());
-        // What is not built, or not allowed, is not a minute later; a change of the specification comes by itself.
-        (!record.manner.hopeless).then(|| later(now, wait))
+        if untold {
+            return Some(later(now, wait.min(limits::SYNCED_TRANSIENT.wait(failures, jitter()))));
+        }
+        // What is not built, or not allowed, is not a minute later; a change of the specification comes by itself. Who goes must get away.
+        (!record.manner.hopeless || raw.deleting).then(|| later(now, wait))
     }
 
     fn close_unused(&self) {

@@ -3,8 +3,9 @@
 //! A job gets its object as the watch last showed it, the digest of the target as the cache holds it, and the answers. It writes at
 //! most one target and one status.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use keyferry_stores::{
     base::{Error, Kind, Result, refs::Scope},
@@ -282,21 +283,34 @@ impl Finished {
     }
 }
 
-/// Does one job.
+/// Does one job. One that panics is a failure of its object, which is told like any other.
 pub async fn pull(pipeline: &Pipeline, object: Object, job: Job) -> Finished {
+    let guarded = |job| AssertUnwindSafe(work(pipeline, &object, job)).catch_unwind();
+    match guarded(job).await {
+        Ok(finished) => finished,
+        Err(_) => {
+            let panicked = Finished::panicked(&object.raw.key, object.began);
+            let told = panicked.error.clone().filter(|_| !object.raw.deleting);
+            let Some(error) = told else { return panicked };
+            guarded(Job::Fail(Failed::Update, error)).await.unwrap_or(panicked)
+        }
+    }
+}
+
+async fn work(pipeline: &Pipeline, object: &Object, job: Job) -> Finished {
     match job {
-        Job::Clean => clean(pipeline, &object).await,
+        Job::Clean => clean(pipeline, object).await,
         Job::Fail(what, error) => {
             // What panics on its specification is not made to do so again.
-            let of = if error.kind() == Kind::Bug { Noun::Secret } else { noun(&object) };
-            tell(pipeline, &object, Told::failed(what, error).of(of)).await
+            let of = if error.kind() == Kind::Bug { Noun::Secret } else { noun(object) };
+            tell(pipeline, object, Told::failed(what, error).of(of)).await
         }
-        Job::Sync(slots) => match sync(pipeline, &object, slots).await {
-            Ok(Some(told)) => tell(pipeline, &object, told).await,
-            Ok(None) => Finished { put_off: true, ..Finished::done(&object) },
+        Job::Sync(slots) => match sync(pipeline, object, slots).await {
+            Ok(Some(told)) => tell(pipeline, object, told).await,
+            Ok(None) => Finished { put_off: true, ..Finished::done(object) },
             Err(error) => {
-                let told = Told::failed(Failed::Fetch, error).of(noun(&object));
-                tell(pipeline, &object, told).await
+                let told = Told::failed(Failed::Fetch, error).of(noun(object));
+                tell(pipeline, object, told).await
             }
         },
     }
@@ -571,8 +585,8 @@ async fn write_status(pipeline: &Pipeline, object: &Object, patch: Value, finish
     let status = merged(object.status.as_deref(), &patch);
     match pipeline.cluster.patch_status(WritePermit::sole(), &object.subject(), patch).await {
         Ok(version) => Finished { status: Some((status, version.into())), ..finished },
-        // The object is gone, or another one has its name: there is nobody to tell.
-        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Conflict) => finished,
+        // The object is gone: there is nobody to tell.
+        Err(error) if error.kind() == Kind::NotFound => finished,
         Err(error) => {
             tracing::warn!(externalsecret = %object.raw.key, %error, "the status could not be written");
             Finished { error: finished.error.or(Some(error)), untold: true, ..finished }

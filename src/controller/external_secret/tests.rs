@@ -518,6 +518,72 @@ async fn its_own_target_as_a_template_wakes_an_object_only_while_it_fails() {
     assert!(waits(&reconciler, &key), "it fails, and somebody gave its target what it needs");
 }
 
+/// An object in sync waits for the answers of its tick, which may be hours away.
+async fn await_tick(reconciler: &mut ExternalSecrets, cluster: &FakeCluster) -> ObjectKey {
+    tell(reconciler, store(cluster, "s", "True"));
+    let key = bring_templated(reconciler, cluster, "es", "t");
+    begin_job(reconciler, &key);
+    end_well(reconciler, &key);
+    let tick = reconciler.schedule.next().unwrap();
+    tokio::time::advance(tick.duration_since(reconciler.now()).try_into().unwrap()).await;
+    reconciler.tick().await;
+    assert!(waits(reconciler, &key) && reconciler.records[&key].lane == Lane::Second);
+    key
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_answers_of_its_tick_hurries_once_if_its_target_goes_or_a_template_changes() {
+    let signals: [fn(&ObjectKey) -> Signal; 2] = [|key| Signal::Target(key.clone()), |key| changed("t", key)];
+    for signal in signals {
+        let cluster = FakeCluster::new();
+        let mut reconciler = reconciler(&cluster);
+        let key = await_tick(&mut reconciler, &cluster).await;
+        let ticket = reconciler.records[&key].ticket;
+        for _ in 0..2 {
+            reconciler.signalled(&signal(&key));
+            let record = &reconciler.records[&key];
+            assert!(waits(&reconciler, &key), "{:?}", signal(&key));
+            assert_eq!((record.lane, record.ticket), (Lane::First, ticket + 1), "{:?}", signal(&key));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_own_target_as_a_template_hurries_nobody_who_waits_for_its_tick() {
+    let cluster = FakeCluster::new();
+    let mut reconciler = reconciler(&cluster);
+    let key = await_tick(&mut reconciler, &cluster).await;
+    reconciler.signalled(&changed("es", &key));
+    assert_eq!(reconciler.records[&key].lane, Lane::Second);
+}
+
+/// What waits for a change of the specification alone waits for nothing else, once its status says so.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_hopeless_is_tried_again_until_it_is_told_and_until_it_is_gone() {
+    for (untold, deleting, again) in [(false, false, false), (true, false, true), (false, true, true)] {
+        let cluster = FakeCluster::new();
+        let mut reconciler = reconciler(&cluster);
+        let spec = json!({ "target": { "manifest": { "apiVersion": "v1", "kind": "ConfigMap" } },
+            "data": [{ "secretKey": "a", "remoteRef": { "key": "k" } }] });
+        let key = ObjectKey::new("team", "es");
+        cluster.put_object(StatusKind::ExternalSecret, &key, &spec);
+        let raw = cluster.change_object(StatusKind::ExternalSecret, &key, |object| {
+            object.deleting = deleting;
+            object.finalizers = vec![Box::from(pull::ESO_FINALIZER)].into();
+        });
+        let uid = raw.uid.clone();
+        reconciler.changed(Change::Applied(raw));
+        assert!(works(&reconciler, &key));
+        let error = Some(Error::new(Kind::Refused, "scripted"));
+        let finished = Finished { error, untold, ..Finished::panicked(&key, Timestamp::UNIX_EPOCH) };
+        reconciler.done(&key, &uid, Pace::Quick, finished);
+        let waits = reconciler.schedule.next().map(|next| next.duration_since(reconciler.now()));
+        assert_eq!(waits.is_some(), again, "untold: {untold}, deleting: {deleting}");
+        let soon = SignedDuration::try_from(limits::SYNCED_TRANSIENT.first * 2).unwrap();
+        assert!(!untold || waits.is_some_and(|wait| wait <= soon), "{waits:?}");
+    }
+}
+
 fn works(reconciler: &ExternalSecrets, key: &ObjectKey) -> bool {
     matches!(reconciler.records[key].phase, Phase::Working)
 }

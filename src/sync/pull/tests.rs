@@ -2,7 +2,13 @@
 //!
 //! The answers come from the real pool over the provider `fake`; no value of the store may show anywhere but in a Secret.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use keyferry_stores::{
@@ -516,6 +522,47 @@ async fn what_a_webhook_quotes_when_an_object_takes_its_target_along_is_told_wit
         assert_eq!(told, Some(format!("denied: {annotation}; [redacted]; tls.crt")), "{resource}");
         assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new(), "{resource}");
     }
+}
+
+/// A clock that panics when the job asks it for the first time.
+#[derive(Debug, Default)]
+struct Broken(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 1, "a bug of ours");
+        Timestamp::UNIX_EPOCH
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_panics_is_told_as_a_failure() {
+    let mut bench = Bench::new();
+    bench.object(ONE);
+    let raw = bench.cluster.object(StatusKind::ExternalSecret, &es()).unwrap();
+    let job = bench.job(&raw).await;
+    bench.pipeline.clock = Arc::new(Broken::default());
+    let finished = bench.run(raw, job).await;
+    assert_eq!(finished.error.map(|error| error.kind()), Some(Kind::Bug));
+    let ready = bench.ready();
+    assert_eq!(
+        (&*ready.0, &*ready.1, &*ready.2),
+        ("False", "SecretSyncedError", "could not update secret: the job panicked")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_meets_another_writer_is_not_taken_for_told() {
+    let mut bench = Bench::new();
+    bench.object(ONE);
+    bench.cluster.fail_next(Verb::Patch, STATUS, Error::new(Kind::Conflict, "scripted"));
+    let finished = bench.pull().await;
+    assert!(finished.untold && finished.error.is_some());
+    bench.pull().await;
+    bench.assert_synced();
 }
 
 #[tokio::test(start_paused = true)]
@@ -1159,7 +1206,7 @@ async fn a_status_is_never_written_to_an_object_made_anew() {
     let job = bench.job(&raw).await;
     raw.uid = "uid-before".into();
     let finished = bench.run(raw, job).await;
-    assert_eq!((finished.error.map(|error| error.kind()), finished.status), (None, None));
+    assert_eq!((finished.error.map(|error| error.kind()), finished.status), (Some(Kind::Conflict), None));
     assert_eq!(bench.cluster.status(StatusKind::ExternalSecret, &es()), Value::Null);
 }
 
