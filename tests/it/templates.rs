@@ -122,6 +122,7 @@ spec:
     messageExpression: >-
       'refused: ' + object.metadata.annotations['refuse-me'] + ' ' + object.metadata.labels['app']
       + ' ' + object.metadata.labels['of'] + ' ' + object.data.map(key, key).join(' ')
+      + (oldObject == null ? '' : ', before: ' + oldObject.metadata.annotations['keep-me'])
   - expression: >-
       request.operation != 'DELETE' || !has(oldObject.metadata.annotations) || !('keep-me' in oldObject.metadata.annotations)
     messageExpression: >-
@@ -161,7 +162,7 @@ spec:
     name: first
     template:
       mergePolicy: Merge
-      metadata: {annotations: {keep-me: 'a {{ .pass | b64enc }}'}}
+      metadata: {annotations: {keep-me: 'was {{ .pass | upper }}'}}
       data: {other: x}
 ";
 
@@ -200,9 +201,10 @@ async fn what_a_policy_tells_of_a_change_or_a_deletion_reaches_nobody() {
     corner.until_ready("kept", "True", "SecretSynced").await;
 
     let before = corner.secret("first").await.unwrap();
-    let refused = "{labels: {app: search, of: '{{ .pass }}'}, annotations: {refuse-me: 'a {{ .pass | b64enc }}', keep-me: x}}";
-    corner.apply(&KEPT.replace("{annotations: {keep-me: 'a {{ .pass | b64enc }}'}}", refused));
+    let refused = "{labels: {app: search, of: '{{ .pass | len }}-{{ .pass }}'}, annotations: {refuse-me: 'a {{ .pass | b64enc }}'}}";
+    corner.apply(&KEPT.replace("{annotations: {keep-me: 'was {{ .pass | upper }}'}}", refused));
     until_told(&corner, "kept", "refused: [redacted] search [redacted] ").await;
+    until_told(&corner, "kept", ", before: [redacted]").await;
     assert_eq!(corner.secret("first").await.unwrap(), before);
 
     corner.apply(&KEPT.replace("first", "second"));
