@@ -244,12 +244,7 @@ fn planning(bench: &mut Criterion, objects: &Objects) -> Outcome {
     let object = &objects.external_secret;
     let uid = object.uid.to_string();
     let want = Want {
-        owner: Owner {
-            namespace: object.key.namespace(),
-            name: object.key.name(),
-            uid: &uid,
-            said: &object.spec,
-        },
+        owner: Owner { namespace: object.key.namespace(), name: object.key.name(), uid: &uid, said: [""; 3] },
         target: object.key.name(),
         creation: CreationPolicy::Owner,
         deletion: DeletionPolicy::Retain,

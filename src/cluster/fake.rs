@@ -87,10 +87,8 @@ trait Stored: HasMeta + Clone + PartialEq {
     /// What the API server fills in or leaves away.
     fn settle(&mut self);
 
-    /// The data whose owners are told; nobody asks for those of an object of any kind.
-    fn data(&self) -> &BTreeMap<String, SecretBytes> {
-        const { &BTreeMap::new() }
-    }
+    /// The data whose owners are told.
+    fn data(&self) -> BTreeMap<String, Vec<u8>>;
 
     /// Tells the feeds what became of it: those of managed objects, and those of all.
     fn tell(&self, feeds: &mut Feeds, managed: Option<Change<()>>, any: Change<()>);
@@ -138,8 +136,8 @@ impl Stored for Secret {
         }
     }
 
-    fn data(&self) -> &BTreeMap<String, SecretBytes> {
-        &self.data
+    fn data(&self) -> BTreeMap<String, Vec<u8>> {
+        self.data.iter().map(|(key, value)| (key.clone(), value.expose().to_vec())).collect()
     }
 
     fn tell(&self, feeds: &mut Feeds, managed: Option<Change<()>>, any: Change<()>) {
@@ -163,6 +161,11 @@ impl Stored for GenericObject {
 
     fn all(state: &mut State) -> &mut BTreeMap<(ObjectKind, ObjectKey), Self> {
         &mut state.generics
+    }
+
+    fn data(&self) -> BTreeMap<String, Vec<u8>> {
+        let data = self.body.get("data").and_then(Value::as_object).into_iter().flatten();
+        data.map(|(key, value)| (key.clone(), value.to_string().into_bytes())).collect()
     }
 
     fn check(&self, _: Option<&Self>) -> Result<()> {
@@ -898,12 +901,13 @@ fn is_config_map(object: &GenericObject) -> bool {
 /// Who owns what after an `Update`: a changed or new field goes over to the writer alone, an unchanged one stays with whom it was, a
 /// removed one is nobody's.
 fn owners_after<T: Stored>(known: Option<&T>, next: &T, manager: &str) -> Vec<FieldOwner> {
-    let nothing = (Meta::default(), BTreeMap::new());
-    let (before, data_before) = known.map_or((&nothing.0, &nothing.1), |known| (known.meta(), known.data()));
+    let nothing = Meta::default();
+    let before = known.map_or(&nothing, HasMeta::meta);
+    let data_before = known.map(Stored::data).unwrap_or_default();
     let (next, data) = (next.meta(), next.data());
     let mut writer = FieldOwner {
         manager: manager.into(),
-        data: taken(data_before, data),
+        data: taken(&data_before, &data),
         labels: taken(&before.labels, &next.labels),
         annotations: taken(&before.annotations, &next.annotations),
     };
@@ -912,7 +916,7 @@ fn owners_after<T: Stored>(known: Option<&T>, next: &T, manager: &str) -> Vec<Fi
         let own = owner.manager == manager;
         let kept = FieldOwner {
             manager: owner.manager.clone(),
-            data: kept(&owner.data, &writer.data, data),
+            data: kept(&owner.data, &writer.data, &data),
             labels: kept(&owner.labels, &writer.labels, &next.labels),
             annotations: kept(&owner.annotations, &writer.annotations, &next.annotations),
         };

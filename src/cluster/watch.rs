@@ -162,6 +162,12 @@ impl Pairs {
         iter::from_fn(move || Some((cut(&mut rest)?, cut(&mut rest)?)))
     }
 
+    /// One text in which each name and each value stands as it is.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -186,6 +186,8 @@ struct Record {
     outdated: bool,
     /// True if it is due for a repair, a changed template or a second look at empty answers and not for its tick: its reads are not spread.
     hurries: bool,
+    /// True if the reads that it waits for are spread over a part of its interval.
+    spread: bool,
     /// True if its templates took long.
     slow: bool,
     /// True if it names a store of another class.
@@ -281,9 +283,11 @@ impl Record {
         Cause { lane, ..Cause::wake(now) }
     }
 
-    /// The cause of an object that waits for the answers of its tick and has to hurry. The reads that were to answer it still do.
-    fn hurry(&self) -> Cause {
-        Cause::wake(self.gate_cause)
+    /// The cause of an object that waits for the spread reads of its tick and has to hurry. Those that were to answer it still do, unless
+    /// they may be about to fail for a reason that is gone.
+    fn hurry(&self, lane: Lane, now: Timestamp) -> Cause {
+        let at = if self.woken { now } else { self.gate_cause };
+        Cause { lane, ..Cause::wake(at) }
     }
 
     /// The last status that is known.
@@ -705,9 +709,7 @@ impl ExternalSecrets {
             // What took long may not any more.
             record.slow = false;
             match record.phase {
-                Phase::Waiting(_) if record.lane == Lane::Second && record.heeds(template) => {
-                    waiting.push(key.clone());
-                }
+                Phase::Waiting(_) if record.spread && record.heeds(template) => waiting.push(key.clone()),
                 Phase::Parked | Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 // What changes its target while its job runs is this job.
                 Phase::Working => record.outdated |= !record.writes(template),
@@ -716,7 +718,7 @@ impl ExternalSecrets {
             }
         }
         self.look_at_all(due, |record| Some(record.template_cause(now)));
-        self.look_at_all(waiting, |record| Some(record.hurry()));
+        self.look_at_all(waiting, |record| Some(record.hurry(Lane::Second, now)));
     }
 
     /// The object, if its last refresh is long enough ago for another one for a changed template; else it is due as soon as it is.
@@ -771,7 +773,7 @@ impl ExternalSecrets {
             let calm = record.refreshed.map_or(now, |refreshed| later(refreshed, REPAIR_PAUSE));
             match record.phase {
                 // A tick may take its time for the answers.
-                Phase::Waiting(_) if record.lane == Lane::Second => self.look(&key, record.hurry()),
+                Phase::Waiting(_) if record.spread => self.look(&key, record.hurry(Lane::First, now)),
                 // The answers that it waits for, or has, repair it.
                 Phase::PutOff | Phase::Waiting(_) | Phase::Ready(_) => (),
                 Phase::Idle | Phase::Parked if calm > now => self.hurry(&key, calm),
@@ -836,6 +838,9 @@ impl ExternalSecrets {
             let spread = Some(Spread { start: at, width });
             let gathering = ticks.entry((at, width)).or_insert_with(|| self.context.fetcher.gather(spread));
             self.prepare(&key, Cause { at, lane, must: true }, gathering);
+            if let Some(record) = self.records.get_mut(&key) {
+                record.spread = !width.is_zero() && matches!(record.phase, Phase::Waiting(_));
+            }
         }
         ticks.into_values().for_each(Gathering::send);
     }
@@ -858,6 +863,7 @@ impl ExternalSecrets {
         record.woken = false;
         record.left_alone = false;
         record.cut_off = false;
+        record.spread = false;
         record.began = None;
         let hurries = std::mem::take(&mut record.hurries);
         match self.decide_guarded(key, cause) {
@@ -1305,7 +1311,8 @@ impl ExternalSecrets {
             (record.refreshed.is_some(), record.failures, record.manner.interval());
         let wait = wait_after(error, History { synced, failures, interval }, jitter());
         if untold {
-            return Some(later(now, wait.min(limits::SYNCED_TRANSIENT.wait(failures, jitter()))));
+            let soon = limits::SYNCED_TRANSIENT.wait(failures, jitter());
+            return Some(later(now, wait.min(soon.max(error.wait().unwrap_or_default()))));
         }
         // What is not built, or not allowed, is not a minute later; a change of the specification comes by itself. Who goes must get away.
         (!record.manner.hopeless || raw.deleting).then(|| later(now, wait))

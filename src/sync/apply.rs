@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// The labels and annotations that keyferry itself needs.
+const OURS: [&str; 3] = [MANAGED_LABEL, CREATED_BY_LABEL, DATA_HASH_ANNOTATION];
+
 /// What is told of a failed deletion if it is not known what its reason must not hold.
 pub(super) const UNTOLD: &str =
     "the API server's reason is not told: the values that it may quote could not be read";
@@ -308,7 +311,10 @@ async fn create<T: Stored>(pipeline: &Pipeline, want: &Want<'_, T::Content>, tar
 /// What the API server's messages about a write may know besides the values of what is written.
 fn unsaid<T: Target>(want: &Want<'_, T::Content>, have: Option<&T>) -> Vec<Unsaid> {
     let stores = want.values.values().map(Unsaid::value);
-    T::unsaid(want.rendered).iter().cloned().chain(stores).chain(held(&want.owner, have)).collect()
+    // Keys that come from the stores are no secrets.
+    let is_key = |unsaid: &Unsaid| unsaid.said.is_some() && want.values.contains_key(unsaid.text.as_str());
+    let before = held(&want.owner, have).into_iter().filter(|unsaid| !is_key(unsaid));
+    T::unsaid(want.rendered).iter().cloned().chain(stores).chain(before).collect()
 }
 
 async fn replace<T: Stored>(
@@ -361,20 +367,24 @@ pub async fn delete(
         Err(error) if error.kind() == Kind::NotFound => Ok(()),
         Err(error) => Err(match held.await {
             Ok(held) => redact(error, &held),
+            // Who reads is told of no value: so this is none of a policy's words.
+            Err(again) if again.what() == error.what() => error,
             Err(_) => error.reworded(UNTOLD),
         }),
         Ok(()) => Ok(()),
     }
 }
 
-/// What errors must not hold of a target as it is: its values, and what may have been rendered into its keys, labels and annotations. What
-/// stands in the specification was not.
+/// What errors must not hold of a target as it is: its values, and what may have been rendered into keys, labels and annotations, of those
+/// that were written for an ExternalSecret. What everybody may read was not.
 pub fn held<T: Target>(owner: &Owner<'_>, target: Option<&T>) -> Vec<Unsaid> {
     let Some((target, meta)) = target.map(|target| (target, target.meta())) else { return Vec::new() };
-    let said: Arc<str> = String::from_utf8_lossy(owner.said).into();
-    let ours = [MANAGED_LABEL, CREATED_BY_LABEL, DATA_HASH_ANNOTATION];
-    let theirs = meta.labels.iter().chain(&meta.annotations).filter(|(key, _)| !ours.contains(&key.as_str()));
-    let texts = theirs.flat_map(|(key, text)| [key.as_str(), text]).chain(target.keys());
+    let said: Arc<str> = [&[owner.namespace, owner.name][..], &owner.said].concat().join("\n").into();
+    let value = |key: &String| [&meta.labels, &meta.annotations].into_iter().find_map(|map| map.get(key));
+    let fields = meta.field_owners.iter().filter(|fields| plan::writes_targets(&fields.manager));
+    let keys = fields.flat_map(|fields| fields.data.iter().chain(&fields.labels).chain(&fields.annotations));
+    let theirs = keys.filter(|key| !OURS.contains(&key.as_str()));
+    let texts = theirs.flat_map(|key| [Some(key), value(key)]).flatten();
     let rendered = texts.map(|text| Unsaid { said: Some(said.clone()), ..Unsaid::secret(text) });
     target.values().into_iter().chain(rendered).collect()
 }

@@ -289,7 +289,8 @@ impl Line {
 
 impl Reads {
     /// Enters a request: it joins the queued or running read that answers it; else there is a new read, which waits in `fresh` until
-    /// [`Reads::start`]. With `spread` it may wait for as long as that is wide, whomever it joins; without, it may not.
+    /// [`Reads::start`]. With `spread` it may wait for as long as that is wide, without not at all: a read that it joins and that is delayed
+    /// for longer waits in `fresh` too.
     pub fn add(&mut self, now: Timestamp, request: Request, spread: Option<Spread>, fresh: &mut Fresh) {
         let latest = spread.map_or(now, |spread| later(spread.start, spread.width));
         if let Some((key, id)) = self.join_or_add(now, request, latest) {
@@ -316,8 +317,8 @@ impl Reads {
         self.gates.entry(request.target.quota).or_insert_with(|| Gate::new(request.target.budget, now));
         self.enter_line(key.identity, request.target.quota);
         if let Some(id) = self.queued.get(&key).copied() {
-            self.join_queued(id, request.waiter, (request.lane, latest), now);
-            return None;
+            let must_hurry = self.join_queued(id, request.waiter, (request.lane, latest), now);
+            return must_hurry.then_some((key, id));
         }
         if let Some(id) = self.running_since(&key, request.cause) {
             self.reads.get_mut(&id)?.waiters.push(request.waiter);
@@ -338,36 +339,48 @@ impl Reads {
             .find(|id| self.reads.get(id).and_then(|read| read.started).is_some_and(|at| at >= cause))
     }
 
-    /// Joins a queued read. A first sync pulls a periodic read forward, and so does who must not wait as long as those that it joins; a
-    /// second namespace takes a turn of its own for it.
-    fn join_queued(&mut self, id: ReadId, waiter: Waiter, (lane, latest): (Lane, Timestamp), now: Timestamp) {
-        let Some(read) = self.reads.get_mut(&id) else { return };
+    /// Joins a queued read. A first sync pulls a periodic read forward; a second namespace takes a turn of its own for it. True if the read
+    /// is delayed for longer than this waiter may wait: it is to be started like a new one.
+    fn join_queued(
+        &mut self,
+        id: ReadId,
+        waiter: Waiter,
+        (lane, latest): (Lane, Timestamp),
+        now: Timestamp,
+    ) -> bool {
+        let Some(read) = self.reads.get_mut(&id) else { return false };
         let new_namespace = read.join(waiter);
         let promoted = lane < read.lane;
         read.lane = read.lane.min(lane);
         read.latest = read.latest.min(latest);
-        let Some(start) = read.not_before else { return };
-        let sooner = match promoted {
-            true => now,
-            // What failed is not tried again sooner for that.
-            false if read.failed => start,
-            false => latest.max(now),
-        };
-        if sooner < start {
-            self.delayed.remove(&(start, read.key.clone(), id));
-            self.start_at(id, sooner, now);
-        } else if (promoted || new_namespace) && start <= now {
-            self.push_last(id, now);
+        let Some(start) = read.not_before else { return false };
+        match start > now {
+            true if promoted => self.advance(id, now, now),
+            true => return latest < start,
+            false if promoted || new_namespace => self.push_last(id, now),
+            false => (),
         }
+        false
     }
 
     fn enqueue(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
+        let Some(read) = self.reads.get(&id).filter(|read| read.started.is_none()) else { return };
+        let start = if read.lane == Lane::First { now } else { start.min(read.latest).max(now) };
+        match read.not_before {
+            None => self.start_at(id, start, now),
+            // It was delayed before, or another has taken it along meanwhile.
+            Some(_) => self.advance(id, start, now),
+        }
+    }
+
+    /// Lets a delayed read start earlier, unless it is delayed to be tried again.
+    fn advance(&mut self, id: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
-        // Another may have taken it along meanwhile.
-        if read.started.is_some() || read.not_before.is_some() {
+        let Some(before) = read.not_before.filter(|before| start < *before) else { return };
+        if read.failed && before <= later(now, limits::RETRY_AFTER_WAITED) {
             return;
         }
-        let start = if read.lane == Lane::First { now } else { start.min(read.latest).max(now) };
+        self.delayed.remove(&(before, read.key.clone(), id));
         self.start_at(id, start, now);
     }
 
@@ -636,7 +649,9 @@ impl Reads {
     fn merge(&mut self, from: ReadId, into: ReadId, start: Timestamp, now: Timestamp) {
         let Some(read) = self.reads.remove(&from) else { return };
         for waiter in read.waiters {
-            self.join_queued(into, waiter, (read.lane, start), now);
+            if self.join_queued(into, waiter, (read.lane, start), now) {
+                self.advance(into, start.max(now), now);
+            }
         }
         if let Some(into) = self.reads.get_mut(&into) {
             into.failed |= read.failed;

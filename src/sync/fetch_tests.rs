@@ -251,16 +251,23 @@ fn long_spread() -> (Reads, Spread) {
 }
 
 #[test]
-fn who_must_not_wait_as_long_pulls_a_spread_read_forward() {
+fn who_must_not_wait_as_long_pulls_spread_reads_forward_evenly_over_its_own_spread() {
     let minute = Spread { start: at(20), width: Duration::from_secs(6) };
-    for (spread, wait, starts) in [(None, None, 20), (Some(minute), Some(at(6_020)), 6_020)] {
-        let (mut reads, _) = long_spread();
-        reads.request(at(20), vec![request("a", "key", "n/2", 20)], spread);
-        let first = reads.work(at(20), NOT_FULL);
-        assert_eq!(first.wake, wait, "{spread:?}");
-        let calls = if wait.is_some() { reads.work(at(starts), NOT_FULL).calls } else { first.calls };
-        assert_eq!(answer_all(&mut reads, &calls[0], &Ok(entry()), starts + 1).len(), 2, "{spread:?}");
-        assert!(reads.delayed.is_empty() && reads.reads.is_empty(), "{spread:?}");
+    for (spread, starts) in [(None, [20; 3]), (Some(minute), [20, 2_020, 4_020])] {
+        let (mut reads, day) = long_spread();
+        let keys = ["k0", "k1", "k2"];
+        let asked = |now| keys.iter().map(|key| request("a", key, "n/1", now)).collect();
+        reads.request(at(10), asked(10), Some(day));
+        reads.request(at(20), asked(20), spread);
+        let mut seen = Vec::new();
+        for now in [20, 2_019, 2_020, 4_019, 4_020] {
+            for call in reads.work(at(now), NOT_FULL).calls {
+                seen.push(now);
+                assert_eq!(answer_all(&mut reads, &call, &Ok(entry()), now).len(), 2, "{spread:?}");
+            }
+        }
+        assert_eq!(seen, starts, "{spread:?}");
+        assert_eq!(reads.delayed.len(), 1, "the daily read alone: {:?}", reads.delayed);
     }
 }
 
@@ -295,6 +302,27 @@ fn what_failed_is_tried_again_no_sooner_for_who_joins_it() {
     reads.request(at(20), vec![request("a", "key", "n/2", 20)], None);
     assert!(reads.work(at(2_009), NOT_FULL).calls.is_empty());
     assert_eq!(reads.work(at(2_010), NOT_FULL).calls.len(), 1);
+}
+
+/// The read of a tick met one that failed; that store's outage is no reason to wait for hours.
+#[test]
+fn a_delayed_read_that_meets_a_failed_one_can_still_be_pulled_forward() {
+    let (mut reads, day) = long_spread();
+    reads.request(at(20), vec![request("a", "met", "n/1", 20)], None);
+    let flying = reads.work(at(20), NOT_FULL).calls;
+    reads.request(at(30), vec![request("a", "met", "n/2", 30)], Some(Spread { start: at(900_000), ..day }));
+    assert_eq!(answer_all(&mut reads, &flying[0], &failure(Kind::Unavailable), 40).len(), 0);
+    let again = reads.work(at(40 + i64::try_from(BLIP.as_millis()).unwrap()), NOT_FULL).calls;
+    assert_eq!(keys(&again[0]), ["met"], "it is tried again for who waited");
+    let (mut reads, _) = long_spread();
+    let read = reads.reads.values_mut().next().unwrap();
+    read.failed = true;
+    reads.request(at(20), vec![request("a", "key", "n/2", 20)], None);
+    assert_eq!(
+        reads.work(at(20), NOT_FULL).calls.len(),
+        1,
+        "what is delayed for longer than a retry is no retry"
+    );
 }
 
 #[test]

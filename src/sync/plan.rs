@@ -123,8 +123,8 @@ pub struct Owner<'a> {
     pub name: &'a str,
     /// Its UID.
     pub uid: &'a str,
-    /// Its specification, as JSON: what stands in it everybody may read.
-    pub said: &'a [u8],
+    /// Its specification, labels and annotations: what stands in them everybody may read.
+    pub said: [&'a str; 3],
 }
 
 impl Owner<'_> {
@@ -219,9 +219,6 @@ pub trait Target: HasMeta + Sized {
     /// Its values.
     fn values(&self) -> Vec<Unsaid>;
 
-    /// The keys of its values.
-    fn keys(&self) -> Vec<&str>;
-
     /// What errors about its write must not hold of what was rendered, besides its values.
     fn unsaid(content: &Self::Content) -> &[Unsaid];
 
@@ -239,10 +236,6 @@ impl Target for Secret {
 
     fn values(&self) -> Vec<Unsaid> {
         self.hidden()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.data.keys().map(String::as_str).collect()
     }
 
     fn unsaid(content: &Rendered) -> &[Unsaid] {
@@ -424,11 +417,14 @@ pub fn may_delete(owner: &Owner<'_>, target: &Meta) -> Result<(), &'static str> 
     }
     let foreign_label = target.labels.get(CREATED_BY_LABEL).is_some_and(|label| *label != owner.created_by());
     let foreign_data = target.field_owners.iter().any(|fields| {
-        fields.manager.starts_with(FIELD_MANAGERS)
-            && !owner.writes_as(&fields.manager)
-            && !fields.data.is_empty()
+        writes_targets(&fields.manager) && !owner.writes_as(&fields.manager) && !fields.data.is_empty()
     });
     if foreign_label || foreign_data { Err("another ExternalSecret wrote it") } else { Ok(()) }
+}
+
+/// True for the field manager of an ExternalSecret.
+pub(super) fn writes_targets(manager: &str) -> bool {
+    manager.starts_with(FIELD_MANAGERS)
 }
 
 /// The target is immutable and its content would change: labels, annotations and owners may still be brought up to date.

@@ -77,12 +77,10 @@ impl Object {
 
     /// The object as the owner of a Secret; `uid` is the text of its UID.
     fn owner<'a>(&'a self, uid: &'a str) -> plan::Owner<'a> {
-        plan::Owner {
-            namespace: self.raw.key.namespace(),
-            name: self.raw.key.name(),
-            uid,
-            said: &self.raw.spec,
-        }
+        let RawObject { key, spec, labels, annotations, .. } = &self.raw;
+        let spec = std::str::from_utf8(spec).unwrap_or_default();
+        let said = [spec, labels.text(), annotations.text()];
+        plan::Owner { namespace: key.namespace(), name: key.name(), uid, said }
     }
 }
 

@@ -182,6 +182,15 @@ async fn with_policy(name: &str) -> Corner {
     corner
 }
 
+/// Waits until an event says this; all events.
+async fn until_events(corner: &Corner, told: &str) -> String {
+    let path = format!("/api/v1/namespaces/{}/events", corner.name);
+    eventually(&format!("an event to say {told}"), async || {
+        Some(corner.get(&path).await?.to_string()).filter(|events| events.contains(told))
+    })
+    .await
+}
+
 /// Waits until the Ready condition of an object that cannot be synced says this.
 async fn until_told(corner: &Corner, object: &str, told: &str) {
     eventually(&format!("the status to say {told}"), async || {
@@ -212,7 +221,7 @@ async fn what_a_policy_tells_of_a_change_or_a_deletion_reaches_nobody() {
     until_told(&corner, "kept", "kept: [redacted] [redacted]").await;
     assert_eq!(corner.secret("first").await.unwrap(), before);
 
-    let events = corner.get("/api/v1/namespaces/policy-changes/events").await.unwrap().to_string();
+    let events = until_events(&corner, "kept: [redacted] [redacted]").await;
     for (place, text) in [("log", process.log()), ("events", events)] {
         assert!(text.contains("kept: [redacted] [redacted]"), "{place}: {text}");
         assert!(!text.to_lowercase().contains("value-8d1f"), "{place}: {text}");
@@ -235,7 +244,7 @@ async fn what_a_policy_tells_of_rendered_metadata_and_keys_reaches_nobody() {
     let keys = ["[redacted] tls.crt", "tls.crt [redacted]"];
     let told = keys.map(|keys| format!("refused: [redacted] search [redacted] {keys}"));
     assert!(told.iter().any(|told| message.contains(told)), "{message}");
-    let events = corner.get("/api/v1/namespaces/policies/events").await.unwrap().to_string();
+    let events = until_events(&corner, "refused: [redacted] search [redacted] ").await;
     for (place, text) in [("log", process.log()), ("events", events)] {
         assert!(text.contains("refused: [redacted] search [redacted] "), "{place}: {text}");
         assert!(!text.to_lowercase().contains("value-8d1f"), "{place}: {text}");

@@ -40,7 +40,7 @@ static NOTHING: BTreeMap<String, SecretBytes> = BTreeMap::new();
 
 fn want(rendered: &Rendered) -> Want<'_> {
     Want {
-        owner: Owner { namespace: "team", name: "es", uid: "uid-es", said: b"" },
+        owner: Owner { namespace: "team", name: "es", uid: "uid-es", said: [""; 3] },
         target: "out",
         creation: CreationPolicy::Owner,
         deletion: DeletionPolicy::Retain,

@@ -37,12 +37,6 @@ impl Target for GenericObject {
         self.hidden()
     }
 
-    /// Of a ConfigMap, and of what is made like one. Elsewhere keys are those of a schema.
-    fn keys(&self) -> Vec<&str> {
-        let data = self.body.get("data").and_then(Value::as_object);
-        data.into_iter().flat_map(Map::keys).map(String::as_str).collect()
-    }
-
     fn unsaid(content: &Manifest) -> &[Unsaid] {
         &content.content.unsaid
     }
@@ -108,7 +102,7 @@ mod tests {
         sync::plan::Owner,
     };
 
-    const OWNER: Owner<'static> = Owner { namespace: "team", name: "es", uid: "uid-es", said: b"" };
+    const OWNER: Owner<'static> = Owner { namespace: "team", name: "es", uid: "uid-es", said: [""; 3] };
 
     fn manifest(api_version: &str, kind: &str) -> Manifest {
         let kind = ObjectKind { api_version: api_version.into(), kind: kind.into() };

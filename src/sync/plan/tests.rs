@@ -9,7 +9,7 @@ use crate::cluster::{FieldOwner, fake::FakeCluster, managed::DigestKey};
 
 const NOW: i64 = 1_000;
 const VERSION: &str = "2-b";
-const OWNER: Owner<'static> = Owner { namespace: "team", name: "es", uid: "uid-es", said: b"" };
+const OWNER: Owner<'static> = Owner { namespace: "team", name: "es", uid: "uid-es", said: [""; 3] };
 const MANAGER: &str = "externalsecrets.external-secrets.io/es";
 const POLICIES: [CreationPolicy; 5] = [
     CreationPolicy::Owner,

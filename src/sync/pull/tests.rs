@@ -451,6 +451,25 @@ async fn what_a_webhook_quotes_of_what_was_there_is_told_without_what_was_render
     assert_eq!(bench.leaks(&finished, &[MARKER]), Vec::<String>::new());
 }
 
+/// Labels of the object, which its target has too, its name and its namespace, and keys of the store.
+#[tokio::test(start_paused = true)]
+async fn what_everybody_may_read_stays_in_a_refusal() {
+    let mut bench = Bench::new().holding(&[("k", r#"{"host": "mArKeR-1", "port": "mArKeR-2"}"#)]);
+    bench.object("{target: {name: out}, dataFrom: [{extract: {key: k}}]}");
+    bench.cluster.change_object(StatusKind::ExternalSecret, &es(), |object| {
+        object.labels = [("team", "payments"), ("tier", "gold")].into_iter().collect();
+    });
+    bench.pull().await;
+    assert_eq!(bench.cluster.secret(&out()).unwrap().meta.labels["team"], "payments");
+    bench.hold(&[("k", r#"{"host": "mArKeR-3", "port": "mArKeR-4"}"#)]);
+    let told =
+        "secrets \"out\" of payments (tier gold) is forbidden in the namespace \"team\": host and port";
+    let error = Error::new(Kind::Forbidden, format!("{told}, mArKeR-1 mArKeR-3"));
+    bench.cluster.fail_next(Verb::Update, SECRETS, error);
+    bench.pull().await;
+    assert_eq!(bench.ready().2, format!("could not update secret: {told}, [redacted] [redacted]"));
+}
+
 /// The content stays, and with it labels that were rendered before anybody can tell from what.
 #[tokio::test(start_paused = true)]
 async fn what_a_webhook_quotes_of_a_frozen_target_is_told_without_its_labels() {
