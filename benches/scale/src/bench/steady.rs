@@ -147,16 +147,20 @@ impl Scene {
         rest::until_same(REST, within, count).await.map(drop)
     }
 
-    /// Waits until the store was not asked for a while, but no longer than an interval: there is no such moment if ticks do not fall
-    /// together.
+    /// Waits for a tick and then until the store was not asked for a while, but no longer than two intervals: there is no such moment if
+    /// ticks do not fall together. What begins right before a tick cuts the later ones, which are some milliseconds early or late, in two.
     async fn until_between_ticks(&self) {
+        let before = self.store.arrivals().len();
         let quiet = async {
+            while self.store.arrivals().len() == before {
+                tokio::time::sleep(LOOK).await;
+            }
             while self.store.arrivals().last().is_some_and(|at| clock::now().duration_since(*at) < QUIET) {
                 tokio::time::sleep(LOOK).await;
             }
         };
         // Measured at any other moment, a key may be read once more or less than was counted on, and that shows.
-        let _no_such_moment = tokio::time::timeout(INTERVAL, quiet).await;
+        let _no_such_moment = tokio::time::timeout(2 * INTERVAL, quiet).await;
     }
 
     /// What keyferry has asked the API server for so far.
