@@ -380,11 +380,10 @@ pub async fn delete(
 pub fn held<T: Target>(owner: &Owner<'_>, target: Option<&T>) -> Vec<Unsaid> {
     let Some((target, meta)) = target.map(|target| (target, target.meta())) else { return Vec::new() };
     let said: Arc<str> = [&[owner.namespace, owner.name][..], &owner.said].concat().join("\n").into();
-    let value = |key: &String| [&meta.labels, &meta.annotations].into_iter().find_map(|map| map.get(key));
     let fields = meta.field_owners.iter().filter(|fields| plan::writes_targets(&fields.manager));
     let keys = fields.flat_map(|fields| fields.data.iter().chain(&fields.labels).chain(&fields.annotations));
     let theirs = keys.filter(|key| !OURS.contains(&key.as_str()));
-    let texts = theirs.flat_map(|key| [Some(key), value(key)]).flatten();
+    let texts = theirs.flat_map(|key| [Some(key), meta.labels.get(key), meta.annotations.get(key)]).flatten();
     let rendered = texts.map(|text| Unsaid { said: Some(said.clone()), ..Unsaid::secret(text) });
     target.values().into_iter().chain(rendered).collect()
 }

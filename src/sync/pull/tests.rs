@@ -427,10 +427,10 @@ async fn what_a_webhook_quotes_of_a_write_is_told_without_values() {
     }
 }
 
-/// A template that renders a value into an annotation, into a key and into another's value; and what a policy says that quotes both, and a key that it does not
-/// render.
-const EVERYWHERE: &str = "{metadata: {annotations: {n: 'x {{ .a }}'}}, templateFrom: [{literal: '{\"k-{{ .a | sha256sum }}\": y, tls.crt: z, v: {{ .a | toJson }}}'}]}";
+/// A template that renders a value into an annotation, which is called as a label, into a key and into another's value.
+const EVERYWHERE: &str = "{metadata: {labels: {n: label}, annotations: {n: 'x {{ .a }}'}}, templateFrom: [{literal: '{\"k-{{ .a | sha256sum }}\": y, tls.crt: z, v: {{ .a | toJson }}}'}]}";
 
+/// What a policy says that quotes the annotation, the key, and a key that is not rendered.
 fn quoting_it() -> Error {
     let hash = "f1c8c2f80f941d0bc614c68dce2741f144f8c6559e8556ec3832c0ee3dbe9e5b";
     Error::new(Kind::Forbidden, format!("denied: x {MARKER}; k-{hash}; tls.crt"))

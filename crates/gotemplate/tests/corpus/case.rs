@@ -83,10 +83,8 @@ fn dot(data: &Json) -> Result<Value, Failure> {
 
 /// A document, read into a map of strings or into anything: as `tests/oracle/documents.go` writes it.
 fn read(into: &str, text: &[u8]) -> Answer {
-    let (env, refused) =
-        (Env { limits: Limits { steps: STEPS, ..Limits::default() }, ..Env::default() }, |_| {
-            "refused".to_owned()
-        });
+    let env = Env { limits: Limits { steps: STEPS, ..Limits::default() }, ..Env::default() };
+    let refused = |_| "refused".to_owned();
     let mut out = String::new();
     if into == "strings" {
         let entries = yaml::string_map(&env, text).map_err(refused)?;
